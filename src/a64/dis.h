@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef POMONA_A64_DIS_H
+#define POMONA_A64_DIS_H
+
+/* The disassembler: prints what objdump prints. Each template token <tok> of the decode table is a
+ * function op_tok(struct a64_dis *); they live in src/a64/dis_CLASS.c. */
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct a64_dis {
+    uint32_t word;
+    uint64_t pc; /* address of the word, for PC-relative operands */
+    char *out;   /* next free byte of the caller's buffer; always NUL-terminated */
+    size_t left; /* bytes left, with the terminator */
+};
+
+/* Prints WORD at PC into OUT (SIZE bytes; 128 suffice), mnemonic and operands separated by a tab, as
+ * objdump does; unallocated words as ".inst\t0x........ ; undefined". Returns OUT. */
+char *a64_disassemble(uint32_t word, uint64_t pc, char *out, size_t size);
+
+void a64_dis_text(struct a64_dis *dis, const char *text);
+void a64_dis_printf(struct a64_dis *dis, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Bits HIGH..LOW of the word. */
+static inline uint32_t dis_bits(const struct a64_dis *dis, unsigned high, unsigned low)
+{
+    return dis->word >> low & (uint32_t)((2ull << (high - low)) - 1);
+}
+
+#endif

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef POMONA_A64_MMU_H
+#define POMONA_A64_MMU_H
+
+/* Guest memory as an instruction sees it: translation (4K and 16K granules, two stages), permissions,
+ * the software TLB in front, and loads and stores through it by host atomics of the access's size.
+ *
+ * The functions that can fail return A64_NEXT (0) or A64_FAULT with cpu->exc filled in; a failed access
+ * has changed nothing in guest memory. */
+
+#include <stdint.h>
+#include <string.h>
+
+#include "cpu.h"
+#include "decode.h"
+
+enum a64_access {
+    A64_READ = 1 << 0,
+    A64_WRITE = 1 << 1,
+    A64_EXEC = 1 << 2,
+    A64_UNPRIV = 1 << 3,  /* LDTR, STTR: as EL0 would (when at EL1, or EL2 with E2H,TGE) */
+    A64_ATOMIC = 1 << 4,  /* LSE, CAS, acquire/release: must lie in one aligned 16-byte granule (LSE2) */
+    A64_ALIGNED = 1 << 5, /* exclusives: must be aligned to its size */
+    A64_CACHEOP = 1 << 6, /* DC, IC by address: abort ISS has CM */
+    A64_ACQREL = 1 << 7,  /* abort ISS has AR */
+    A64_NOTAG = 1 << 8,
+};
+
+#define A64_TLB_BITS 10
+#define A64_TLB_SIZE (1u << A64_TLB_BITS)
+#define A64_PAGE_SHIFT 12
+#define A64_PAGE_MASK 0xfffull
+/* A tag that no address has. */
+#define A64_TLB_NONE (~0ull)
+
+/* One page of 4 KiB. A tag is (page's VA with TBI's top byte as the regime sign-extends it) | context id;
+ * the context id stands for regime, ASID, VMID and everything else that changes what an access may do
+ * (EL0 or not, PAN, ...), so that no switch flushes. A tag is set only when the access needs no check. */
+struct a64_tlb_entry {
+    uint64_t read, write, exec; /* tags; A64_TLB_NONE where this access needs the slow path */
+    uintptr_t addend;           /* host address = VA (TBI-stripped) + addend */
+    uint64_t pa;                /* of the page, after both stages */
+    uint64_t owner;             /* for invalidation: kept by mmu.c */
+};
+
+struct a64_mmu {
+    uint64_t ctx;      /* the context id of data accesses now (12 bits) */
+    uint64_t ctx_user; /* and of unprivileged ones */
+    uint64_t ctx_fetch;
+    bool align_check;  /* SCTLR.A */
+    bool tbi[2];       /* data: top byte ignored, by bit 55 */
+    struct a64_tlb_entry tlb[A64_TLB_SIZE];
+    void *priv;        /* mmu.c's own: context ids, second level, walk caches */
+};
+
+/* Address with the ignored top byte replaced by copies of bit 55, when TBI says so. */
+static inline uint64_t a64_strip_tbi(const struct a64_mmu *mmu, uint64_t va)
+{
+    return mmu->tbi[va >> 55 & 1] ? (uint64_t)((int64_t)(va << 8) >> 8) : va;
+}
+
+static inline struct a64_tlb_entry *a64_tlb_slot(struct a64_mmu *mmu, uint64_t va, uint64_t ctx)
+{
+    return &mmu->tlb[((va >> A64_PAGE_SHIFT) ^ ctx) & (A64_TLB_SIZE - 1)];
+}
+
+/* ---- implemented in mmu.c ---- */
+
+int a64_mmu_init(struct a64_cpu *cpu);
+void a64_mmu_free(struct a64_cpu *cpu);
+/* Recomputes ctx, align_check, tbi; after a change of EL, PAN, SCTLR, TCR, TTBRn, HCR, VTTBR, VTCR, MAIR ... Cheap. */
+void a64_mmu_update(struct a64_cpu *cpu);
+
+/* Slow path of a64_host(): translates, checks, fills the TLB. NULL: cpu->exc is set (a fault, or the
+ * address has no memory behind it: an exit to the monitor), unless the range crosses a page or
+ * a watchpoint matched, which come back as faults or are handled in a64_ld_slow(). */
+void *a64_host_slow(struct a64_cpu *cpu, uint64_t va, unsigned size, unsigned access);
+int a64_ld_slow(struct a64_cpu *cpu, uint64_t va, unsigned size, unsigned access, void *value);
+int a64_st_slow(struct a64_cpu *cpu, uint64_t va, unsigned size, unsigned access, const void *value);
+/* Whether every byte of [va, va + size) can be accessed so; sets cpu->exc for the first that can't. */
+int a64_probe(struct a64_cpu *cpu, uint64_t va, unsigned size, unsigned access);
+
+/* Fetches the word at cpu->pc. *PA is its physical address. Instruction aborts come back as A64_FAULT. */
+int a64_fetch(struct a64_cpu *cpu, uint64_t pc, uint32_t *word, uint64_t *pa);
+/* Host address of the code at PC, valid to the end of its 4 KiB page; *PA its physical address, *guarded the
+ * GP bit of its page. NULL: cpu->exc holds the instruction abort. */
+const void *a64_fetch_host(struct a64_cpu *cpu, uint64_t pc, uint64_t *pa, bool *guarded);
+
+/* A translation by the current or another regime, without side effects: for AT, debuggers, and decoding of
+ * MMIO without a syndrome. 0, or the fault status code | stage << 8. */
+struct a64_walk {
+    uint64_t pa, ipa;
+    uint8_t attr;    /* MAIR byte */
+    uint8_t sh, ap;
+    bool user_exec, priv_exec, guarded, ns;
+    uint64_t page_size;
+};
+enum a64_regime { A64_REGIME_EL10, A64_REGIME_EL2, A64_REGIME_EL20 };
+enum a64_regime a64_current_regime(const struct a64_cpu *cpu);
+int a64_walk(struct a64_cpu *cpu, enum a64_regime regime, bool stage1_only, bool el0, unsigned access,
+             uint64_t va, struct a64_walk *out);
+
+/* Physical memory through the VM's map, for walks and debuggers; false where there is none. */
+bool a64_phys_read(struct a64_cpu *cpu, uint64_t pa, void *out, unsigned size);
+
+/* TLB maintenance on this CPU; broadcast forms are sent by sysreg code through a64_system. */
+struct a64_tlbi {
+    enum { A64_TLBI_ALL, A64_TLBI_VMALL, A64_TLBI_ASID, A64_TLBI_VA, A64_TLBI_VAA, A64_TLBI_IPA } kind;
+    enum a64_regime regime;
+    uint16_t asid, vmid;
+    bool any_vmid;      /* ALLE1: whatever the VMID */
+    bool stage12;       /* VMALLS12E1, ALLE1: stage-2 and combined entries too */
+    uint64_t start, end; /* addresses [start, end) for VA, VAA, IPA */
+};
+void a64_tlb_invalidate(struct a64_cpu *cpu, const struct a64_tlbi *op);
+/* Everything, after the VM's memory map changed. */
+void a64_tlb_flush(struct a64_cpu *cpu);
+
+/* AT: performs the operation and writes PAR_EL1. OP names it by its (op1 << 4 | CRm << 3 | op2) form.
+ * A64_NEXT, or A64_FAULT for a fault that AT itself reports as an abort (stage 2 on a walk). */
+int a64_address_translate(struct a64_cpu *cpu, unsigned op1, unsigned crm, unsigned op2, uint64_t va);
+
+/* ---- hot paths ---- */
+
+/* Host address of the SIZE bytes at VA if they lie in one page of RAM that the access may touch without any check;
+ * NULL otherwise, with cpu->exc set. Used by atomics and by anything that wants the bytes themselves. */
+static inline void *a64_host(struct a64_cpu *cpu, uint64_t va, unsigned size, unsigned access)
+{
+    struct a64_mmu *mmu = cpu->mmu;
+    const uint64_t ctx = access & A64_UNPRIV ? mmu->ctx_user : mmu->ctx;
+    const uint64_t addr = a64_strip_tbi(mmu, va);
+    struct a64_tlb_entry *entry = a64_tlb_slot(mmu, addr, ctx);
+    const uint64_t tag = (addr & ~A64_PAGE_MASK) | ctx;
+    const bool ok = (!(access & A64_READ) || entry->read == tag) &&
+                    (!(access & A64_WRITE) || entry->write == tag);
+    if (__builtin_expect(ok && !(addr & (size - 1)), 1))
+        return (void *)(addr + entry->addend);
+    return a64_host_slow(cpu, va, size, access);
+}
+
+/* Loads SIZE (1, 2, 4, 8, 16) bytes, zero-extended into *VALUE (8 bytes, or 16 for size 16); single-copy
+ * atomic as FEAT_LSE2 says. */
+int a64_ld(struct a64_cpu *cpu, uint64_t va, unsigned size, unsigned access, void *value);
+/* Stores the low SIZE bytes of *VALUE. */
+int a64_st(struct a64_cpu *cpu, uint64_t va, unsigned size, unsigned access, const void *value);
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef POMONA_A64_MODEL_H
+#define POMONA_A64_MODEL_H
+
+/* CPU models: a feature set and the identification registers that say the same. */
+
+#include "cpu.h"
+
+struct a64_model {
+    const char *name;        /* "apple-m1" */
+    const char *description;
+    const struct a64_id_value *ids; /* ended by enc 0 */
+    const enum a64_feat *features;  /* ended by A64_FEAT_COUNT */
+};
+
+struct a64_id_value {
+    uint16_t enc;     /* A64_SYSREG(...) */
+    uint64_t value;
+};
+
+struct a64_model_options {
+    bool el2;         /* the guest has EL2 */
+    bool gic;         /* PFR0.GIC = 1 */
+    bool e2h_fixed;   /* HCR_EL2.E2H reads as 1 (the M1) */
+    unsigned pa_bits; /* MMFR0.PARange; 0: the model's */
+};
+
+/* By name; NULL when unknown. a64_models ends with NULL. */
+const struct a64_model *a64_model_find(const char *name);
+extern const struct a64_model *const a64_models[];
+
+/* Makes CPU one of MODEL: features, ID registers, reset state (EL1h, or EL2h with el2; DAIF masked). 0 or -errno. */
+int a64_cpu_init(struct a64_cpu *cpu, struct a64_system *sys, const struct a64_model *model,
+                 const struct a64_model_options *options);
+void a64_cpu_reset(struct a64_cpu *cpu);
+void a64_cpu_free(struct a64_cpu *cpu);
+/* The guest's own value of an ID register. */
+uint64_t a64_id(const struct a64_cpu *cpu, unsigned enc);
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef POMONA_A64_SYSTEM_H
+#define POMONA_A64_SYSTEM_H
+
+/* What the CPUs of one VM share: physical memory, the counter, broadcast maintenance, the code generation.
+ * The hv layer makes one per VM. */
+
+#include <pthread.h>
+
+#include "cpu.h"
+#include "mmu.h"
+
+#define A64_MAX_CPUS 64
+#define A64_COUNTER_HZ 24000000ull
+
+/* What the VM has mapped at a 4 KiB page of guest-physical memory. */
+struct a64_page {
+    void *host;     /* first byte of the page */
+    uint32_t flags; /* HV_MEMORY_READ 1, WRITE 2, EXEC 4 */
+};
+
+struct a64_bus {
+    /* The page at PA (4 KiB aligned); false where nothing is mapped. Any vCPU thread; must be cheap. */
+    bool (*page)(void *ctx, uint64_t pa, struct a64_page *out);
+    void *ctx;
+};
+
+/* Time, in ticks of the 24 MHz system counter (before any offset). */
+struct a64_clock {
+    uint64_t (*now)(struct a64_cpu *cpu);
+    /* The icount at which `now` will reach TICKS (insn clock), or 0: poll with host time. */
+    uint64_t (*icount_at)(struct a64_cpu *cpu, uint64_t ticks);
+    void *ctx;
+};
+
+struct a64_system {
+    struct a64_bus bus;
+    struct a64_clock clock;
+    struct a64_cpu *cpus[A64_MAX_CPUS];
+    unsigned cpu_count;
+    pthread_mutex_t lock;          /* cpus[] */
+    _Atomic uint64_t code_generation; /* grows with every IC, host write to code, map change: re-validate blocks */
+    struct a64_monitor *monitor;   /* exclusive monitors, src/a64/monitor.h */
+    struct a64_broadcast *broadcast; /* TLBI inboxes, src/a64/broadcast.h */
+    /* The wire of a timer or of the GIC's maintenance interrupt changed: PPI INTID (16..31) of CPU is LEVEL. */
+    void (*ppi)(struct a64_cpu *cpu, unsigned intid, bool level);
+    /* Asks CPU's thread, maybe asleep in WFI, to look at attention. */
+    void (*kick)(struct a64_cpu *cpu);
+    /* Host-written lines a trace wants; NULL: none. */
+    void (*log)(void *ctx, const char *category, const char *format, ...);
+    void *log_ctx;
+    uint64_t paravirt_pac;         /* 1: HVC #0 with x0 = 0xC10000xx is answered here */
+};
+
+/* IC: bumps code_generation so that every CPU re-validates its blocks by content. */
+static inline void a64_code_changed(struct a64_system *sys)
+{
+    atomic_fetch_add_explicit(&sys->code_generation, 1, memory_order_seq_cst);
+}
+
+/* Sends OP to every other CPU and applies it here; a later DSB of this CPU waits for all (broadcast.c). */
+void a64_tlbi_broadcast(struct a64_cpu *cpu, const struct a64_tlbi *op);
+/* DSB: waits until the others have applied what this CPU broadcast. A CPU outside run counts as done: it drains on entry. */
+void a64_tlbi_wait(struct a64_cpu *cpu);
+/* Applies this CPU's inbox; called at block boundaries when A64_ATT_TLBI is set, and on entry to run. */
+void a64_tlbi_drain(struct a64_cpu *cpu);
+/* This CPU's thread leaves or enters guest execution (also around WFI sleep and waiting). */
+void a64_cpu_enter(struct a64_cpu *cpu);
+void a64_cpu_leave(struct a64_cpu *cpu);
+
+#endif
