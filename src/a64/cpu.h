@@ -154,6 +154,10 @@ struct a64_cpu {
     } excl;
     bool event; /* the event register of WFE and SEV */
 
+    /* The monitor's MDCR_EL2.TDE: debug exceptions (EC 0x30, 0x32, 0x34, 0x3c) leave the guest; a64_raise turns
+     * them into exits. */
+    bool trap_debug_exceptions;
+
     /* Not architectural. */
     struct a64_features feat;
     const struct a64_model *model;

@@ -30,6 +30,10 @@ struct a64_clock {
     uint64_t (*now)(struct a64_cpu *cpu);
     /* The icount at which `now` will reach TICKS (insn clock), or 0: poll with host time. */
     uint64_t (*icount_at)(struct a64_cpu *cpu, uint64_t ticks);
+    /* a64_timer_update tells here when the timers of CPU need it next, in ticks (~0: never), whenever that
+     * changed: the clock's owner then sets A64_ATT_TIMER in time (host clock) or slice_end (insn clock).
+     * On the CPU's own thread; NULL is allowed. */
+    void (*deadline)(struct a64_cpu *cpu, uint64_t ticks);
     void *ctx;
 };
 
@@ -44,6 +48,10 @@ struct a64_system {
     struct a64_broadcast *broadcast; /* TLBI inboxes, src/a64/broadcast.h */
     /* The wire of a timer or of the GIC's maintenance interrupt changed: PPI INTID (16..31) of CPU is LEVEL. */
     void (*ppi)(struct a64_cpu *cpu, unsigned intid, bool level);
+    /* Whether the monitor below the guest traps this MRS or MSR (CNTP_*, ICC_*, PMU, debug registers ...), also for
+     * encodings without a row. sysreg.c asks after the guest's own UNDEFINED and trap rules passed and
+     * exits with EC 0x18 if so. NULL: never. */
+    bool (*sysreg_trap)(struct a64_cpu *cpu, unsigned enc, bool write);
     /* Asks CPU's thread, maybe asleep in WFI, to look at attention. */
     void (*kick)(struct a64_cpu *cpu);
     /* Host-written lines a trace wants; NULL: none. */
