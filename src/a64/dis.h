@@ -22,6 +22,11 @@ char *a64_disassemble(uint32_t word, uint64_t pc, char *out, size_t size);
 void a64_dis_text(struct a64_dis *dis, const char *text);
 void a64_dis_printf(struct a64_dis *dis, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Opens the function of <TOKEN>. It declares it too: a shared token may stand in no row yet. */
+#define A64_OP(token)                                                                              \
+    void op_##token(struct a64_dis *dis);                                                          \
+    void op_##token(struct a64_dis *dis)
+
 /* Bits HIGH..LOW of the word. */
 static inline uint32_t dis_bits(const struct a64_dis *dis, unsigned high, unsigned low)
 {

@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: MIT
 """Makes the decoder, the printer and the dispatch table from src/a64/decode/*.decode.
 
-The grammar of a row is in src/a64/decode/README.md. Three outputs:
+The grammar of a row is in src/a64/decode/README.md. Outputs:
   a64_rows.h       enum a64_row_id
+  a64_ops.h        the prototypes of the operand printers (op_*) and immediates (a64_imm_*)
+  a64_exec.h       the prototypes of the interpreter's functions (exec_*)
   a64_rows.inc     the table of rows, their guard and print functions, and the look-up buckets
   a64_exec.inc     row -> interpreter function (compiled with src/interp only)
 """
@@ -177,12 +179,23 @@ def write(path, text):
         out.write("/* Made by src/a64/gen_a64.py from src/a64/decode; do not edit. */\n" + text)
 
 
-def make_rows_inc(rows):
-    out = ""
+def make_ops_h(rows):
+    out = "#include \"dis.h\"\n"
     tokens = sorted({c_name(m) for r in rows for t, _ in r.templates for m in TOKEN.findall(t)})
-    out += "".join(f"void op_{t}(struct a64_dis *d);\n" for t in tokens)
+    out += "".join(f"void op_{t}(struct a64_dis *dis);\n" for t in tokens)
     imms = sorted({r.option("imm") for r in rows if r.option("imm")})
-    out += "".join(f"uint64_t a64_imm_{i}(uint32_t word);\n" for i in imms)
+    return out + "".join(f"uint64_t a64_imm_{i}(uint32_t word);\n" for i in imms)
+
+
+def make_exec_h(rows):
+    out = "struct a64_cpu;\nstruct a64_insn;\n"
+    names = sorted({r.execute for r in rows if r.execute != "-"})
+    return out + "".join(
+        f"int exec_{n}(struct a64_cpu *cpu, const struct a64_insn *insn);\n" for n in names)
+
+
+def make_rows_inc(rows):
+    out = "#include \"a64_ops.h\"\n"
     out += "".join(guard(r) + printer(r) for r in rows)
     out += "const struct a64_row a64_rows[A64_ROW_COUNT] = {\n"
     for r in rows:
@@ -211,8 +224,7 @@ def make_rows_inc(rows):
 
 
 def make_exec_inc(rows):
-    names = sorted({r.execute for r in rows if r.execute != "-"})
-    out = "".join(f"int exec_{n}(struct a64_cpu *cpu, const struct a64_insn *insn);\n" for n in names)
+    out = "#include \"a64_exec.h\"\n"
     out += "a64_exec_fn *const a64_exec_table[A64_ROW_COUNT] = {\n"
     for r in rows:
         if r.execute != "-":
@@ -226,6 +238,8 @@ def main():
     ids = "".join(f"    A64_ROW_{r.name},\n" for r in rows)
     write(os.path.join(outdir, "a64_rows.h"),
           f"enum a64_row_id {{\n{ids}    A64_ROW_COUNT,\n    A64_ROW_NONE = 0xFFFF\n}};\n")
+    write(os.path.join(outdir, "a64_ops.h"), make_ops_h(rows))
+    write(os.path.join(outdir, "a64_exec.h"), make_exec_h(rows))
     write(os.path.join(outdir, "a64_rows.inc"), make_rows_inc(rows))
     write(os.path.join(outdir, "a64_exec.inc"), make_exec_inc(rows))
 
