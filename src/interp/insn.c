@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* From a word to an instruction that is ready to run: the decode table's row together with its
+ * function. The dispatch table is made by src/a64/gen_a64.py from the EXEC column of
+ * src/a64/decode. */
+
+#include "../a64/decode.h"
+#include "../a64/exception.h"
+
+#include "a64_exec.inc"
+
+/* Unallocated words, rows that are not implemented, and rows whose feature the CPU lacks. */
+static int exec_undefined(struct a64_cpu *cpu, const struct a64_insn *insn)
+{
+    return a64_undefined(cpu);
+}
+
+void a64_insn_decode(struct a64_insn *insn, uint32_t word, const struct a64_features *features)
+{
+    const struct a64_row *row = a64_decode_for(word, features);
+    *insn = (struct a64_insn){
+        .exec = exec_undefined,
+        .word = word,
+        .flags = A64_F_ANY | A64_F_END | A64_F_FAULT,
+        .row = A64_ROW_NONE,
+        .rd = word & 31,
+        .rn = word >> 5 & 31,
+        .rm = word >> 16 & 31,
+        .ra = word >> 10 & 31,
+    };
+    if (!row)
+        return;
+    insn->row = (uint16_t)(row - a64_rows);
+    insn->exec = a64_exec_table[insn->row];
+    insn->flags = row->flags | A64_F_ANY;
+    insn->imm = row->imm ? row->imm(word) : 0;
+}
