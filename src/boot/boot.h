@@ -2,8 +2,8 @@
 #ifndef POMONA_BOOT_H
 #define POMONA_BOOT_H
 
-/* Putting a guest into memory and saying where it starts: linux.c, xnu.c, raw.c, elf.c, rom.c, and sniff.c, which finds out
- * what a file is. Boot code knows the machine only through machine.h. */
+/* Putting a guest into memory and saying where it starts: linux.c, xnu.c, raw.c, elf.c, rom.c, and
+ * sniff.c, which finds out what a file is. Boot code knows the machine only through machine.h. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -23,16 +23,18 @@ enum boot_kind {
 
 struct boot_options {
     enum boot_kind kind;
-    const char *file;        /* the guest; NULL: none (the ROM path needs one too) */
-    const char *initrd;      /* linux; NULL: none */
-    const char *ramdisk;     /* xnu: becomes /chosen/memory-map RAMDisk; NULL: none */
-    const char *trust_cache; /* xnu; NULL: none */
-    const char *device_tree; /* the user's own tree (ADT for xnu, DTB for linux); NULL: made from the board */
+    const char *file;         /* the guest; NULL: none (the ROM path needs one too) */
+    const char *initrd;       /* linux; NULL: none */
+    const char *ramdisk;      /* xnu: becomes /chosen/memory-map RAMDisk; NULL: none */
+    const char *trust_cache;  /* xnu; NULL: none */
+    const char *device_tree;  /* the user's own tree (ADT for xnu, DTB for linux); NULL: made from
+                                 the board */
     const char *command_line; /* boot arguments joined by blanks; NULL: "" */
-    bool el2;                /* CPUs start at EL2 */
-    uint64_t raw_address;    /* raw: where; 0: start of RAM */
-    uint64_t raw_entry;      /* raw: offset of the entry point in the file */
-    const void *embedded;    /* a guest in memory instead of a file, of embedded_size bytes, named `file` in messages */
+    bool el2;                 /* CPUs start at EL2 */
+    uint64_t raw_address;     /* raw: where; 0: start of RAM */
+    uint64_t raw_entry;       /* raw: offset of the entry point in the file */
+    const void *embedded;     /* a guest in memory instead of a file, of embedded_size bytes, named
+                                 `file` in messages */
     uint64_t embedded_size;
 };
 
@@ -43,13 +45,14 @@ struct boot_entry {
     bool el2;
 };
 
-/* Loads the guest that OPTIONS names into MACHINE's memory and fills *ENTRY. Writes guest memory only; may be called again
- * after a reset. 0, or -1 with *ERR naming the file, the offset and the way out. */
+/* Loads the guest that OPTIONS names into MACHINE's memory and fills *ENTRY. Writes guest memory
+ * only; may be called again after a reset. 0, or -1 with *ERR naming the file, the offset and the
+ * way out. */
 int boot_load(struct machine *machine, const struct boot_options *options, struct boot_entry *entry,
               struct error *err);
 
-/* What FILE is, by its first bytes: BOOT_LINUX, BOOT_XNU, BOOT_ELF or BOOT_RAW (nothing known); -1 and *ERR when it
- * cannot be read. */
+/* What FILE is, by its first bytes: BOOT_LINUX, BOOT_XNU, BOOT_ELF or BOOT_RAW (nothing known); -1
+ * and *ERR when it cannot be read. */
 int boot_sniff(const struct boot_options *options, enum boot_kind *kind, struct error *err);
 
 /* A word for people: "Linux kernel", "XNU kernel collection", ... */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Files in memory, with their names. Whole files are mapped privately, so that a 6 GiB image costs no memory until
- * it is read; a file that shrinks while mapped is the user's own doing and is not guarded against. */
+/* Files in memory, with their names. Whole files are mapped privately, so that a 6 GiB image costs
+ * no memory until it is read; a file that shrinks while mapped is the user's own doing and is not
+ * guarded against. */
 
 #include "blob.h"
 
@@ -63,8 +64,8 @@ const uint8_t *blob_at(const struct blob *blob, uint64_t offset, uint64_t size)
     return blob->data + offset;
 }
 
-int blob_slice(const struct blob *blob, uint64_t offset, uint64_t size, struct blob *out, const char *what,
-               struct error *err)
+int blob_slice(const struct blob *blob, uint64_t offset, uint64_t size, struct blob *out,
+               const char *what, struct error *err)
 {
     const uint8_t *data = blob_at(blob, offset, size);
     if (!data)
@@ -72,7 +73,8 @@ int blob_slice(const struct blob *blob, uint64_t offset, uint64_t size, struct b
                           "truncated: %s needs 0x%llx bytes here, the file has 0x%llx in all; "
                           "get a whole copy",
                           what, (unsigned long long)size, (unsigned long long)blob->size);
-    *out = (struct blob){.data = data, .size = size, .name = blob->name, .origin = blob->origin + offset};
+    *out = (struct blob){
+        .data = data, .size = size, .name = blob->name, .origin = blob->origin + offset};
     return 0;
 }
 

@@ -2,7 +2,8 @@
 #ifndef POMONA_BLOB_H
 #define POMONA_BLOB_H
 
-/* A piece of a file in memory that knows where it came from, so that every complaint can name file and offset. */
+/* A piece of a file in memory that knows where it came from, so that every complaint can name file
+ * and offset. */
 
 #include <stddef.h>
 #include <stdint.h>
@@ -12,10 +13,10 @@
 struct blob {
     const uint8_t *data;
     size_t size;
-    const char *name;   /* of the file; lives as long as the caller's string */
-    uint64_t origin;    /* offset of data[0] in that file, or in what was decompressed from it */
-    void *owned;        /* to be freed or unmapped by blob_free; NULL for a view */
-    size_t mapped;      /* bytes mapped at `owned`; 0: from malloc */
+    const char *name; /* of the file; lives as long as the caller's string */
+    uint64_t origin;  /* offset of data[0] in that file, or in what was decompressed from it */
+    void *owned;      /* to be freed or unmapped by blob_free; NULL for a view */
+    size_t mapped;    /* bytes mapped at `owned`; 0: from malloc */
 };
 
 /* Maps the whole file NAME read-only. 0, or -1 and *ERR. An empty file gives size 0. */
@@ -24,9 +25,10 @@ int blob_open(struct blob *blob, const char *name, struct error *err);
 void blob_adopt(struct blob *blob, void *data, size_t size, const char *name);
 void blob_free(struct blob *blob);
 
-/* A view of [offset, offset + size); 0, or -1 and *ERR "truncated" where it ends too early. WHAT names the part. */
-int blob_slice(const struct blob *blob, uint64_t offset, uint64_t size, struct blob *out, const char *what,
-               struct error *err);
+/* A view of [offset, offset + size); 0, or -1 and *ERR "truncated" where it ends too early. WHAT
+ * names the part. */
+int blob_slice(const struct blob *blob, uint64_t offset, uint64_t size, struct blob *out,
+               const char *what, struct error *err);
 /* NULL where the range is not wholly inside. */
 const uint8_t *blob_at(const struct blob *blob, uint64_t offset, uint64_t size);
 

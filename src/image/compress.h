@@ -2,7 +2,8 @@
 #ifndef POMONA_COMPRESS_H
 #define POMONA_COMPRESS_H
 
-/* Decompression of whole buffers. Apple's own formats are ours; gzip, zstd and the like go through libraries. */
+/* Decompression of whole buffers. Apple's own formats are ours; gzip, zstd and the like go through
+ * libraries. */
 
 #include <stdbool.h>
 
@@ -16,8 +17,9 @@ int lzss_decode(const struct blob *in, struct blob *out, struct error *err);
 bool lzfse_recognise(const struct blob *in);
 int lzfse_decode(const struct blob *in, struct blob *out, struct error *err);
 
-/* One LZVN payload of SIZE bytes into exactly OUT_SIZE bytes at out[0]; matches may reach back to HISTORY bytes before.
- * Returns the number of bytes produced; fewer than OUT_SIZE when the stream is bad or ends early. */
+/* One LZVN payload of SIZE bytes into exactly OUT_SIZE bytes at out[0]; matches may reach back to
+ * HISTORY bytes before. Returns the number of bytes produced; fewer than OUT_SIZE when the stream
+ * is bad or ends early. */
 size_t lzvn_decode(const uint8_t *in, size_t size, uint8_t *out, size_t out_size, size_t history);
 
 /* gzip (RFC 1952) and zstd, whole. */
@@ -28,7 +30,8 @@ int zstd_decode(const struct blob *in, struct blob *out, struct error *err);
 /* Writes DATA as an LZFSE stream of uncompressed blocks (bvx-), which every decoder reads. */
 int lzfse_encode_raw(const struct blob *in, struct blob *out, struct error *err);
 
-/* Whatever compression is recognised is undone, repeatedly; *OUT is a view of IN when there is none. */
+/* Whatever compression is recognised is undone, repeatedly; *OUT is a view of IN when there is
+ * none. */
 int decompress_any(const struct blob *in, struct blob *out, struct error *err);
 
 uint32_t compress_adler32(const uint8_t *data, size_t size);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* LZSS as Apple wraps it ("complzss"): a big-endian header of 0x180 bytes, then flag bytes, least significant bit first,
- * each bit a literal or a pair of 12-bit ring position and 4-bit length less three. The ring begins filled with blanks.
- * Facts: the format as the public img4 tools describe it. Decoding only. */
+/* LZSS as Apple wraps it ("complzss"): a big-endian header of 0x180 bytes, then flag bytes, least
+ * significant bit first, each bit a literal or a pair of 12-bit ring position and 4-bit length less
+ * three. The ring begins filled with blanks. Facts: the format as the public img4 tools describe
+ * it. Decoding only. */
 
 #include "compress.h"
 
@@ -9,9 +10,9 @@
 #include <string.h>
 
 #define LZSS_HEADER 0x180
-#define RING_SIZE 4096
-#define MATCH_MAX 18
-#define THRESHOLD 2
+#define RING_SIZE   4096
+#define MATCH_MAX   18
+#define THRESHOLD   2
 
 struct lzss {
     const uint8_t *in, *in_end;
@@ -72,19 +73,25 @@ int lzss_decode(const struct blob *in, struct blob *out, struct error *err)
     struct blob stream;
     if (blob_slice(in, LZSS_HEADER, packed_size, &stream, "the LZSS stream", err))
         return -1;
-    /* A pair of two bytes gives at most 18: a header that promises more lies, and must not cost memory. */
+    /* A pair of two bytes gives at most 18: a header that promises more lies, and must not cost
+     * memory. */
     if (raw_size / MATCH_MAX > stream.size)
-        return blob_error(in, 12, err, "complzss promises %u bytes from a stream of %zu: corrupted header", raw_size,
-                          stream.size);
+        return blob_error(in, 12, err,
+                          "complzss promises %u bytes from a stream of %zu: corrupted header",
+                          raw_size, stream.size);
     struct lzss *lz = calloc(1, sizeof(*lz));
     uint8_t *buffer = malloc(raw_size ? raw_size : 1);
     if (!lz || !buffer) {
         free(lz);
         free(buffer);
-        return error_set(err, ERROR_OS, "%s: no memory for %u decompressed bytes", in->name, raw_size);
+        return error_set(err, ERROR_OS, "%s: no memory for %u decompressed bytes", in->name,
+                         raw_size);
     }
-    *lz = (struct lzss){.in = stream.data, .in_end = stream.data + stream.size, .out = buffer,
-                        .out_end = buffer + raw_size, .position = RING_SIZE - MATCH_MAX};
+    *lz = (struct lzss){.in = stream.data,
+                        .in_end = stream.data + stream.size,
+                        .out = buffer,
+                        .out_end = buffer + raw_size,
+                        .position = RING_SIZE - MATCH_MAX};
     memset(lz->ring, ' ', RING_SIZE);
     run(lz);
     const size_t produced = (size_t)(lz->out - buffer);
@@ -92,8 +99,9 @@ int lzss_decode(const struct blob *in, struct blob *out, struct error *err)
     blob_adopt(out, buffer, produced, in->name);
     if (produced != raw_size || compress_adler32(buffer, produced) != sum) {
         blob_free(out);
-        return blob_error(in, 8, err, "complzss: %zu of %u bytes and a wrong Adler-32: the file is corrupted", produced,
-                          raw_size);
+        return blob_error(in, 8, err,
+                          "complzss: %zu of %u bytes and a wrong Adler-32: the file is corrupted",
+                          produced, raw_size);
     }
     return 0;
 }

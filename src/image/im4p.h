@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef POMONA_IM4P_H
+#define POMONA_IM4P_H
+
+/* IMG4 and IM4P containers (image-format sheet A1): where the payload is and what wraps it. */
+
+#include <stdbool.h>
+
+#include "blob.h"
+
+struct im4p {
+    char type[5];           /* fourcc: "krnl", "dtre", ... */
+    struct blob version;    /* description text, not terminated */
+    struct blob payload;    /* as stored: maybe compressed, maybe encrypted */
+    struct blob keybag;     /* size 0: none, so not encrypted */
+    uint64_t algorithm;     /* of the compression element: 0 LZSS, 1 LZFSE; ~0: no such element */
+    uint64_t raw_size;      /* of the compression element */
+    struct blob properties; /* the PAYP element's content; size 0: none */
+};
+
+/* Whether IN begins as an IMG4 or IM4P does. */
+bool im4p_recognise(const struct blob *in);
+/* Reads the IM4P in IN, which is one or an IMG4 around one. Nothing is copied. */
+int im4p_parse(const struct blob *in, struct im4p *out, struct error *err);
+/* The payload, decompressed; *OUT is to be freed. Encrypted payloads are refused with what to do.
+ */
+int im4p_payload(const struct blob *in, struct blob *out, struct error *err);
+/* Builds an IM4P of TYPE and VERSION around PAYLOAD; raw_size 0: without a compression element. */
+int im4p_build(const char *type, const char *version, const struct blob *payload, uint64_t raw_size,
+               struct blob *out, struct error *err);
+
+#endif

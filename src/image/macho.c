@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT */
+/* Mach-O headers, load commands and segments, read where they lie. Offsets are the format's own;
+ * every one is checked against the file before it is used. Symbols, fixups and signatures are not
+ * read here yet. */
+
+#include "macho.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HEADER_SIZE    32
+#define SEGMENT_SIZE   72
+#define SECTION_SIZE   80
+#define THREAD_STATE64 6
+#define THREAD_PC      272
+#define THREAD_SIZE    288
+
+bool macho_recognise(const struct blob *in)
+{
+    return in->size >= HEADER_SIZE &&
+           (get_le32(in->data) == MH_MAGIC_64 || get_be32(in->data) == FAT_MAGIC);
+}
+
+/* A fat file with one slice (iOS kernel caches come so): *THIN is the slice. */
+static int thin(const struct blob *in, struct blob *out, struct error *err)
+{
+    const uint32_t count = get_be32(in->data + 4);
+    if (count != 1)
+        return blob_error(in, 4, err,
+                          "a fat file of %u slices: extract the arm64e one first (lipo -thin)",
+                          count);
+    return blob_slice(in, get_be32(in->data + 16), get_be32(in->data + 20), out,
+                      "the fat file's slice", err);
+}
+
+static int check_commands(const struct macho *macho, struct error *err)
+{
+    uint64_t at = macho->header + HEADER_SIZE;
+    const uint64_t end = at + macho->command_size;
+    if (!blob_at(&macho->file, at, macho->command_size))
+        return blob_error(&macho->file, at, err,
+                          "truncated: the load commands end behind the file; get a whole copy");
+    for (uint32_t i = 0; i < macho->command_count; i++) {
+        const uint8_t *p = end - at >= 8 ? blob_at(&macho->file, at, 8) : NULL;
+        const uint32_t size = p ? get_le32(p + 4) : 0;
+        if (size < 8 || size % 4 || size > end - at)
+            return blob_error(&macho->file, at, err, "load command %u has the impossible size %u",
+                              i, size);
+        at += size;
+    }
+    return 0;
+}
+
+static int open_at(const struct blob *file, uint64_t offset, struct macho *out, struct error *err)
+{
+    const uint8_t *p = blob_at(file, offset, HEADER_SIZE);
+    if (!p || get_le32(p) != MH_MAGIC_64)
+        return blob_error(file, offset, err, "no 64-bit Mach-O header here");
+    if (get_le32(p + 4) != CPU_TYPE_ARM64)
+        return blob_error(file, offset + 4, err,
+                          "CPU type 0x%x is not arm64: this kernel is for another machine",
+                          get_le32(p + 4));
+    *out = (struct macho){.file = *file,
+                          .header = offset,
+                          .cpusubtype = get_le32(p + 8),
+                          .filetype = get_le32(p + 12),
+                          .command_count = get_le32(p + 16),
+                          .command_size = get_le32(p + 20),
+                          .flags = get_le32(p + 24)};
+    return check_commands(out, err);
+}
+
+int macho_open(const struct blob *in, struct macho *out, struct error *err)
+{
+    struct blob file = *in;
+    if (!macho_recognise(in))
+        return blob_error(in, 0, err, "not a Mach-O file");
+    if (get_be32(in->data) == FAT_MAGIC && thin(in, &file, err))
+        return -1;
+    return open_at(&file, 0, out, err);
+}
+
+int macho_open_inner(const struct macho *outer, uint64_t offset, struct macho *out,
+                     struct error *err)
+{
+    return open_at(&outer->file, offset, out, err);
+}
+
+bool macho_next_command(const struct macho *macho, uint64_t *cursor, struct macho_command *out)
+{
+    if (*cursor >= macho->command_size)
+        return false;
+    const uint64_t offset = macho->header + HEADER_SIZE + *cursor;
+    const uint8_t *p = blob_at(&macho->file, offset, 8);
+    if (!p || macho->command_size - *cursor < 8)
+        return false;
+    *out = (struct macho_command){
+        .cmd = get_le32(p), .size = get_le32(p + 4), .offset = offset, .data = p};
+    if (out->size < 8 || out->size > macho->command_size - *cursor)
+        return false;
+    *cursor += out->size;
+    return true;
+}
+
+static void copy_name(char out[17], const uint8_t *name)
+{
+    memcpy(out, name, 16);
+    out[16] = 0;
+}
+
+static bool read_segment(const struct macho_command *command, struct macho_segment *out)
+{
+    if (command->cmd != LC_SEGMENT_64 || command->size < SEGMENT_SIZE)
+        return false;
+    const uint8_t *p = command->data;
+    *out = (struct macho_segment){.vmaddr = get_le64(p + 24),
+                                  .vmsize = get_le64(p + 32),
+                                  .fileoff = get_le64(p + 40),
+                                  .filesize = get_le64(p + 48),
+                                  .maxprot = get_le32(p + 56),
+                                  .initprot = get_le32(p + 60),
+                                  .section_count = get_le32(p + 64)};
+    copy_name(out->name, p + 8);
+    return true;
+}
+
+bool macho_next_segment(const struct macho *macho, uint64_t *cursor, struct macho_segment *out)
+{
+    struct macho_command command;
+    while (macho_next_command(macho, cursor, &command))
+        if (read_segment(&command, out))
+            return true;
+    return false;
+}
+
+static bool find_in_segment(const struct macho_command *command, const char *name,
+                            struct macho_section *out)
+{
+    const uint32_t count = get_le32(command->data + 64);
+    for (uint32_t i = 0; i < count && SEGMENT_SIZE + (i + 1ull) * SECTION_SIZE <= command->size;
+         i++) {
+        const uint8_t *p = command->data + SEGMENT_SIZE + i * SECTION_SIZE;
+        copy_name(out->name, p);
+        copy_name(out->segment, p + 16);
+        out->addr = get_le64(p + 32);
+        out->size = get_le64(p + 40);
+        out->offset = get_le32(p + 48);
+        if (!strcmp(out->name, name))
+            return true;
+    }
+    return false;
+}
+
+bool macho_find_section(const struct macho *macho, const char *segment, const char *section,
+                        struct macho_section *out)
+{
+    struct macho_command command;
+    struct macho_segment found;
+    for (uint64_t cursor = 0; macho_next_command(macho, &cursor, &command);)
+        if (read_segment(&command, &found) && !strcmp(found.name, segment) &&
+            find_in_segment(&command, section, out))
+            return true;
+    return false;
+}
+
+bool macho_entry(const struct macho *macho, uint64_t *pc)
+{
+    struct macho_command command;
+    for (uint64_t cursor = 0; macho_next_command(macho, &cursor, &command);) {
+        if (command.cmd != LC_UNIXTHREAD || command.size < THREAD_SIZE)
+            continue;
+        if (get_le32(command.data + 8) != THREAD_STATE64)
+            continue;
+        *pc = get_le64(command.data + THREAD_PC);
+        return true;
+    }
+    return false;
+}
+
+bool macho_find_entry(const struct macho *macho, const char *name, uint64_t *vmaddr,
+                      uint64_t *fileoff)
+{
+    struct macho_command command;
+    for (uint64_t cursor = 0; macho_next_command(macho, &cursor, &command);) {
+        if (command.cmd != LC_FILESET_ENTRY || command.size < 32)
+            continue;
+        const uint32_t text = get_le32(command.data + 24);
+        const size_t room = text < command.size ? command.size - text : 0;
+        if (strnlen((const char *)command.data + text, room) == room ||
+            strcmp((const char *)command.data + text, name))
+            continue;
+        *vmaddr = get_le64(command.data + 8);
+        *fileoff = get_le64(command.data + 16);
+        return true;
+    }
+    return false;
+}
+
+void macho_range(const struct macho *macho, uint64_t *low, uint64_t *high)
+{
+    struct macho_segment segment;
+    *low = UINT64_MAX;
+    *high = 0;
+    for (uint64_t cursor = 0; macho_next_segment(macho, &cursor, &segment);) {
+        if (!segment.vmsize)
+            continue;
+        *low = segment.vmaddr < *low ? segment.vmaddr : *low;
+        *high = segment.vmaddr + segment.vmsize > *high ? segment.vmaddr + segment.vmsize : *high;
+    }
+}
+
+/* LC_SOURCE_VERSION: A.B.C.D.E packed as 24, 10, 10, 10, 10 bits. */
+static void source_version(const struct macho *macho, struct xnu_version *out)
+{
+    struct macho_command command;
+    for (uint64_t cursor = 0; macho_next_command(macho, &cursor, &command);) {
+        if (command.cmd != LC_SOURCE_VERSION || command.size < 16)
+            continue;
+        const uint64_t packed = get_le64(command.data + 8);
+        out->major = packed >> 40;
+        out->minor = packed >> 30 & 0x3ff;
+        out->patch = packed >> 20 & 0x3ff;
+    }
+}
+
+void macho_xnu_version(const struct macho *macho, struct xnu_version *out)
+{
+    *out = (struct xnu_version){0};
+    source_version(macho, out);
+    static const char mark[] = "Darwin Kernel Version ";
+    const struct blob *file = &macho->file;
+    const uint8_t *hit = memmem(file->data, file->size, mark, sizeof(mark) - 1);
+    if (!hit)
+        return;
+    const size_t left = file->size - (size_t)(hit - file->data);
+    snprintf(out->banner, sizeof(out->banner), "%.*s", (int)(left < 159 ? left : 159),
+             (const char *)hit);
+    const char *xnu = strstr(out->banner, "xnu-");
+    if (xnu)
+        sscanf(xnu, "xnu-%u.%u.%u", &out->major, &out->minor, &out->patch);
+}
