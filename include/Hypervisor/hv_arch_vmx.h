@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef POMONA_HYPERVISOR_HV_ARCH_VMX_H
+#define POMONA_HYPERVISOR_HV_ARCH_VMX_H
+
+/* Empty on arm64, as Apple's is: there for programs that include it by name. */
+
+#include <Hypervisor/hv_base.h>
+
+#endif
