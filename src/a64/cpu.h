@@ -117,6 +117,10 @@ struct a64_sysregs {
     uint64_t mdscr_el1, mdccint_el1, oslsr_el1, osdlr_el1, dbgclaim_el1;
     struct a64_dbg_pair bp[16], wp[16];
     struct a64_pac_key key[A64_KEY_COUNT];
+    /* Apple's extension, set by the paravirtual PAC calls of a virtual machine: KERNKEY diversifies the A keys at
+     * EL0 (APCTL bit 4) and at EL1 (bit 1). See a64_pac_key_now(). */
+    struct a64_pac_key kernkey;
+    uint64_t apctl;
     uint64_t misc[128];
 };
 

@@ -6,6 +6,24 @@
 
 #include "cpu.h"
 
+#define A64_APCTL_APPLE_MODE (1u << 0)
+#define A64_APCTL_KERN_KEY_EN (1u << 1)
+#define A64_APCTL_USER_KEY_EN (1u << 4)
+
+/* KEY as it acts now: IA and DA are diversified by KERNKEY where APCTL says so; XNU gives each process a
+ * diversifier, and takes it on itself while it signs for a process. The other keys never change under
+ * it, since its own return addresses are signed with IB meanwhile. */
+static inline struct a64_pac_key a64_pac_key_now(const struct a64_cpu *cpu, enum a64_key key)
+{
+    const unsigned enable = cpu->ps.el == 0 ? A64_APCTL_USER_KEY_EN : A64_APCTL_KERN_KEY_EN;
+    struct a64_pac_key now = cpu->sr.key[key];
+    if ((cpu->sr.apctl & enable) && (key == A64_KEY_IA || key == A64_KEY_DA)) {
+        now.lo ^= cpu->sr.kernkey.lo;
+        now.hi ^= cpu->sr.kernkey.hi;
+    }
+    return now;
+}
+
 /* AddPAC: the signed pointer; unchanged where the key is disabled (SCTLR_ELx.EnIA ...). */
 uint64_t a64_pac_sign(struct a64_cpu *cpu, uint64_t pointer, uint64_t modifier, enum a64_key key);
 /* Auth: *RESULT the pointer or the poisoned one; with FPAC a failure returns A64_FAULT (EC 0x1c). */
