@@ -13,6 +13,7 @@
 
 #include "cpu.h"
 #include "decode.h"
+#include "host_access.h"
 
 enum a64_access {
     A64_READ = 1 << 0,
@@ -24,6 +25,7 @@ enum a64_access {
     A64_CACHEOP = 1 << 6, /* DC, IC by address: abort ISS has CM */
     A64_ACQREL = 1 << 7,  /* abort ISS has AR */
     A64_NOTAG = 1 << 8,
+    A64_PAN = 1 << 9, /* for a64_walk(): with PSTATE.PAN as if 1 (AT S1E1RP, S1E1WP) */
 };
 
 #define A64_TLB_BITS 10
@@ -40,7 +42,7 @@ struct a64_tlb_entry {
     uint64_t read, write, exec; /* tags; A64_TLB_NONE where this access needs the slow path */
     uintptr_t addend;           /* host address = VA (TBI-stripped) + addend */
     uint64_t pa;                /* of the page, after both stages */
-    uint64_t owner;             /* for invalidation: kept by mmu.c */
+    uint64_t owner;             /* for invalidation: kept by tlb.c; 0: empty */
 };
 
 struct a64_mmu {
@@ -49,8 +51,13 @@ struct a64_mmu {
     uint64_t ctx_fetch;
     bool align_check;  /* SCTLR.A */
     bool tbi[2];       /* data: top byte ignored, by bit 55 */
+    bool tbi_fetch[2]; /* and of instruction addresses (TBI and not TBID) */
+    uint8_t pa_bits;   /* ID_AA64MMFR0_EL1.PARange in bits */
+    /* Grows whenever a translation was dropped or context ids were given out anew: whoever keeps copies
+     * of tags or host addresses outside `tlb` must then drop them. */
+    uint64_t generation;
     struct a64_tlb_entry tlb[A64_TLB_SIZE];
-    void *priv;        /* mmu.c's own: context ids, second level, walk caches */
+    struct a64_mmu_priv *priv; /* tlb.c's own: the context ids */
 };
 
 /* Address with the ignored top byte replaced by copies of bit 55, when TBI says so. */
@@ -64,23 +71,23 @@ static inline struct a64_tlb_entry *a64_tlb_slot(struct a64_mmu *mmu, uint64_t v
     return &mmu->tlb[((va >> A64_PAGE_SHIFT) ^ ctx) & (A64_TLB_SIZE - 1)];
 }
 
-/* ---- implemented in mmu.c ---- */
+/* ---- implemented in mmu.c, mmu_access.c, mmu_at.c, walk.c, tlb.c ---- */
 
 int a64_mmu_init(struct a64_cpu *cpu);
 void a64_mmu_free(struct a64_cpu *cpu);
 /* Recomputes ctx, align_check, tbi; after a change of EL, PAN, SCTLR, TCR, TTBRn, HCR, VTTBR, VTCR, MAIR ... Cheap. */
 void a64_mmu_update(struct a64_cpu *cpu);
 
-/* Slow path of a64_host(): translates, checks, fills the TLB. NULL: cpu->exc is set (a fault, or the
- * address has no memory behind it: an exit to the monitor), unless the range crosses a page or
- * a watchpoint matched, which come back as faults or are handled in a64_ld_slow(). */
+/* Slow path of a64_host(): translates, checks, fills the TLB. NULL: cpu->exc is set: a fault, a watchpoint, or an
+ * exit to the monitor because the address has no memory behind it. A range that crosses a page comes back
+ * as an alignment fault: only a64_ld() and a64_st() split accesses. */
 void *a64_host_slow(struct a64_cpu *cpu, uint64_t va, unsigned size, unsigned access);
 int a64_ld_slow(struct a64_cpu *cpu, uint64_t va, unsigned size, unsigned access, void *value);
 int a64_st_slow(struct a64_cpu *cpu, uint64_t va, unsigned size, unsigned access, const void *value);
 /* Whether every byte of [va, va + size) can be accessed so; sets cpu->exc for the first that can't. */
 int a64_probe(struct a64_cpu *cpu, uint64_t va, unsigned size, unsigned access);
 
-/* Fetches the word at cpu->pc. *PA is its physical address. Instruction aborts come back as A64_FAULT. */
+/* Fetches the word at PC. *PA is its physical address. Instruction aborts come back as A64_FAULT. */
 int a64_fetch(struct a64_cpu *cpu, uint64_t pc, uint32_t *word, uint64_t *pa);
 /* Host address of the code at PC, valid to the end of its 4 KiB page; *PA its physical address, *guarded the
  * GP bit of its page. NULL: cpu->exc holds the instruction abort. */
@@ -90,10 +97,18 @@ const void *a64_fetch_host(struct a64_cpu *cpu, uint64_t pc, uint64_t *pa, bool 
  * MMIO without a syndrome. 0, or the fault status code | stage << 8. */
 struct a64_walk {
     uint64_t pa, ipa;
-    uint8_t attr;    /* MAIR byte */
-    uint8_t sh, ap;
+    uint8_t attr;    /* MAIR byte, both stages combined */
+    uint8_t sh, ap;  /* shareability as in a descriptor; AP[2:1] with APTable applied */
     bool user_exec, priv_exec, guarded, ns;
-    uint64_t page_size;
+    uint64_t page_size; /* of the stage-1 block or contiguous range (4 KiB with stage 1 off) */
+    bool device;     /* some stage says Device: unaligned accesses fault */
+    bool global;     /* for every ASID */
+    uint8_t perm[2]; /* A64_READ, WRITE, EXEC after both stages: [0] privileged (PAN ignored), [1] EL0 */
+    bool user_read;  /* stage 1 lets EL0 read: what PAN goes by */
+    /* After a fault: */
+    uint8_t fsc;     /* fault status code with its level; 0x14..0x17: no memory at the descriptor's address, `pa` */
+    uint8_t stage;   /* 1 or 2 */
+    bool s1ptw;      /* stage 2, on a stage-1 walk; ipa is then the descriptor's */
 };
 enum a64_regime { A64_REGIME_EL10, A64_REGIME_EL2, A64_REGIME_EL20 };
 enum a64_regime a64_current_regime(const struct a64_cpu *cpu);
@@ -138,10 +153,38 @@ static inline void *a64_host(struct a64_cpu *cpu, uint64_t va, unsigned size, un
     return a64_host_slow(cpu, va, size, access);
 }
 
+/* The same without the slow path: NULL where that would be needed. */
+static inline void *a64_tlb_host(struct a64_mmu *mmu, uint64_t va, unsigned size, unsigned access)
+{
+    const uint64_t ctx = access & A64_UNPRIV ? mmu->ctx_user : mmu->ctx;
+    const uint64_t addr = a64_strip_tbi(mmu, va);
+    const struct a64_tlb_entry *entry = a64_tlb_slot(mmu, addr, ctx);
+    const uint64_t found = access & A64_WRITE ? entry->write : entry->read;
+    const uint64_t tag = (addr & ~A64_PAGE_MASK) | ctx;
+    return found == tag && !(addr & (size - 1)) ? (void *)(uintptr_t)(addr + entry->addend) : NULL;
+}
+
 /* Loads SIZE (1, 2, 4, 8, 16) bytes, zero-extended into *VALUE (8 bytes, or 16 for size 16); single-copy
  * atomic as FEAT_LSE2 says. */
-int a64_ld(struct a64_cpu *cpu, uint64_t va, unsigned size, unsigned access, void *value);
+static inline int a64_ld(struct a64_cpu *cpu, uint64_t va, unsigned size, unsigned access,
+                         void *value)
+{
+    const void *host = a64_tlb_host(cpu->mmu, va, size, A64_READ | (access & A64_UNPRIV));
+    if (__builtin_expect(!host, 0))
+        return a64_ld_slow(cpu, va, size, access, value);
+    host_load(host, size, value);
+    return A64_NEXT;
+}
+
 /* Stores the low SIZE bytes of *VALUE. */
-int a64_st(struct a64_cpu *cpu, uint64_t va, unsigned size, unsigned access, const void *value);
+static inline int a64_st(struct a64_cpu *cpu, uint64_t va, unsigned size, unsigned access,
+                         const void *value)
+{
+    void *host = a64_tlb_host(cpu->mmu, va, size, A64_WRITE | (access & A64_UNPRIV));
+    if (__builtin_expect(!host, 0))
+        return a64_st_slow(cpu, va, size, access, value);
+    host_store(host, size, value);
+    return A64_NEXT;
+}
 
 #endif

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT */
+
+/* The software TLB: context ids, fills, invalidation (Arm ARM D8.13, D8.14).
+ *
+ * The TLB is a direct-mapped array that engines look into without calling anything. Its tags hold a 12-bit
+ * context id that stands for all that changes what an access may do: a *group* (regime, ASID, VMID,
+ * the control bits of SCTLR, HCR, TCR, VTCR and MAIR) times a *variant* (EL0; privileged; privileged with PAN). Changing
+ * TTBR, EL or PAN selects another id and flushes nothing. When all 1,024 groups are in use, the TLB
+ * is emptied and ids start anew.
+ *
+ * Entries are 4 KiB pieces. `owner` holds what invalidation needs: address, context id (hence ASID, VMID and regime),
+ * the size of the block or contiguous range the piece belongs to, and whether it is global. Invalidation looks at every entry: exact,
+ * and as long as 1,024 compares. Only final translations are cached, so that there is no last-level flavour, and
+ * an invalidation by IPA drops all that went through that VMID's stage 2.
+ *
+ * A global page is entered once for each ASID that uses it; invalidations that ignore the ASID drop all copies.
+ *
+ * Changing the base address in TTBR or VTTBR without changing ASID or VMID leaves entries in place, as it
+ * may on hardware. */
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "mmu_priv.h"
+#include "system.h"
+
+#define GROUPS 1024u
+#define BUCKETS 2048u
+#define VARIANT_BITS 2
+
+/* All that a translation depends on, beside the tables and the variant. */
+struct mmu_ctx_key {
+    uint64_t control; /* regime, SCTLR, HCR, ASID, VMID: see make_key() */
+    uint64_t tcr, mair, vtcr;
+};
+
+struct a64_mmu_priv {
+    unsigned groups;       /* in use */
+    uint16_t last[3];      /* by regime: the group found last */
+    uint16_t next[GROUPS]; /* in a hash chain: group + 1, 0 ends it */
+    uint16_t bucket[BUCKETS];
+    struct mmu_ctx_key key[GROUPS];
+};
+
+#define KEY_REGIME 0 /* 2 bits */
+#define KEY_FLAGS 2
+#define KEY_STAGE2 (1ull << 9)
+#define KEY_ASID 16
+#define KEY_VMID 32
+
+int mmu_tlb_init(struct a64_cpu *cpu)
+{
+    cpu->mmu->priv = calloc(1, sizeof(struct a64_mmu_priv));
+    if (!cpu->mmu->priv)
+        return -ENOMEM;
+    a64_tlb_flush(cpu);
+    return 0;
+}
+
+void mmu_tlb_free(struct a64_cpu *cpu)
+{
+    free(cpu->mmu->priv);
+    cpu->mmu->priv = NULL;
+}
+
+/* ---- context ids ---- */
+
+static uint64_t current_asid(const struct a64_cpu *cpu, enum a64_regime regime)
+{
+    if (regime == A64_REGIME_EL2)
+        return 0;
+    const unsigned el = mmu_regime_el(regime);
+    const uint64_t tcr = cpu->sr.tcr[el];
+    const uint64_t asid = (tcr & TCR_A1 ? cpu->sr.ttbr1[el] : cpu->sr.ttbr0[el]) >> 48;
+    return tcr & TCR_AS && a64_has(&cpu->feat, A64_FEAT_ASID16) ? asid : asid & 0xff;
+}
+
+static uint64_t current_vmid(const struct a64_cpu *cpu, enum a64_regime regime)
+{
+    if (regime != A64_REGIME_EL10 || !a64_el2_enabled(cpu))
+        return 0;
+    const uint64_t vmid = cpu->sr.vttbr_el2 >> 48;
+    const bool wide = cpu->sr.vtcr_el2 & VTCR_VS && a64_has(&cpu->feat, A64_FEAT_VMID16);
+    return wide ? vmid : vmid & 0xff;
+}
+
+static void make_key(const struct a64_cpu *cpu, enum a64_regime regime, struct mmu_ctx_key *key)
+{
+    const struct a64_sysregs *sr = &cpu->sr;
+    const unsigned el = mmu_regime_el(regime);
+    const uint64_t hcr = a64_hcr(cpu);
+    const bool stage2 = regime == A64_REGIME_EL10 && mmu_stage2_on(hcr);
+    const uint64_t flags = (uint64_t)mmu_stage1_on(cpu, regime) |
+                           (uint64_t)!!(sr->sctlr[el] & SCTLR_WXN) << 1 |
+                           (uint64_t)mmu_default_cacheable(hcr) << 2 |
+                           (uint64_t)!!(hcr & HCR_PTW) << 3 | (uint64_t)!!(hcr & HCR_FWB) << 4;
+    key->control = (uint64_t)regime << KEY_REGIME | flags << KEY_FLAGS | (stage2 ? KEY_STAGE2 : 0) |
+                   current_asid(cpu, regime) << KEY_ASID | current_vmid(cpu, regime) << KEY_VMID;
+    key->tcr = sr->tcr[el];
+    key->mair = sr->mair[el];
+    key->vtcr = stage2 ? sr->vtcr_el2 : 0;
+}
+
+static bool same_key(const struct mmu_ctx_key *a, const struct mmu_ctx_key *b)
+{
+    return !((a->control ^ b->control) | (a->tcr ^ b->tcr) | (a->mair ^ b->mair) |
+             (a->vtcr ^ b->vtcr));
+}
+
+static unsigned hash_key(const struct mmu_ctx_key *key)
+{
+    uint64_t h = key->control * 0x9e3779b97f4a7c15ull;
+    h = (h ^ key->tcr) * 0xc2b2ae3d27d4eb4full;
+    h = (h ^ key->mair ^ key->vtcr << 17) * 0x165667b19e3779f9ull;
+    return (unsigned)(h >> 40) % BUCKETS;
+}
+
+static unsigned find_group(struct a64_cpu *cpu, const struct mmu_ctx_key *key)
+{
+    struct a64_mmu_priv *priv = cpu->mmu->priv;
+    const unsigned bucket = hash_key(key);
+    for (unsigned g = priv->bucket[bucket]; g; g = priv->next[g - 1])
+        if (same_key(&priv->key[g - 1], key))
+            return g - 1;
+    if (priv->groups == GROUPS)
+        a64_tlb_flush(cpu);
+    const unsigned group = priv->groups++;
+    priv->key[group] = *key;
+    priv->next[group] = priv->bucket[bucket];
+    priv->bucket[bucket] = (uint16_t)(group + 1);
+    return group;
+}
+
+uint64_t mmu_tlb_context(struct a64_cpu *cpu, enum a64_regime regime)
+{
+    struct a64_mmu_priv *priv = cpu->mmu->priv;
+    struct mmu_ctx_key key;
+    make_key(cpu, regime, &key);
+    const unsigned last = priv->last[regime];
+    if (last < priv->groups && same_key(&priv->key[last], &key))
+        return (uint64_t)last << VARIANT_BITS;
+    const unsigned group = find_group(cpu, &key);
+    priv->last[regime] = (uint16_t)group;
+    return (uint64_t)group << VARIANT_BITS;
+}
+
+/* ---- fills ---- */
+
+void mmu_tlb_fill(struct a64_cpu *cpu, uint64_t addr, uint64_t ctx, const struct a64_walk *walk,
+                  const struct a64_page *page)
+{
+    struct a64_tlb_entry *entry = a64_tlb_slot(cpu->mmu, addr, ctx);
+    const uint64_t base = addr & ~A64_PAGE_MASK;
+    const unsigned variant = ctx & ((1u << VARIANT_BITS) - 1);
+    const unsigned shift = (unsigned)__builtin_ctzll(walk->page_size) - A64_PAGE_SHIFT;
+    unsigned perm = walk->perm[variant == MMU_EL0];
+    if (variant == MMU_PRIV_PAN && walk->user_read)
+        perm &= A64_EXEC;
+    perm &= page->flags;
+    entry->read = perm & A64_READ ? base | ctx : A64_TLB_NONE;
+    entry->write = perm & A64_WRITE ? base | ctx : A64_TLB_NONE;
+    entry->exec = perm & A64_EXEC ? base | ctx : A64_TLB_NONE;
+    entry->addend = (uintptr_t)page->host - (uintptr_t)base;
+    entry->pa = walk->pa & ~A64_PAGE_MASK;
+    entry->owner = (base & 0x00ffffffffffffffull) | ctx | (uint64_t)shift << TLB_OWNER_SHIFT |
+                   (walk->device ? TLB_OWNER_DEVICE : 0) | (walk->global ? TLB_OWNER_GLOBAL : 0) |
+                   (walk->guarded ? TLB_OWNER_GUARDED : 0);
+}
+
+/* ---- invalidation ---- */
+
+static void drop(struct a64_tlb_entry *entry)
+{
+    entry->read = entry->write = entry->exec = A64_TLB_NONE;
+    entry->owner = 0;
+}
+
+void a64_tlb_flush(struct a64_cpu *cpu)
+{
+    struct a64_mmu *mmu = cpu->mmu;
+    for (unsigned i = 0; i < A64_TLB_SIZE; i++)
+        drop(&mmu->tlb[i]);
+    memset(mmu->priv->bucket, 0, sizeof mmu->priv->bucket);
+    mmu->priv->groups = 0;
+    mmu->generation++;
+}
+
+/* Whether the entry's block has an address in [start, last], all of them sign-extended from bit 55. */
+static bool in_range(uint64_t owner, uint64_t start, uint64_t last)
+{
+    const unsigned shift = (owner >> TLB_OWNER_SHIFT & 0x1f) + A64_PAGE_SHIFT;
+    const uint64_t va = (uint64_t)((int64_t)(owner << 8) >> 8);
+    const uint64_t first = va & ~((1ull << shift) - 1);
+    return first <= last && first + ((1ull << shift) - 1) >= start;
+}
+
+/* Whether OP is for the regime and VMID of entries with this key. */
+static bool key_matches(const struct mmu_ctx_key *key, const struct a64_tlbi *op)
+{
+    if ((key->control >> KEY_REGIME & 3) != op->regime)
+        return false;
+    if (op->regime != A64_REGIME_EL10 || op->any_vmid)
+        return true;
+    return (uint16_t)(key->control >> KEY_VMID) == op->vmid;
+}
+
+static bool entry_matches(const struct a64_mmu_priv *priv, uint64_t owner,
+                          const struct a64_tlbi *op, uint64_t start, uint64_t last)
+{
+    const struct mmu_ctx_key *key = &priv->key[(owner & A64_PAGE_MASK) >> VARIANT_BITS];
+    if (!key_matches(key, op))
+        return false;
+    const bool global = owner & TLB_OWNER_GLOBAL;
+    const bool asid = (uint16_t)(key->control >> KEY_ASID) == op->asid;
+    switch (op->kind) {
+    case A64_TLBI_ASID:
+        return asid && !global;
+    case A64_TLBI_VA:
+        return (asid || global) && in_range(owner, start, last);
+    case A64_TLBI_VAA:
+        return in_range(owner, start, last);
+    case A64_TLBI_IPA:
+        return key->control & KEY_STAGE2;
+    default:
+        return true;
+    }
+}
+
+void a64_tlb_invalidate(struct a64_cpu *cpu, const struct a64_tlbi *op)
+{
+    struct a64_mmu *mmu = cpu->mmu;
+    const uint64_t start = (uint64_t)((int64_t)(op->start << 8) >> 8);
+    const uint64_t last = (uint64_t)((int64_t)((op->end - 1) << 8) >> 8);
+    for (unsigned i = 0; i < A64_TLB_SIZE; i++) {
+        const uint64_t owner = mmu->tlb[i].owner;
+        if (owner && entry_matches(mmu->priv, owner, op, start, last))
+            drop(&mmu->tlb[i]);
+    }
+    mmu->generation++;
+}
