@@ -2,13 +2,15 @@
 #ifndef POMONA_A64_HOST_ACCESS_H
 #define POMONA_A64_HOST_ACCESS_H
 
-/* Guest memory as the host reads and writes it: one host access of the guest access's size, relaxed, so
- * that a guest access that Arm calls single-copy atomic is one here and other CPU threads are no data race.
+/* Guest memory as the host reads and writes it: one host access of the guest access's size,
+ * relaxed, so that a guest access that Arm calls single-copy atomic is one here and other CPU
+ * threads are no data race.
  *
- * Aligned 1 to 8 bytes are C11 atomics. Sixteen aligned bytes are one vector access, which every x86-64
- * with AVX and every arm64 with LSE2 performs as one. Misaligned accesses go through packed types: one instruction
- * on hosts that have such (x86-64, arm64), which makes them atomic within 16 bytes there as FEAT_LSE2 asks;
- * bytes elsewhere. Memory order (acquire, release, DMB) is the caller's, by fences. */
+ * Aligned 1 to 8 bytes are C11 atomics. Sixteen aligned bytes are one vector access, which every
+ * x86-64 with AVX and every arm64 with LSE2 performs as one. Misaligned accesses go through packed
+ * types: one instruction on hosts that have such (x86-64, arm64), which makes them atomic within 16
+ * bytes there as FEAT_LSE2 asks; bytes elsewhere. Memory order (acquire, release, DMB) is the
+ * caller's, by fences. */
 
 #include <stdint.h>
 #include <string.h>

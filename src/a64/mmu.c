@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 
-/* The MMU's front: from the current state to a context, from a walk's result to a host address or an
- * exception.
+/* The MMU's front: from the current state to a context, from a walk's result to a host address or
+ * an exception.
  *
- * A translation that fails becomes a Data or Instruction Abort with the syndrome of the Arm manual (ISS encodings of
- * both; the ISV fields are the engine's to add, it knows the instruction). An address that translates
- * but has nothing behind it in the VM's map becomes an exit to the monitor with the syndrome a hypervisor's stage 2 would give.
- * Order: alignment that no memory type excuses, translation, watchpoints, the VM's map.
+ * A translation that fails becomes a Data or Instruction Abort with the syndrome of the Arm manual
+ * (ISS encodings of both; the ISV fields are the engine's to add, it knows the instruction). An
+ * address that translates but has nothing behind it in the VM's map becomes an exit to the monitor
+ * with the syndrome a hypervisor's stage 2 would give. Order: alignment that no memory type
+ * excuses, translation, watchpoints, the VM's map.
  *
  * The TLB is in tlb.c, the tables in walk.c. */
 
@@ -15,16 +16,17 @@
 
 #include "mmu_access.h"
 #include "model.h"
-#include "system.h"
 #include "sysreg.h"
+#include "system.h"
 
-#define ISS_WNR (1u << 6)
+#define ISS_WNR   (1u << 6)
 #define ISS_S1PTW (1u << 7)
-#define ISS_CM (1u << 8)
+#define ISS_CM    (1u << 8)
 
 int a64_mmu_init(struct a64_cpu *cpu)
 {
-    static const uint8_t bits[16] = {32, 36, 40, 42, 44, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48};
+    static const uint8_t bits[16] = {32, 36, 40, 42, 44, 48, 48, 48,
+                                     48, 48, 48, 48, 48, 48, 48, 48};
     cpu->mmu = calloc(1, sizeof *cpu->mmu);
     if (!cpu->mmu)
         return -ENOMEM;
@@ -75,7 +77,8 @@ void a64_mmu_update(struct a64_cpu *cpu)
 
 /* ---- exceptions ---- */
 
-/* WnR, CM and EC of an abort of ACCESS; a read-modify-write that a read would not have passed is no write. */
+/* WnR, CM and EC of an abort of ACCESS; a read-modify-write that a read would not have passed is no
+ * write. */
 static uint32_t abort_iss(unsigned access, bool read_fails)
 {
     if (access & A64_EXEC)
@@ -92,11 +95,10 @@ static void exit_to_monitor(struct a64_cpu *cpu, const struct a64_walk *walk, ui
     cpu->exc = (struct a64_exc){
         .kind = A64_EXC_VMEXIT,
         .ec = access & A64_EXEC ? A64_EC_IABT_LOW : A64_EC_DABT_LOW,
-        .iss = fsc | abort_iss(access, false) |
-               (walk->fsc != FSC_NONE ? ISS_S1PTW : 0),
+        .iss = fsc | abort_iss(access, false) | (walk->fsc != FSC_NONE ? ISS_S1PTW : 0),
         .far = va,
-        .ipa = walk->fsc != FSC_NONE ? walk->pa
-                                     : (walk->pa & ~A64_PAGE_MASK) | (va & A64_PAGE_MASK),
+        .ipa =
+            walk->fsc != FSC_NONE ? walk->pa : (walk->pa & ~A64_PAGE_MASK) | (va & A64_PAGE_MASK),
     };
 }
 
@@ -144,7 +146,8 @@ static unsigned context_pan(uint64_t ctx, unsigned access)
     return (ctx & 3) == MMU_PRIV_PAN && !(access & A64_CACHEOP) ? A64_PAN : 0;
 }
 
-/* The host address of a page that the TLB has with the right to ACCESS; unaligned accesses to Device memory go to the walk. */
+/* The host address of a page that the TLB has with the right to ACCESS; unaligned accesses to
+ * Device memory go to the walk. */
 static void *lookup(const struct a64_tlb_entry *entry, uint64_t addr, uint64_t tag, unsigned access,
                     bool unaligned)
 {
@@ -177,8 +180,7 @@ void *mmu_access_page(struct a64_cpu *cpu, uint64_t va, unsigned access, bool un
     const unsigned wanted = access & (A64_READ | A64_WRITE | A64_EXEC);
     const bool mapped = mmu_page(cpu, walk.pa, &page);
     if (!mapped || (page.flags & wanted) != wanted) {
-        exit_to_monitor(cpu, &walk, va, access,
-                        mapped ? FSC_PERMISSION | 3 : FSC_TRANSLATION | 3);
+        exit_to_monitor(cpu, &walk, va, access, mapped ? FSC_PERMISSION | 3 : FSC_TRANSLATION | 3);
         return NULL;
     }
     mmu_tlb_fill(cpu, addr, ctx, &walk, &page);

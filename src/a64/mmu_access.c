@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Loads, stores, probes and fetches that the fast paths of mmu.h did not serve: TLB misses, unaligned and
- * page-crossing accesses, faults (Arm ARM B2.2 for atomicity and alignment, D1.13 for priorities).
+/* Loads, stores, probes and fetches that the fast paths of mmu.h did not serve: TLB misses,
+ * unaligned and page-crossing accesses, faults (Arm ARM B2.2 for atomicity and alignment, D1.13 for
+ * priorities).
  *
- * An access that crosses a page is translated for both pages before a byte moves, and its fault names the
- * first byte that failed. It is then made byte by byte, which the manual allows: no single-copy atomicity is promised there. */
+ * An access that crosses a page is translated for both pages before a byte moves, and its fault
+ * names the first byte that failed. It is then made byte by byte, which the manual allows: no
+ * single-copy atomicity is promised there. */
 
-#include "host_access.h"
 #include "mmu_access.h"
+#include "host_access.h"
 
-/* Whether an unaligned access faults whatever the memory: SCTLR.A, exclusives, and atomics or ordered accesses
- * that FEAT_LSE2 does not excuse because they leave their 16 bytes (SCTLR.nAA excuses the ordered ones). */
+/* Whether an unaligned access faults whatever the memory: SCTLR.A, exclusives, and atomics or
+ * ordered accesses that FEAT_LSE2 does not excuse because they leave their 16 bytes (SCTLR.nAA
+ * excuses the ordered ones). */
 static bool alignment_fault(const struct a64_cpu *cpu, uint64_t va, unsigned size, unsigned access)
 {
     if (access & A64_ALIGNED || cpu->mmu->align_check)
@@ -26,7 +29,8 @@ static bool alignment_fault(const struct a64_cpu *cpu, uint64_t va, unsigned siz
     return (va & 15) + size > 16;
 }
 
-/* 1: the caller may go on; 0: cpu->exc is set. *UNALIGNED says what the memory type has to allow. */
+/* 1: the caller may go on; 0: cpu->exc is set. *UNALIGNED says what the memory type has to allow.
+ */
 static bool check_alignment(struct a64_cpu *cpu, uint64_t va, unsigned size, unsigned access,
                             bool *unaligned)
 {
@@ -93,7 +97,8 @@ int a64_ld_slow(struct a64_cpu *cpu, uint64_t va, unsigned size, unsigned access
     }
     uint8_t bytes[16] = {0};
     for (unsigned i = 0; i < size; i++) {
-        const uint8_t *from = i < parts.first ? parts.host[0] + i : parts.host[1] + (i - parts.first);
+        const uint8_t *from =
+            i < parts.first ? parts.host[0] + i : parts.host[1] + (i - parts.first);
         bytes[i] = __atomic_load_n(from, __ATOMIC_RELAXED);
     }
     memcpy(value, bytes, size == 16 ? 16 : 8);
@@ -138,8 +143,7 @@ int a64_probe(struct a64_cpu *cpu, uint64_t va, unsigned size, unsigned access)
 static const struct a64_tlb_entry *fetch_entry(const struct a64_cpu *cpu, uint64_t pc)
 {
     struct a64_mmu *mmu = cpu->mmu;
-    const uint64_t addr =
-        mmu->tbi_fetch[pc >> 55 & 1] ? (uint64_t)((int64_t)(pc << 8) >> 8) : pc;
+    const uint64_t addr = mmu->tbi_fetch[pc >> 55 & 1] ? (uint64_t)((int64_t)(pc << 8) >> 8) : pc;
     return a64_tlb_slot(mmu, addr, mmu->ctx_fetch);
 }
 

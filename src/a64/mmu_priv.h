@@ -2,15 +2,15 @@
 #ifndef POMONA_A64_MMU_PRIV_H
 #define POMONA_A64_MMU_PRIV_H
 
-/* What the files of the MMU (mmu.c, mmu_access.c, mmu_at.c, walk.c, tlb.c) share and nobody else needs:
- * register bits, the walker, the TLB's fill and context ids. */
+/* What the files of the MMU (mmu.c, mmu_access.c, mmu_at.c, walk.c, tlb.c) share and nobody else
+ * needs: register bits, the walker, the TLB's fill and context ids. */
 
 #include "exception.h"
 #include "mmu.h"
 
 /* SCTLR_ELx */
-#define SCTLR_M (1ull << 0)
-#define SCTLR_A (1ull << 1)
+#define SCTLR_M   (1ull << 0)
+#define SCTLR_A   (1ull << 1)
 #define SCTLR_nAA (1ull << 6)
 #define SCTLR_WXN (1ull << 19)
 
@@ -19,26 +19,27 @@
 #define HCR_FWB (1ull << 46)
 
 /* TCR_EL1, and TCR_EL2 with E2H */
-#define TCR_EPD0 (1ull << 7)
-#define TCR_A1 (1ull << 22)
-#define TCR_EPD1 (1ull << 23)
-#define TCR_AS (1ull << 36)
-#define TCR_TBI0 (1ull << 37)
-#define TCR_TBI1 (1ull << 38)
-#define TCR_HPD0 (1ull << 41)
-#define TCR_HPD1 (1ull << 42)
+#define TCR_EPD0  (1ull << 7)
+#define TCR_A1    (1ull << 22)
+#define TCR_EPD1  (1ull << 23)
+#define TCR_AS    (1ull << 36)
+#define TCR_TBI0  (1ull << 37)
+#define TCR_TBI1  (1ull << 38)
+#define TCR_HPD0  (1ull << 41)
+#define TCR_HPD1  (1ull << 42)
 #define TCR_TBID0 (1ull << 51)
 #define TCR_TBID1 (1ull << 52)
 #define TCR_E0PD0 (1ull << 55)
 #define TCR_E0PD1 (1ull << 56)
 /* TCR_EL2 without E2H */
-#define TCR_EL2_TBI (1ull << 20)
-#define TCR_EL2_HPD (1ull << 24)
+#define TCR_EL2_TBI  (1ull << 20)
+#define TCR_EL2_HPD  (1ull << 24)
 #define TCR_EL2_TBID (1ull << 29)
 
 #define VTCR_VS (1ull << 19)
 
-/* Fault status codes; those of a walk have the level in bits 1:0 (Arm ARM, ISS encoding of a Data Abort). */
+/* Fault status codes; those of a walk have the level in bits 1:0 (Arm ARM, ISS encoding of a Data
+ * Abort). */
 enum mmu_fsc {
     FSC_ADDRESS_SIZE = 0x00,
     FSC_TRANSLATION = 0x04,
@@ -84,11 +85,12 @@ static inline bool mmu_stage1_on(const struct a64_cpu *cpu, enum a64_regime regi
     return cpu->sr.sctlr[1] & SCTLR_M && !(hcr & A64_HCR_TGE) && !mmu_default_cacheable(hcr);
 }
 
-/* Top-byte-ignore of REGIME for data (fetch false) or instruction addresses whose bit 55 is HIGH. */
+/* Top-byte-ignore of REGIME for data (fetch false) or instruction addresses whose bit 55 is HIGH.
+ */
 bool mmu_tbi(const struct a64_cpu *cpu, enum a64_regime regime, bool fetch, bool high);
 
-/* Translates VA (top byte as given) with all checks for ACCESS; UNALIGNED accesses fault in Device memory.
- * 0, or the fault as a64_walk(). */
+/* Translates VA (top byte as given) with all checks for ACCESS; UNALIGNED accesses fault in Device
+ * memory. 0, or the fault as a64_walk(). */
 unsigned mmu_translate(struct a64_cpu *cpu, enum a64_regime regime, bool stage1_only, bool el0,
                        unsigned access, uint64_t va, bool unaligned, struct a64_walk *out);
 
@@ -105,14 +107,15 @@ int mmu_tlb_init(struct a64_cpu *cpu);
 void mmu_tlb_free(struct a64_cpu *cpu);
 /* The context id of VARIANT 0 in REGIME as its registers are now; the variant is added to it. */
 uint64_t mmu_tlb_context(struct a64_cpu *cpu, enum a64_regime regime);
-/* Enters a page: ADDR is the stripped address, HOST the page's first byte, FLAGS what the VM's map allows. */
+/* Enters a page: ADDR is the stripped address, HOST the page's first byte, FLAGS what the VM's map
+ * allows. */
 void mmu_tlb_fill(struct a64_cpu *cpu, uint64_t addr, uint64_t ctx, const struct a64_walk *walk,
                   const struct a64_page *page);
 
 /* In a64_tlb_entry.owner beside the page's address (bits 55:12) and the context id (11:0). */
-#define TLB_OWNER_SHIFT 56 /* log2 of the block's size - 12, 5 bits */
-#define TLB_OWNER_DEVICE (1ull << 61)
-#define TLB_OWNER_GLOBAL (1ull << 62)
+#define TLB_OWNER_SHIFT   56 /* log2 of the block's size - 12, 5 bits */
+#define TLB_OWNER_DEVICE  (1ull << 61)
+#define TLB_OWNER_GLOBAL  (1ull << 62)
 #define TLB_OWNER_GUARDED (1ull << 63)
 
 #endif

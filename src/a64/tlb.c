@@ -2,21 +2,23 @@
 
 /* The software TLB: context ids, fills, invalidation (Arm ARM D8.13, D8.14).
  *
- * The TLB is a direct-mapped array that engines look into without calling anything. Its tags hold a 12-bit
- * context id that stands for all that changes what an access may do: a *group* (regime, ASID, VMID,
- * the control bits of SCTLR, HCR, TCR, VTCR and MAIR) times a *variant* (EL0; privileged; privileged with PAN). Changing
- * TTBR, EL or PAN selects another id and flushes nothing. When all 1,024 groups are in use, the TLB
- * is emptied and ids start anew.
+ * The TLB is a direct-mapped array that engines look into without calling anything. Its tags hold a
+ * 12-bit context id that stands for all that changes what an access may do: a *group* (regime,
+ * ASID, VMID, the control bits of SCTLR, HCR, TCR, VTCR and MAIR) times a *variant* (EL0;
+ * privileged; privileged with PAN). Changing TTBR, EL or PAN selects another id and flushes
+ * nothing. When all 1,024 groups are in use, the TLB is emptied and ids start anew.
  *
- * Entries are 4 KiB pieces. `owner` holds what invalidation needs: address, context id (hence ASID, VMID and regime),
- * the size of the block or contiguous range the piece belongs to, and whether it is global. Invalidation looks at every entry: exact,
- * and as long as 1,024 compares. Only final translations are cached, so that there is no last-level flavour, and
- * an invalidation by IPA drops all that went through that VMID's stage 2.
+ * Entries are 4 KiB pieces. `owner` holds what invalidation needs: address, context id (hence ASID,
+ * VMID and regime), the size of the block or contiguous range the piece belongs to, and whether it
+ * is global. Invalidation looks at every entry: exact, and as long as 1,024 compares. Only final
+ * translations are cached, so that there is no last-level flavour, and an invalidation by IPA drops
+ * all that went through that VMID's stage 2.
  *
- * A global page is entered once for each ASID that uses it; invalidations that ignore the ASID drop all copies.
+ * A global page is entered once for each ASID that uses it; invalidations that ignore the ASID drop
+ * all copies.
  *
- * Changing the base address in TTBR or VTTBR without changing ASID or VMID leaves entries in place, as it
- * may on hardware. */
+ * Changing the base address in TTBR or VTTBR without changing ASID or VMID leaves entries in place,
+ * as it may on hardware. */
 
 #include <errno.h>
 #include <stdlib.h>
@@ -24,8 +26,8 @@
 #include "mmu_priv.h"
 #include "system.h"
 
-#define GROUPS 1024u
-#define BUCKETS 2048u
+#define GROUPS       1024u
+#define BUCKETS      2048u
 #define VARIANT_BITS 2
 
 /* All that a translation depends on, beside the tables and the variant. */
@@ -43,10 +45,10 @@ struct a64_mmu_priv {
 };
 
 #define KEY_REGIME 0 /* 2 bits */
-#define KEY_FLAGS 2
+#define KEY_FLAGS  2
 #define KEY_STAGE2 (1ull << 9)
-#define KEY_ASID 16
-#define KEY_VMID 32
+#define KEY_ASID   16
+#define KEY_VMID   32
 
 int mmu_tlb_init(struct a64_cpu *cpu)
 {
@@ -91,9 +93,9 @@ static void make_key(const struct a64_cpu *cpu, enum a64_regime regime, struct m
     const uint64_t hcr = a64_hcr(cpu);
     const bool stage2 = regime == A64_REGIME_EL10 && mmu_stage2_on(hcr);
     const uint64_t flags = (uint64_t)mmu_stage1_on(cpu, regime) |
-                           (uint64_t)!!(sr->sctlr[el] & SCTLR_WXN) << 1 |
+                           (uint64_t) !!(sr->sctlr[el] & SCTLR_WXN) << 1 |
                            (uint64_t)mmu_default_cacheable(hcr) << 2 |
-                           (uint64_t)!!(hcr & HCR_PTW) << 3 | (uint64_t)!!(hcr & HCR_FWB) << 4;
+                           (uint64_t) !!(hcr & HCR_PTW) << 3 | (uint64_t) !!(hcr & HCR_FWB) << 4;
     key->control = (uint64_t)regime << KEY_REGIME | flags << KEY_FLAGS | (stage2 ? KEY_STAGE2 : 0) |
                    current_asid(cpu, regime) << KEY_ASID | current_vmid(cpu, regime) << KEY_VMID;
     key->tcr = sr->tcr[el];
@@ -185,7 +187,8 @@ void a64_tlb_flush(struct a64_cpu *cpu)
     mmu->generation++;
 }
 
-/* Whether the entry's block has an address in [start, last], all of them sign-extended from bit 55. */
+/* Whether the entry's block has an address in [start, last], all of them sign-extended from bit 55.
+ */
 static bool in_range(uint64_t owner, uint64_t start, uint64_t last)
 {
     const unsigned shift = (owner >> TLB_OWNER_SHIFT & 0x1f) + A64_PAGE_SHIFT;

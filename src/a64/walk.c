@@ -2,18 +2,20 @@
 
 /* Translation tables: what an address means by the tables in guest memory (Arm ARM D8).
  *
- * One walker serves both stages of all regimes, for the TLB's fills, for AT and for debuggers. It reads
- * guest memory and nothing else: no access-flag or dirty-bit updates (these models have no FEAT_HAFDBS), no
- * exceptions raised. Faults come back as a status code with stage and level, in the order of precedence that the
- * manual's pseudocode gives them: AArch64.S1Translate, then AArch64.S2Translate.
+ * One walker serves both stages of all regimes, for the TLB's fills, for AT and for debuggers. It
+ * reads guest memory and nothing else: no access-flag or dirty-bit updates (these models have no
+ * FEAT_HAFDBS), no exceptions raised. Faults come back as a status code with stage and level, in
+ * the order of precedence that the manual's pseudocode gives them: AArch64.S1Translate, then
+ * AArch64.S2Translate.
  *
- * Tables are hostile: another CPU may rewrite them during the walk, so each descriptor is read once, as
- * one 8-byte load, and every index is masked by construction. A descriptor outside the VM's memory is reported as an external
- * abort on a walk, which mmu.c hands to the monitor.
+ * Tables are hostile: another CPU may rewrite them during the walk, so each descriptor is read
+ * once, as one 8-byte load, and every index is masked by construction. A descriptor outside the
+ * VM's memory is reported as an external abort on a walk, which mmu.c hands to the monitor.
  *
  * Choices where the manual leaves one:
  *  - TG0, TG1 and VTCR.TG0 values for 64K or reserved act as 16K;
- *  - T0SZ and T1SZ below 16 or above 39, and a VTCR.T0SZ that exceeds the PA size, give a translation fault, level 0;
+ *  - T0SZ and T1SZ below 16 or above 39, and a VTCR.T0SZ that exceeds the PA size, give a
+ * translation fault, level 0;
  *  - an IPS or PS value above PARange acts as PARange;
  *  - a Contiguous bit enlarges what an invalidation by address drops, nothing else.
  *
@@ -24,29 +26,29 @@
 #include "mmu_priv.h"
 #include "system.h"
 
-#define ADDRESS_MASK 0x0000fffffffff000ull
-#define DESC_VALID (1ull << 0)
-#define DESC_TABLE (1ull << 1) /* at level 3: page */
-#define DESC_AF (1ull << 10)
-#define DESC_NG (1ull << 11)
-#define DESC_GP (1ull << 50)
+#define ADDRESS_MASK    0x0000fffffffff000ull
+#define DESC_VALID      (1ull << 0)
+#define DESC_TABLE      (1ull << 1) /* at level 3: page */
+#define DESC_AF         (1ull << 10)
+#define DESC_NG         (1ull << 11)
+#define DESC_GP         (1ull << 50)
 #define DESC_CONTIGUOUS (1ull << 52)
-#define DESC_PXN (1ull << 53)
-#define DESC_UXN (1ull << 54)
-#define TABLE_PXN (1ull << 59)
-#define TABLE_UXN (1ull << 60)
-#define TABLE_NO_EL0 (1ull << 61) /* APTable[0] */
-#define TABLE_RO (1ull << 62)     /* APTable[1] */
+#define DESC_PXN        (1ull << 53)
+#define DESC_UXN        (1ull << 54)
+#define TABLE_PXN       (1ull << 59)
+#define TABLE_UXN       (1ull << 60)
+#define TABLE_NO_EL0    (1ull << 61) /* APTable[0] */
+#define TABLE_RO        (1ull << 62) /* APTable[1] */
 
 enum { SH_NONE = 0, SH_OUTER = 2, SH_INNER = 3 };
-#define ATTR_DEVICE 0x00
+#define ATTR_DEVICE    0x00
 #define ATTR_NORMAL_WB 0xff
 
 /* One translation in progress. */
 struct walker {
     struct a64_cpu *cpu;
     enum a64_regime regime;
-    bool stage2;     /* stage 2 applies to stage 1's tables */
+    bool stage2; /* stage 2 applies to stage 1's tables */
     bool el0;
     unsigned access; /* enum a64_access */
     bool unaligned;  /* faults in Device memory */
@@ -314,8 +316,7 @@ bool mmu_tbi(const struct a64_cpu *cpu, enum a64_regime regime, bool fetch, bool
     const uint64_t tcr = cpu->sr.tcr[mmu_regime_el(regime)];
     if (regime == A64_REGIME_EL2)
         return tcr & TCR_EL2_TBI && !(fetch && tcr & TCR_EL2_TBID);
-    return tcr & (high ? TCR_TBI1 : TCR_TBI0) &&
-           !(fetch && tcr & (high ? TCR_TBID1 : TCR_TBID0));
+    return tcr & (high ? TCR_TBI1 : TCR_TBI0) && !(fetch && tcr & (high ? TCR_TBID1 : TCR_TBID0));
 }
 
 /* The tables for VA's half in a regime with two halves; false: translation fault, level 0. */
@@ -334,8 +335,8 @@ static bool two_range_tables(const struct walker *w, uint64_t va, struct tables 
     t->oa_bits = output_bits(w->cpu, tcr >> 32 & 7);
     t->base = high ? sr->ttbr1[el] : sr->ttbr0[el];
     *hpd = tcr & (high ? TCR_HPD1 : TCR_HPD0);
-    const bool e0pd = w->el0 && a64_has(&w->cpu->feat, A64_FEAT_E0PD) &&
-                      tcr & (high ? TCR_E0PD1 : TCR_E0PD0);
+    const bool e0pd =
+        w->el0 && a64_has(&w->cpu->feat, A64_FEAT_E0PD) && tcr & (high ? TCR_E0PD1 : TCR_E0PD0);
     return !e0pd && !(tcr & (high ? TCR_EPD1 : TCR_EPD0));
 }
 
@@ -351,11 +352,12 @@ static bool el2_tables(const struct walker *w, uint64_t va, struct tables *t, bo
     return !(va >> 55 & 1);
 }
 
-/* The address and first level, or false for an address outside the range. VA is sign-extended if TBI. */
+/* The address and first level, or false for an address outside the range. VA is sign-extended if
+ * TBI. */
 static bool stage1_tables(struct walker *w, uint64_t va, struct tables *t, bool *hpd)
 {
-    const bool ok = w->regime == A64_REGIME_EL2 ? el2_tables(w, va, t, hpd)
-                                                : two_range_tables(w, va, t, hpd);
+    const bool ok =
+        w->regime == A64_REGIME_EL2 ? el2_tables(w, va, t, hpd) : two_range_tables(w, va, t, hpd);
     if (!ok || t->ia_bits > 48 || t->ia_bits < 25)
         return false;
     const int64_t top = (int64_t)va >> t->ia_bits;
@@ -386,8 +388,8 @@ static void permissions_el0(struct walker *w, uint64_t desc, uint64_t table, boo
     w->out->ap = (uint8_t)(ro << 1 | el0);
     w->out->user_read = el0;
     w->out->perm[0] = (uint8_t)(A64_READ | (ro ? 0 : A64_WRITE) | (priv_exec ? A64_EXEC : 0));
-    w->out->perm[1] = (uint8_t)((el0 ? A64_READ : 0) | (user_write ? A64_WRITE : 0) |
-                                (user_exec ? A64_EXEC : 0));
+    w->out->perm[1] =
+        (uint8_t)((el0 ? A64_READ : 0) | (user_write ? A64_WRITE : 0) | (user_exec ? A64_EXEC : 0));
 }
 
 /* The same for EL2 without EL0: AP[1] is not looked at. */
@@ -413,8 +415,7 @@ static bool permitted(const struct walker *w)
 /* SCTLR.M = 0: the address is the output. */
 static unsigned stage1_flat(struct walker *w, uint64_t va)
 {
-    const bool cacheable =
-        w->regime == A64_REGIME_EL10 && mmu_default_cacheable(a64_hcr(w->cpu));
+    const bool cacheable = w->regime == A64_REGIME_EL10 && mmu_default_cacheable(a64_hcr(w->cpu));
     const uint64_t address = va & 0x00ffffffffffffffull;
     struct a64_walk *out = w->out;
     const bool top = !mmu_tbi(w->cpu, w->regime, w->access & A64_EXEC, va >> 55 & 1) && va >> 56;
@@ -492,14 +493,17 @@ static unsigned stage2_output(struct walker *w)
 unsigned mmu_translate(struct a64_cpu *cpu, enum a64_regime regime, bool stage1_only, bool el0,
                        unsigned access, uint64_t va, bool unaligned, struct a64_walk *out)
 {
-    struct walker w = {.cpu = cpu, .regime = regime, .el0 = el0, .access = access,
-                       .unaligned = unaligned, .out = out};
+    struct walker w = {.cpu = cpu,
+                       .regime = regime,
+                       .el0 = el0,
+                       .access = access,
+                       .unaligned = unaligned,
+                       .out = out};
     w.stage2 = regime == A64_REGIME_EL10 && mmu_stage2_on(a64_hcr(cpu));
     *out = (struct a64_walk){.fsc = FSC_NONE};
     if (mmu_tbi(cpu, regime, access & A64_EXEC, va >> 55 & 1))
         va = (uint64_t)((int64_t)(va << 8) >> 8);
-    const unsigned status =
-        mmu_stage1_on(cpu, regime) ? stage1_walk(&w, va) : stage1_flat(&w, va);
+    const unsigned status = mmu_stage1_on(cpu, regime) ? stage1_walk(&w, va) : stage1_flat(&w, va);
     if (status)
         return status;
     out->pa = out->ipa;
