@@ -10,6 +10,7 @@
 
 #include "../host/error.h"
 
+struct board;
 struct machine;
 
 enum boot_kind {
@@ -44,6 +45,17 @@ struct boot_entry {
     uint64_t x[4]; /* X0..X3 */
     bool el2;
 };
+
+/* What boot code asks of the machine besides guest_write() and machine_random();
+ * src/machine/machine.c has them. */
+const struct board *machine_board(const struct machine *machine);
+uint64_t machine_ram_size(const struct machine *machine);
+unsigned machine_cpu_count(const struct machine *machine);
+bool machine_has_pmu(const struct machine *machine);
+uint64_t machine_ecid(const struct machine *machine);
+/* A warning for the user, printed before the guest starts. */
+void machine_warn(struct machine *machine, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* Loads the guest that OPTIONS names into MACHINE's memory and fills *ENTRY. Writes guest memory
  * only; may be called again after a reset. 0, or -1 with *ERR naming the file, the offset and the

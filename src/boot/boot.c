@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/* Which protocol a file wants, and what all protocols share: opening, placing, complaining. */
+
+#include "boot.h"
+
+#include <string.h>
+
+#include "../device/device.h"
+#include "../image/compress.h"
+#include "../image/im4p.h"
+#include "../image/macho.h"
+#include "../machine/board.h"
+#include "load.h"
+
+uint64_t boot_ram_base(const struct machine *machine)
+{
+    return board_first(machine_board(machine), BOARD_RAM)->base;
+}
+
+uint64_t boot_ram_end(const struct machine *machine)
+{
+    return boot_ram_base(machine) + machine_ram_size(machine);
+}
+
+int boot_open(const struct boot_options *options, struct blob *out, struct error *err)
+{
+    if (options->embedded) {
+        *out = (struct blob){
+            .data = options->embedded, .size = options->embedded_size, .name = options->file};
+        return 0;
+    }
+    if (!options->file)
+        return error_set(err, ERROR_USAGE,
+                         "no guest was named: give a kernel, or see 'pomona run --help'");
+    return blob_open(out, options->file, err);
+}
+
+static int too_large(struct machine *machine, uint64_t address, uint64_t size, const char *what,
+                     struct error *err)
+{
+    return error_set(
+        err, ERROR_DATA,
+        "%s needs 0x%llx bytes at 0x%llx, but memory ends at 0x%llx: give a larger --memory", what,
+        (unsigned long long)size, (unsigned long long)address,
+        (unsigned long long)boot_ram_end(machine));
+}
+
+int boot_place(struct machine *machine, uint64_t address, const struct blob *blob, const char *what,
+               struct error *err)
+{
+    return blob->size && guest_write(machine, address, blob->data, blob->size)
+               ? too_large(machine, address, blob->size, what, err)
+               : 0;
+}
+
+int boot_clear(struct machine *machine, uint64_t address, uint64_t size, const char *what,
+               struct error *err)
+{
+    static const uint8_t zeros[65536];
+    for (uint64_t done = 0; done < size;) {
+        const uint64_t piece = size - done < sizeof(zeros) ? size - done : sizeof(zeros);
+        if (guest_write(machine, address + done, zeros, piece))
+            return too_large(machine, address, size, what, err);
+        done += piece;
+    }
+    return 0;
+}
+
+static enum boot_kind kind_of(const struct blob *blob)
+{
+    if (im4p_recognise(blob) || macho_recognise(blob))
+        return BOOT_XNU;
+    if (linux_recognise(blob))
+        return BOOT_LINUX;
+    return elf_recognise(blob) ? BOOT_ELF : BOOT_RAW;
+}
+
+/* Looks through one layer of compression: a compressed Mach-O or Image is still what it is. */
+static enum boot_kind kind_inside(const struct blob *blob)
+{
+    struct blob plain;
+    const enum boot_kind outside = kind_of(blob);
+    if (outside != BOOT_RAW || decompress_any(blob, &plain, NULL))
+        return outside;
+    const enum boot_kind inside = plain.data == blob->data ? BOOT_RAW : kind_of(&plain);
+    blob_free(&plain);
+    return inside;
+}
+
+int boot_sniff(const struct boot_options *options, enum boot_kind *kind, struct error *err)
+{
+    struct blob blob;
+    *kind = options->kind;
+    if (options->kind != BOOT_AUTO)
+        return 0;
+    if (boot_open(options, &blob, err))
+        return -1;
+    *kind = kind_inside(&blob);
+    blob_free(&blob);
+    return 0;
+}
+
+const char *boot_kind_name(enum boot_kind kind)
+{
+    static const char *const names[] = {"guest",       "Linux kernel", "XNU kernel",
+                                        "ELF program", "flat image",   "boot ROM"};
+    return names[kind];
+}
+
+int boot_load(struct machine *machine, const struct boot_options *options, struct boot_entry *entry,
+              struct error *err)
+{
+    enum boot_kind kind;
+    *entry = (struct boot_entry){.el2 = options->el2};
+    if (boot_sniff(options, &kind, err))
+        return -1;
+    switch (kind) {
+    case BOOT_LINUX:
+        return linux_load(machine, options, entry, err);
+    case BOOT_XNU:
+        return xnu_load(machine, options, entry, err);
+    case BOOT_ELF:
+        return elf_load(machine, options, entry, err);
+    case BOOT_ROM:
+        return rom_load(machine, options, entry, err);
+    default:
+        return raw_load(machine, options, entry, err);
+    }
+}

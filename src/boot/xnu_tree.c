@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: MIT */
+/* What XNU reads from its device tree before and at IOKit start, node by node (facts: xnu-boot
+ * sheet 5, image-format sheet A4, A7, A8, vmapple sheet F.2). Addresses in /arm-io are relative to
+ * the SoC base, which is the lowest of the board's register windows; `interrupts` carries INTIDs.
+ * Both console rules are served: a node called uart0 (up to xnu-10063) and /defaults serial-device
+ * (11215 on). */
+
+#include "xnu_tree.h"
+
+#include <string.h>
+
+#include "../image/nvram.h"
+#include "../machine/board.h"
+
+#define TIMEBASE_HZ        24000000ull
+#define REDISTRIBUTOR_SIZE 0x20000
+#define PHANDLE_GIC        1
+#define PHANDLE_UART       2
+#define VMA2_CHIP_ID       0xfe00
+#define VMA2_BOARD_ID      0x20
+
+/* Collects failures: every setter only fails without memory. */
+struct maker {
+    const struct xnu_tree_params *params;
+    struct adt_node *root;
+    uint64_t soc_base;
+    int failed;
+};
+
+static struct adt_node *node(struct maker *m, const char *path)
+{
+    struct adt_node *made = adt_make(m->root, path);
+    m->failed |= !made;
+    return made ? made : m->root;
+}
+
+#define STRINGS(m, n, name, text) ((m)->failed |= adt_set(n, name, text, sizeof(text)))
+#define STRING(m, n, name, text)  ((m)->failed |= adt_set_string(n, name, text))
+#define U32(m, n, name, value)    ((m)->failed |= adt_set_u32(n, name, (uint32_t)(value)))
+#define U64(m, n, name, value)    ((m)->failed |= adt_set_u64(n, name, value))
+#define U64S(m, n, name, ...)                                                                      \
+    ((m)->failed |= adt_set_u64s(n, name, (const uint64_t[]){__VA_ARGS__},                         \
+                                 sizeof((const uint64_t[]){__VA_ARGS__}) / 8))
+
+static uint64_t soc_base(const struct board *board)
+{
+    uint64_t lowest = UINT64_MAX;
+    for (const struct board_row *row = board->rows; row->kind != BOARD_END; row++)
+        if ((row->kind == BOARD_GICD || row->kind == BOARD_DEVICE) && row->base < lowest &&
+            row->spi != BOARD_NO_SPI)
+            lowest = row->base;
+    const struct board_row *gicd = board_first(board, BOARD_GICD);
+    return gicd && gicd->base < lowest ? gicd->base : lowest;
+}
+
+static void fill_root(struct maker *m)
+{
+    STRING(m, m->root, "model", "VirtualMac2,1");
+    STRING(m, m->root, "target-type", "VMA2MACOS");
+    STRINGS(m, m->root, "compatible", "VMA2MACOSAP\0VirtualMac2,1\0AppleVirtualPlatformARM");
+    U32(m, m->root, "#address-cells", 2);
+    U32(m, m->root, "#size-cells", 2);
+}
+
+static void fill_nvram(struct maker *m, struct adt_node *chosen)
+{
+    uint8_t bank[XNU_NVRAM_SIZE];
+    const char *args = m->params->boot_args;
+    if (nvram_make_chrp(bank, sizeof(bank), args))
+        nvram_make_chrp(bank, sizeof(bank),
+                        NULL); /* too long for the bank: the kernel has them in boot_args anyway */
+    U32(m, chosen, "nvram-total-size", XNU_NVRAM_SIZE);
+    U32(m, chosen, "nvram-bank-size", XNU_NVRAM_SIZE);
+    U32(m, chosen, "nvram-bank-count", 1);
+    U32(m, chosen, "nvram-current-bank", 0);
+    m->failed |= adt_set(chosen, "nvram-proxy-data", bank, sizeof(bank));
+}
+
+static void fill_memory(struct maker *m, struct adt_node *chosen)
+{
+    U64(m, chosen, "dram-base", m->params->ram_base);
+    U64(m, chosen, "dram-size", m->params->ram_size);
+    m->failed |= adt_set(chosen, "random-seed", m->params->seed, XNU_SEED_SIZE);
+}
+
+static void fill_chosen(struct maker *m)
+{
+    struct adt_node *chosen = node(m, "/chosen");
+    fill_memory(m, chosen);
+    U32(m, chosen, "debug-enabled", 1);
+    STRING(m, chosen, "firmware-version", "pomona-" POMONA_VERSION);
+    STRING(m, chosen, "system-firmware-version", "pomona-" POMONA_VERSION);
+    U64(m, chosen, "unique-chip-id", m->params->ecid);
+    U32(m, chosen, "chip-id", VMA2_CHIP_ID);
+    U32(m, chosen, "board-id", VMA2_BOARD_ID);
+    U32(m, chosen, "effective-production-status-ap", 1);
+    U32(m, chosen, "effective-security-mode-ap", 1);
+    fill_nvram(m, chosen);
+    node(m, "/chosen/memory-map");
+    struct adt_node *iboot = node(m, "/chosen/iBoot");
+    U64(m, iboot, "start-time", 0);
+    U64(m, iboot, "load-kernel-start", 0);
+    U64(m, iboot, "debug-wait-start", 0);
+    U64(m, iboot, "populate-registry-time", 0);
+    node(m, "/chosen/manifest-properties");
+}
+
+static void fill_cpu(struct maker *m, unsigned index)
+{
+    char path[24];
+    snprintf(path, sizeof(path), "/cpus/cpu%u", index);
+    struct adt_node *cpu = node(m, path);
+    STRING(m, cpu, "device_type", "cpu");
+    STRING(m, cpu, "state", index ? "waiting" : "running");
+    STRINGS(m, cpu, "compatible", "apple,v1\0ARM,v8");
+    U32(m, cpu, "reg", board_mpidr(index));
+    U32(m, cpu, "cpu-id", index);
+    U32(m, cpu, "cluster-id", 0);
+    U64(m, cpu, "timebase-frequency", TIMEBASE_HZ);
+    static const char *const clocks[] = {"bus-frequency", "memory-frequency",
+                                         "peripheral-frequency", "fixed-frequency",
+                                         "clock-frequency"};
+    for (size_t i = 0; i < sizeof(clocks) / sizeof(clocks[0]); i++)
+        U64(m, cpu, clocks[i], TIMEBASE_HZ);
+}
+
+static void fill_uart(struct maker *m, struct adt_node *uart, const struct board_row *row)
+{
+    STRING(m, uart, "compatible", "arm,pl011");
+    U64S(m, uart, "reg", row->base - m->soc_base, row->size);
+    U32(m, uart, "interrupts", row->spi + 32);
+    U32(m, uart, "interrupt-parent", PHANDLE_GIC);
+    U32(m, uart, "AAPL,phandle", PHANDLE_UART);
+    STRING(m, uart, "device_type", "uart");
+}
+
+static void fill_gic(struct maker *m)
+{
+    const struct board_row *gicd = board_first(m->params->board, BOARD_GICD);
+    const struct board_row *gicr = board_first(m->params->board, BOARD_GICR);
+    struct adt_node *gic = node(m, "/arm-io/gic");
+    STRING(m, gic, "compatible", "arm,gic-v3");
+    U64S(m, gic, "reg", gicd->base - m->soc_base, gicd->size, gicr->base - m->soc_base,
+         (uint64_t)m->params->cpus * REDISTRIBUTOR_SIZE);
+    STRING(m, gic, "interrupt-controller", "master");
+    U32(m, gic, "#interrupt-cells", 1);
+    U32(m, gic, "AAPL,phandle", PHANDLE_GIC);
+    STRING(m, gic, "device_type", "interrupt-controller");
+}
+
+static void fill_other(struct maker *m, const struct board_row *row)
+{
+    char path[64];
+    snprintf(path, sizeof(path), "/arm-io/%s", row->name);
+    struct adt_node *other = node(m, path);
+    U64S(m, other, "reg", row->base - m->soc_base, row->size);
+    if (row->spi != BOARD_NO_SPI) {
+        U32(m, other, "interrupts", row->spi + 32);
+        U32(m, other, "interrupt-parent", PHANDLE_GIC);
+    }
+    STRING(m, other, "compatible", row->name);
+}
+
+/* ECAM window, then the 32-bit memory window as {PCI address, CPU address, size}. */
+static void fill_pcie(struct maker *m, const struct board_row *ecam)
+{
+    const struct board_row *window = board_first(m->params->board, BOARD_MMIO32);
+    struct adt_node *pcie = node(m, "/arm-io/pcie");
+    STRING(m, pcie, "compatible", "pci-host-ecam-generic");
+    STRING(m, pcie, "device_type", "pci");
+    U64S(m, pcie, "reg", ecam->base - m->soc_base, ecam->size);
+    if (window)
+        U64S(m, pcie, "ranges", window->base, window->base, window->size);
+    U32(m, pcie, "interrupts", ecam->spi + 32);
+    U32(m, pcie, "interrupt-lines", ecam->spi_count);
+    U32(m, pcie, "interrupt-parent", PHANDLE_GIC);
+}
+
+static void fill_arm_io(struct maker *m)
+{
+    struct adt_node *io = node(m, "/arm-io");
+    STRING(m, io, "device_type", "vma2-io");
+    STRINGS(m, io, "compatible", "arm-io,vma2");
+    U32(m, io, "#address-cells", 2);
+    U32(m, io, "#size-cells", 2);
+    const struct board_row *ram = board_first(m->params->board, BOARD_RAM);
+    U64S(m, io, "ranges", 0, m->soc_base, ram->base - m->soc_base);
+    fill_gic(m);
+    for (const struct board_row *row = m->params->board->rows; row->kind != BOARD_END; row++) {
+        if (row->kind == BOARD_DEVICE && !strcmp(row->name, "uart0"))
+            fill_uart(m, node(m, "/arm-io/uart0"), row);
+        else if (row->kind == BOARD_DEVICE)
+            fill_other(m, row);
+        else if (row->kind == BOARD_ECAM)
+            fill_pcie(m, row);
+    }
+}
+
+struct adt_node *xnu_tree_make(const struct xnu_tree_params *params)
+{
+    struct maker m = {.params = params,
+                      .root = adt_add_node(NULL, "device-tree"),
+                      .soc_base = soc_base(params->board)};
+    if (!m.root)
+        return NULL;
+    fill_root(&m);
+    fill_chosen(&m);
+    for (unsigned i = 0; i < params->cpus; i++)
+        fill_cpu(&m, i);
+    fill_arm_io(&m);
+    U32(&m, node(&m, "/defaults"), "serial-device", PHANDLE_UART);
+    node(&m, "/options");
+    STRING(&m, node(&m, "/product"), "product-soc-name", "Apple M1 (Virtual)");
+    if (!m.failed)
+        return m.root;
+    adt_free(m.root);
+    return NULL;
+}
+
+int xnu_tree_map(struct adt_node *root, const char *name, uint64_t address, uint64_t size)
+{
+    struct adt_node *map = adt_make(root, "/chosen/memory-map");
+    return map ? adt_set_u64s(map, name, (const uint64_t[]){address, size}, 2) : -1;
+}
+
+bool xnu_tree_is_locked(struct adt_node *root)
+{
+    return adt_find(root, "/chosen/lock-regs") != NULL;
+}
+
+/* XNU adds the raw length to a pointer: a placeholder bit makes it panic. adt_write never writes
+ * the bit. */
+static void clear_placeholders(struct adt_node *at)
+{
+    for (struct adt_property *property = at->properties; property; property = property->next)
+        property->placeholder = false;
+    for (struct adt_node *child = at->children; child; child = child->next)
+        clear_placeholders(child);
+}
+
+/* Exactly one CPU must be running: the first, unless the tree says which. */
+static void patch_cpus(struct maker *m)
+{
+    struct adt_node *cpus = adt_find(m->root, "/cpus");
+    bool running = false;
+    for (struct adt_node *cpu = cpus ? cpus->children : NULL; cpu; cpu = cpu->next) {
+        struct adt_property *state = adt_get(cpu, "state");
+        running |= state && state->size >= 7 && !memcmp(state->value, "running", 7);
+        if (!state)
+            STRING(m, cpu, "state", "waiting");
+    }
+    if (cpus && cpus->children && !running)
+        STRING(m, cpus->children, "state", "running");
+}
+
+int xnu_tree_patch(struct adt_node *root, const struct xnu_tree_params *params)
+{
+    struct maker m = {.params = params, .root = root, .soc_base = soc_base(params->board)};
+    clear_placeholders(root);
+    struct adt_node *chosen = node(&m, "/chosen");
+    fill_memory(&m, chosen);
+    const struct adt_property *bank = adt_get(chosen, "nvram-proxy-data");
+    if (!bank || !bank->size || !adt_get(chosen, "nvram-bank-size"))
+        fill_nvram(&m, chosen);
+    node(&m, "/defaults");
+    patch_cpus(&m);
+    return m.failed ? -1 : 0;
+}
