@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "broadcast.h"
 #include "mmu_access.h"
 #include "model.h"
 #include "sysreg.h"
@@ -45,6 +46,7 @@ void a64_mmu_free(struct a64_cpu *cpu)
 {
     if (!cpu->mmu)
         return;
+    a64_broadcast_detach(cpu);
     mmu_tlb_free(cpu);
     free(cpu->mmu);
     cpu->mmu = NULL;

@@ -32,7 +32,7 @@
 
 /* All that a translation depends on, beside the tables and the variant. */
 struct mmu_ctx_key {
-    uint64_t control; /* regime, SCTLR, HCR, ASID, VMID: see make_key() */
+    uint64_t control; /* KEY_*: regime, SCTLR, HCR, ASID, VMID */
     uint64_t tcr, mair, vtcr;
 };
 
@@ -44,11 +44,18 @@ struct a64_mmu_priv {
     struct mmu_ctx_key key[GROUPS];
 };
 
-#define KEY_REGIME 0 /* 2 bits */
-#define KEY_FLAGS  2
-#define KEY_STAGE2 (1ull << 9)
-#define KEY_ASID   16
-#define KEY_VMID   32
+/* mmu_ctx_key.control */
+#define KEY_REGIME    3ull /* enum a64_regime */
+#define KEY_STAGE1    (1ull << 2)
+#define KEY_WXN       (1ull << 3)
+#define KEY_DC        (1ull << 4)
+#define KEY_PTW       (1ull << 5)
+#define KEY_FWB       (1ull << 6)
+#define KEY_STAGE2    (1ull << 7)
+#define KEY_WIDE_ASID (1ull << 8)
+#define KEY_WIDE_VMID (1ull << 9)
+#define KEY_ASID      16
+#define KEY_VMID      32
 
 int mmu_tlb_init(struct a64_cpu *cpu)
 {
@@ -67,23 +74,27 @@ void mmu_tlb_free(struct a64_cpu *cpu)
 
 /* ---- context ids ---- */
 
-static uint64_t current_asid(const struct a64_cpu *cpu, enum a64_regime regime)
+/* The ASID's part of a key. */
+static uint64_t asid_key(const struct a64_cpu *cpu, enum a64_regime regime)
 {
     if (regime == A64_REGIME_EL2)
         return 0;
     const unsigned el = mmu_regime_el(regime);
     const uint64_t tcr = cpu->sr.tcr[el];
     const uint64_t asid = (tcr & TCR_A1 ? cpu->sr.ttbr1[el] : cpu->sr.ttbr0[el]) >> 48;
-    return tcr & TCR_AS && a64_has(&cpu->feat, A64_FEAT_ASID16) ? asid : asid & 0xff;
+    if (tcr & TCR_AS && a64_has(&cpu->feat, A64_FEAT_ASID16))
+        return asid << KEY_ASID | KEY_WIDE_ASID;
+    return (asid & 0xff) << KEY_ASID;
 }
 
-static uint64_t current_vmid(const struct a64_cpu *cpu, enum a64_regime regime)
+static uint64_t vmid_key(const struct a64_cpu *cpu, enum a64_regime regime)
 {
     if (regime != A64_REGIME_EL10 || !a64_el2_enabled(cpu))
         return 0;
     const uint64_t vmid = cpu->sr.vttbr_el2 >> 48;
-    const bool wide = cpu->sr.vtcr_el2 & VTCR_VS && a64_has(&cpu->feat, A64_FEAT_VMID16);
-    return wide ? vmid : vmid & 0xff;
+    if (cpu->sr.vtcr_el2 & VTCR_VS && a64_has(&cpu->feat, A64_FEAT_VMID16))
+        return vmid << KEY_VMID | KEY_WIDE_VMID;
+    return (vmid & 0xff) << KEY_VMID;
 }
 
 static void make_key(const struct a64_cpu *cpu, enum a64_regime regime, struct mmu_ctx_key *key)
@@ -92,12 +103,11 @@ static void make_key(const struct a64_cpu *cpu, enum a64_regime regime, struct m
     const unsigned el = mmu_regime_el(regime);
     const uint64_t hcr = a64_hcr(cpu);
     const bool stage2 = regime == A64_REGIME_EL10 && mmu_stage2_on(hcr);
-    const uint64_t flags = (uint64_t)mmu_stage1_on(cpu, regime) |
-                           (uint64_t) !!(sr->sctlr[el] & SCTLR_WXN) << 1 |
-                           (uint64_t)mmu_default_cacheable(hcr) << 2 |
-                           (uint64_t) !!(hcr & HCR_PTW) << 3 | (uint64_t) !!(hcr & HCR_FWB) << 4;
-    key->control = (uint64_t)regime << KEY_REGIME | flags << KEY_FLAGS | (stage2 ? KEY_STAGE2 : 0) |
-                   current_asid(cpu, regime) << KEY_ASID | current_vmid(cpu, regime) << KEY_VMID;
+    key->control = (uint64_t)regime | (mmu_stage1_on(cpu, regime) ? KEY_STAGE1 : 0) |
+                   (sr->sctlr[el] & SCTLR_WXN ? KEY_WXN : 0) |
+                   (mmu_default_cacheable(hcr) ? KEY_DC : 0) | (hcr & HCR_PTW ? KEY_PTW : 0) |
+                   (hcr & HCR_FWB ? KEY_FWB : 0) | (stage2 ? KEY_STAGE2 : 0) |
+                   asid_key(cpu, regime) | vmid_key(cpu, regime);
     key->tcr = sr->tcr[el];
     key->mair = sr->mair[el];
     key->vtcr = stage2 ? sr->vtcr_el2 : 0;
@@ -117,6 +127,15 @@ static unsigned hash_key(const struct mmu_ctx_key *key)
     return (unsigned)(h >> 40) % BUCKETS;
 }
 
+/* The ids start anew; the caller, a64_mmu_update(), computes all that are in use. */
+static void forget_groups(struct a64_cpu *cpu)
+{
+    struct a64_mmu_priv *priv = cpu->mmu->priv;
+    a64_tlb_flush(cpu);
+    memset(priv->bucket, 0, sizeof priv->bucket);
+    priv->groups = 0;
+}
+
 static unsigned find_group(struct a64_cpu *cpu, const struct mmu_ctx_key *key)
 {
     struct a64_mmu_priv *priv = cpu->mmu->priv;
@@ -125,7 +144,7 @@ static unsigned find_group(struct a64_cpu *cpu, const struct mmu_ctx_key *key)
         if (same_key(&priv->key[g - 1], key))
             return g - 1;
     if (priv->groups == GROUPS)
-        a64_tlb_flush(cpu);
+        forget_groups(cpu);
     const unsigned group = priv->groups++;
     priv->key[group] = *key;
     priv->next[group] = priv->bucket[bucket];
@@ -182,8 +201,6 @@ void a64_tlb_flush(struct a64_cpu *cpu)
     struct a64_mmu *mmu = cpu->mmu;
     for (unsigned i = 0; i < A64_TLB_SIZE; i++)
         drop(&mmu->tlb[i]);
-    memset(mmu->priv->bucket, 0, sizeof mmu->priv->bucket);
-    mmu->priv->groups = 0;
     mmu->generation++;
 }
 
@@ -197,14 +214,22 @@ static bool in_range(uint64_t owner, uint64_t start, uint64_t last)
     return first <= last && first + ((1ull << shift) - 1) >= start;
 }
 
-/* Whether OP is for the regime and VMID of entries with this key. */
+/* Whether OP is for the regime and VMID of entries with this key. Keys hold ASID and VMID as wide
+ * as they acted. */
 static bool key_matches(const struct mmu_ctx_key *key, const struct a64_tlbi *op)
 {
-    if ((key->control >> KEY_REGIME & 3) != op->regime)
+    if ((key->control & KEY_REGIME) != op->regime)
         return false;
     if (op->regime != A64_REGIME_EL10 || op->any_vmid)
         return true;
-    return (uint16_t)(key->control >> KEY_VMID) == op->vmid;
+    const unsigned vmid = key->control & KEY_WIDE_VMID ? op->vmid : op->vmid & 0xff;
+    return (uint16_t)(key->control >> KEY_VMID) == vmid;
+}
+
+static bool asid_matches(const struct mmu_ctx_key *key, const struct a64_tlbi *op)
+{
+    const unsigned asid = key->control & KEY_WIDE_ASID ? op->asid : op->asid & 0xff;
+    return (uint16_t)(key->control >> KEY_ASID) == asid;
 }
 
 static bool entry_matches(const struct a64_mmu_priv *priv, uint64_t owner,
@@ -214,7 +239,7 @@ static bool entry_matches(const struct a64_mmu_priv *priv, uint64_t owner,
     if (!key_matches(key, op))
         return false;
     const bool global = owner & TLB_OWNER_GLOBAL;
-    const bool asid = (uint16_t)(key->control >> KEY_ASID) == op->asid;
+    const bool asid = asid_matches(key, op);
     switch (op->kind) {
     case A64_TLBI_ASID:
         return asid && !global;
