@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/* `pomona`: finds the verb and calls it. A verb is a file cmd_NAME.c with a struct verb; the exit
+ * statuses are those of sysexits(3), and those of `pomona run`. */
+
+#include "cli/verbs.h"
+
+#include <errno.h>
+#include <string.h>
+
+const struct verb *const verbs[] = {
+    &verb_machine, &verb_macho_disass, &verb_help, &verb_complete, NULL,
+};
+
+int report(const struct error *err)
+{
+    fprintf(stderr, "pomona: %s\n", err->text);
+    return err->code;
+}
+
+bool verb_parse(const struct verb *verb, int argc, char **argv, void *values,
+                struct operands *operands, int *status)
+{
+    struct error err = {0};
+    if (options_parse(verb, argc, argv, values, operands, &err)) {
+        *status = report(&err);
+        return false;
+    }
+    if (operands->help) {
+        options_help(verb, stdout);
+        *status = finish_output();
+        return false;
+    }
+    return true;
+}
+
+int finish_output(void)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return 0;
+    struct error err;
+    error_set(&err, ERROR_IO, "standard output: %s", strerror(errno));
+    return report(&err);
+}
+
+static void print_usage(FILE *out)
+{
+    fputs("usage: pomona VERB [OPTIONS] [OPERANDS]\n\n"
+          "An Apple-silicon virtual machine that runs anywhere.\n\nverbs:\n",
+          out);
+    for (const struct verb *const *verb = verbs; *verb; verb++)
+        if (!(*verb)->hidden)
+            fprintf(out, "  %-14s %s\n", (*verb)->name, (*verb)->summary);
+    fputs("\n'pomona VERB --help' lists a verb's options; 'pomona help' is the whole manual.\n",
+          out);
+}
+
+/* The verb whose name the first words of ARGV are; *USED: how many words. */
+static const struct verb *find_verb(int argc, char **argv, int *used)
+{
+    for (const struct verb *const *verb = verbs; *verb; verb++) {
+        const char *name = (*verb)->name, *second = strchr(name, ' ');
+        size_t length = second ? (size_t)(second - name) : strlen(name);
+        if (strncmp(argv[0], name, length) || argv[0][length])
+            continue;
+        if (second && (argc < 2 || strcmp(argv[1], second + 1)))
+            continue;
+        *used = second ? 2 : 1;
+        return *verb;
+    }
+    return NULL;
+}
+
+static int unknown_verb(int argc, char **argv)
+{
+    const char *names[32];
+    size_t count = 0;
+    char given[64];
+    struct error err;
+    for (const struct verb *const *verb = verbs; *verb && count < 32; verb++)
+        if (!(*verb)->hidden)
+            names[count++] = (*verb)->name;
+    snprintf(given, sizeof(given), "%s", argv[0]);
+    const char *near = nearest(given, names, count);
+    if (!near && argc > 1) {
+        snprintf(given, sizeof(given), "%s %s", argv[0], argv[1]);
+        near = nearest(given, names, count);
+    }
+    if (near)
+        error_set(&err, ERROR_USAGE, "unknown verb '%s'; did you mean '%s'?", given, near);
+    else
+        error_set(&err, ERROR_USAGE, "unknown verb '%s'; 'pomona --help' lists the verbs", argv[0]);
+    return report(&err);
+}
+
+int main(int argc, char **argv)
+{
+    int used;
+    if (argc < 2) {
+        print_usage(stderr);
+        return ERROR_USAGE;
+    }
+    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
+        print_usage(stdout);
+        return finish_output();
+    }
+    if (!strcmp(argv[1], "--version")) {
+        puts("pomona " POMONA_VERSION);
+        return finish_output();
+    }
+    const struct verb *verb = find_verb(argc - 1, argv + 1, &used);
+    if (!verb)
+        return unknown_verb(argc - 1, argv + 1);
+    return verb->run(verb, argc - 1 - used, argv + 1 + used);
+}

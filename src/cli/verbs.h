@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef POMONA_CLI_VERBS_H
+#define POMONA_CLI_VERBS_H
+
+/* The verbs of the program: one cmd_NAME.c each, and the list of all in main.c. */
+
+#include "cli/options.h"
+
+extern const struct verb verb_run, verb_machine, verb_macho_disass, verb_help, verb_complete;
+extern const struct verb *const verbs[]; /* ended by NULL */
+
+/* Prints ERR on standard error, as the program's only form of complaint, and returns the exit
+ * status it asks for. */
+int report(const struct error *err);
+
+/* Options and operands of a verb; when the line was wrong or asked for help this is said and
+ * *STATUS is the process's exit status, and the answer is false. */
+bool verb_parse(const struct verb *verb, int argc, char **argv, void *values,
+                struct operands *operands, int *status);
+
+/* Flushes standard output; 0, or 74 with a message when what was printed could not be written. */
+int finish_output(void);
+
+#endif
