@@ -12,7 +12,7 @@
 #define A64_FEATURES(X)                                                                            \
     X(BASE) X(ABSENT) X(APPLE) X(AES) X(PMULL) X(SHA1) X(SHA256) X(SHA512) X(SHA3) X(CRC32)         \
     X(LSE) X(LSE2) X(RDM) X(FP16) X(DotProd) X(FHM) X(FCMA) X(JSCVT) X(FRINTTS) X(BF16) X(I8MM)     \
-    X(LRCPC) X(LRCPC2) X(LOR) X(PAuth) X(EPAC) X(PAuth2) X(FPAC) X(PACQARMA5) X(BTI) X(FlagM)      \
+    X(LRCPC) X(LRCPC2) X(LOR) X(PAuth) X(EPAC) X(PAuth2) X(FPAC) X(FPACCOMBINE) X(PACQARMA5) X(BTI) X(FlagM)      \
     X(FlagM2) X(SB) X(SSBS) X(SSBS2) X(SPECRES) X(DIT) X(PAN) X(PAN2) X(UAO) X(DPB) X(DPB2)        \
     X(TLBIOS) X(TLBIRANGE) X(TTL) X(ECV) X(FGT) X(WFxT) X(RAS) X(VHE) X(HPDS) X(HPDS2) X(XNX)      \
     X(E0PD) X(EVT) X(IDST) X(S2FWB) X(CNP) X(ExS) X(IESB) X(CSV2) X(CSV3) X(HAFDBS) X(VMID16)      \

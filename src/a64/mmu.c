@@ -60,6 +60,14 @@ enum a64_regime a64_current_regime(const struct a64_cpu *cpu)
     return cpu->ps.el == 0 && mmu_host_mode(hcr) ? A64_REGIME_EL20 : A64_REGIME_EL10;
 }
 
+/* A TxSZ that is out of range acts as the nearest in range here (CalculateBottomPACBit). */
+static uint8_t va_bits(const struct a64_cpu *cpu, enum a64_regime regime, unsigned high)
+{
+    const uint64_t tcr = cpu->sr.tcr[mmu_regime_el(regime)];
+    const unsigned tsz = (high && regime != A64_REGIME_EL2 ? tcr >> 16 : tcr) & 0x3f;
+    return tsz < 16 ? 48 : tsz > 39 ? 25 : (uint8_t)(64 - tsz);
+}
+
 void a64_mmu_update(struct a64_cpu *cpu)
 {
     struct a64_mmu *mmu = cpu->mmu;
@@ -74,6 +82,7 @@ void a64_mmu_update(struct a64_cpu *cpu)
     for (unsigned high = 0; high < 2; high++) {
         mmu->tbi[high] = mmu_tbi(cpu, regime, false, high);
         mmu->tbi_fetch[high] = mmu_tbi(cpu, regime, true, high);
+        mmu->va_bits[high] = va_bits(cpu, regime, high);
     }
 }
 

@@ -52,6 +52,7 @@ struct a64_mmu {
     bool align_check;  /* SCTLR.A */
     bool tbi[2];       /* data: top byte ignored, by bit 55 */
     bool tbi_fetch[2]; /* and of instruction addresses (TBI and not TBID) */
+    uint8_t va_bits[2]; /* 64 - TCR.TxSZ as it acts, by half: where a PAC begins */
     uint8_t pa_bits;   /* ID_AA64MMFR0_EL1.PARange in bits */
     /* Grows whenever a translation was dropped or context ids were given out anew: whoever keeps copies
      * of tags or host addresses outside `tlb` must then drop them. */
