@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* From a word to its row. The table, the guards and the buckets are made by gen_a64.py from decode/; this file only
- * looks up: bits 31..21 choose a bucket, and the first of its rows that matches is the answer, since rows are disjoint. */
+/* From a word to its row. The table, the guards and the buckets are made by gen_a64.py from
+ * decode/; this file only looks up: bits 31..21 choose a bucket, and the first of its rows that
+ * matches is the answer, since rows are disjoint. */
 
 #include "decode.h"
 

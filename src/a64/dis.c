@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The disassembler's core: output buffer and entry point. The templates are in decode/, the operands in dis_*.c. */
+/* The disassembler's core: output buffer and entry point. The templates are in decode/, the
+ * operands in dis_*.c. */
 
 #include "dis.h"
 
@@ -14,7 +15,9 @@ void a64_dis_printf(struct a64_dis *dis, const char *format, ...)
     va_start(args, format);
     const int written = vsnprintf(dis->out, dis->left, format, args);
     va_end(args);
-    const size_t used = written < 0 ? 0 : (size_t)written < dis->left ? (size_t)written : dis->left - 1;
+    const size_t used = written < 0                   ? 0
+                        : (size_t)written < dis->left ? (size_t)written
+                                                      : dis->left - 1;
     dis->out += used;
     dis->left -= used;
 }

@@ -29,6 +29,7 @@
  * Reserved arrangements print something, as no row matches them. Facts: the Arm manual, C4.1 and
  * C7.2. */
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdbool.h>
 
@@ -246,4 +247,117 @@ A64_OP(fimm8)
     const int exponent = (int)((imm >> 4 & 7) ^ 4) - 3;
     const double value = ldexp((16 + (imm & 15)) / 16.0, exponent);
     a64_dis_printf(dis, "#%.18e", imm >> 7 ? -value : value);
+}
+
+/* cmode 0xx: lsl by words' bytes; 10x: lsl in halves; 110x: msl, ones shifted in; 1110: bytes. */
+static unsigned cmode_shift(unsigned cmode)
+{
+    if (cmode == 14)
+        return 0;
+    if (cmode >> 1 == 6)
+        return 8u << (cmode & 1);
+    return (cmode >> 1 & (cmode >> 3 ? 1 : 3)) * 8;
+}
+
+A64_OP(imm8sh)
+{
+    const unsigned cmode = dis_bits(dis, 15, 12), shift = cmode_shift(cmode);
+    a64_dis_printf(dis, "#0x%x", imm8(dis));
+    if (shift)
+        a64_dis_printf(dis, ", %s #%u", cmode >> 1 == 6 ? "msl" : "lsl", shift);
+}
+
+A64_OP(imm64)
+{
+    a64_dis_printf(dis, "#0x%" PRIx64, a64_imm_simd(dis->word));
+}
+
+A64_OP(esize)
+{
+    a64_dis_printf(dis, "#%u", 8u << size_field(dis));
+}
+
+A64_OP(imm4)
+{
+    a64_dis_printf(dis, "#%u", dis_bits(dis, 14, 11));
+}
+
+A64_OP(imm2)
+{
+    a64_dis_printf(dis, "%u", dis_bits(dis, 13, 12));
+}
+
+A64_OP(imm6)
+{
+    a64_dis_printf(dis, "#%u", dis_bits(dis, 15, 10));
+}
+
+/* The lowest bit set of imm5 is log2 of the element's bytes; the bits above it are the index. */
+static unsigned imm5_size(const struct a64_dis *dis)
+{
+    return (unsigned)__builtin_ctz(dis_bits(dis, 20, 16) | 16);
+}
+
+A64_OP(T5)
+{
+    arrangement(dis, imm5_size(dis), q_bit(dis));
+}
+
+A64_OP(V5)
+{
+    letter(dis, imm5_size(dis));
+}
+
+static void element5(struct a64_dis *dis, unsigned reg)
+{
+    const unsigned size = imm5_size(dis);
+    a64_dis_printf(dis, "v%u.%c[%u]", reg, "bhsdq"[size], dis_bits(dis, 20, 16) >> (size + 1));
+}
+
+A64_OP(Vd_elem5)
+{
+    element5(dis, dis_bits(dis, 4, 0));
+}
+
+A64_OP(Vn_elem5)
+{
+    element5(dis, dis_bits(dis, 9, 5));
+}
+
+A64_OP(Vn_elem4)
+{
+    const unsigned size = imm5_size(dis);
+    a64_dis_printf(dis, "v%u.%c[%u]", dis_bits(dis, 9, 5), "bhsdq"[size],
+                   dis_bits(dis, 14, 11) >> size);
+}
+
+static void general(struct a64_dis *dis, bool wide, unsigned reg)
+{
+    if (reg == 31)
+        a64_dis_text(dis, wide ? "xzr" : "wzr");
+    else
+        a64_dis_printf(dis, "%c%u", wide ? 'x' : 'w', reg);
+}
+
+A64_OP(R5n)
+{
+    general(dis, imm5_size(dis) == 3, dis_bits(dis, 9, 5));
+}
+
+A64_OP(RQd)
+{
+    general(dis, q_bit(dis), dis_bits(dis, 4, 0));
+}
+
+/* Three or more registers that do not wrap are a range. */
+A64_OP(list)
+{
+    const unsigned n = dis_bits(dis, 9, 5), count = dis_bits(dis, 14, 13) + 1;
+    a64_dis_printf(dis, "{v%u.16b", n);
+    if (count > 2 && n + count <= 32)
+        a64_dis_printf(dis, "-v%u.16b", n + count - 1);
+    else
+        for (unsigned k = 1; k < count; k++)
+            a64_dis_printf(dis, ", v%u.16b", (n + k) % 32);
+    a64_dis_text(dis, "}");
 }

@@ -14,6 +14,7 @@ import re
 import sys
 
 TOKEN = re.compile(r"<([^<>]+)>")
+COMMA = re.compile(r",(?![^(]*\))")  # but not the commas of a function's arguments
 
 
 class Row:
@@ -75,7 +76,9 @@ def read_rows(paths):
             if name in names:
                 fail(where, f"{name} stands twice, first at {names[name]}")
             names[name] = where
-            flags = [] if flags == "-" else flags.split(",")
+            if "w" in pattern:
+                fail(where, "w is the word in conditions and cannot be a field")
+            flags = [] if flags == "-" else COMMA.split(flags)
             rows.append(Row(where, name, pattern, feat, execute, flags, templates, group))
     return rows
 
@@ -127,11 +130,11 @@ def emit_template(template, indent):
     for match in TOKEN.finditer(template):
         literal = template[position:match.start()]
         if literal:
-            out += f'{indent}a64_dis_text(d, "{literal}");\n'
-        out += f"{indent}op_{c_name(match[1])}(d);\n"
+            out += f'{indent}a64_dis_text(dis, "{literal}");\n'
+        out += f"{indent}op_{c_name(match[1])}(dis);\n"
         position = match.end()
     if template[position:]:
-        out += f'{indent}a64_dis_text(d, "{template[position:]}");\n'
+        out += f'{indent}a64_dis_text(dis, "{template[position:]}");\n'
     return out.replace("\\\\t", "\\t")
 
 
@@ -143,8 +146,8 @@ def printer(row):
     for template, cond in row.templates[1:]:
         body += f"    if ({cond}) {{\n{emit_template(template, ' ' * 8)}        return;\n    }}\n"
     body += emit_template(row.templates[0][0], "    ")
-    used = "    const uint32_t w = d->word;\n" if field_locals(row, conditions) else ""
-    return (f"static void print_{row.name}(struct a64_dis *d)\n{{\n{used}"
+    used = "    const uint32_t w = dis->word;\n" if re.search(r"\w", conditions) else ""
+    return (f"static void print_{row.name}(struct a64_dis *dis)\n{{\n{used}"
             f"{field_locals(row, conditions)}{body}}}\n")
 
 
