@@ -152,9 +152,10 @@ struct a64_cpu {
     /* Exclusive monitor: see src/a64/monitor.h. */
     struct {
         bool armed;
-        uint8_t size;     /* bytes, 1..16 */
-        uint64_t pa;      /* of the first byte */
-        uint64_t value[2]; /* as loaded */
+        uint8_t size;                  /* bytes, 1..16 */
+        void *host;                    /* host address of the first byte */
+        uint64_t value[2];             /* as loaded */
+        const _Atomic uint8_t *filter; /* which granules stores must ask about; NULL: none */
     } excl;
     bool event; /* the event register of WFE and SEV */
 
