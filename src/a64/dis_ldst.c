@@ -2,12 +2,14 @@
 /* The operands of loads and stores, and the immediates that their decoded instructions carry.
  *
  *   <off12> <off9> <off7> <offpac>     ", #imm", or nothing for 0: the offset inside the brackets
- *   <simm9> <simm7> <simmpac>          the bare number: pre- and post-index, where 0 is printed
+ *   <simm9> <simm7>                    the bare number: pre- and post-index, where 0 is printed
  *   <mem.ext>                          "x2, lsl #3": the register offset with its extension
- *   <literal> <prfop>                  a PC-relative address; "pldl1keep", or a number
+ *   <prfop>                            "pldl1keep", or a number
  *   <{Vt.T}>                           "{v0.16b-v3.16b}": the list of LDn, STn, LDnR
  *   <{Vt.lane}> <Vt.index>             "{v0.b-v2.b}" and the lane's number
  *   <struct.size>                      bytes transferred, the post-index of LDn and STn
+ *
+ *   <Xs+1> <Ws+1> <Xt+1> <Wt+1>        the second register of CASP's pairs
  *
  * Facts: the Arm manual, C4.1.94 (encodings), C6.2 and C7.2; the layout is GNU objdump's. */
 
@@ -76,7 +78,6 @@ OP_OFFSET(offpac, simmpac)
     }
 OP_NUMBER(simm9, simm9)
 OP_NUMBER(simm7, pair)
-OP_NUMBER(simmpac, simmpac)
 
 A64_OP(mem_ext)
 {
@@ -93,11 +94,6 @@ A64_OP(mem_ext)
         a64_dis_printf(dis, ", %s #%u", names[option], a64_regoff_shift(a64_imm_regoff(dis->word)));
     else if (option != A64_EXTEND_LSL)
         a64_dis_printf(dis, ", %s", names[option]);
-}
-
-A64_OP(literal)
-{
-    a64_dis_printf(dis, "0x%" PRIx64, dis->pc + a64_imm_literal(dis->word));
 }
 
 A64_OP(prfop)
@@ -145,3 +141,17 @@ A64_OP(struct_size)
 {
     a64_dis_printf(dis, "%u", a64_struct_form(dis->word).bytes);
 }
+
+#define OP_NEXT(token, width, high, low)                                                           \
+    A64_OP(token)                                                                                  \
+    {                                                                                              \
+        const unsigned number = dis_bits(dis, high, low) + 1;                                      \
+        if (number == 31)                                                                          \
+            a64_dis_text(dis, width "zr");                                                         \
+        else                                                                                       \
+            a64_dis_printf(dis, width "%u", number);                                               \
+    }
+OP_NEXT(Xs_1, "x", 20, 16)
+OP_NEXT(Ws_1, "w", 20, 16)
+OP_NEXT(Xt_1, "x", 4, 0)
+OP_NEXT(Wt_1, "w", 4, 0)

@@ -3,8 +3,8 @@
 #define POMONA_A64_HOST_ATOMIC_H
 
 /* Compare-and-swap on guest memory, 1 to 16 bytes, sequentially consistent: what exclusives and the
- * LSE instructions are made of. The 16-byte one is cmpxchg16b on x86-64 (every 64-bit x86 since 2006,
- * not in the compilers' baseline) and libatomic's elsewhere. */
+ * LSE instructions are made of. The 16-byte one is cmpxchg16b on x86-64 (every 64-bit x86 since
+ * 2006, not in the compilers' baseline) and libatomic's elsewhere. */
 
 #include <stdbool.h>
 #include <stdint.h>

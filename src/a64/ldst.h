@@ -2,14 +2,20 @@
 #ifndef POMONA_A64_LDST_H
 #define POMONA_A64_LDST_H
 
-/* Fields of loads and stores that the interpreter, the translator, the disassembler and the monitor's
- * emulation of device accesses all read: the register offset and the shape of a vector structure. */
+/* Fields of loads and stores that the interpreter, the translator, the disassembler and the
+ * monitor's emulation of device accesses all read: the register offset and the shape of a vector
+ * structure. */
 
 #include <stdbool.h>
 #include <stdint.h>
 
 /* `option` of a register offset, and of the extended-register forms of ADD and SUB. */
-enum a64_extend { A64_EXTEND_UXTW = 2, A64_EXTEND_LSL = 3, A64_EXTEND_SXTW = 6, A64_EXTEND_SXTX = 7 };
+enum a64_extend {
+    A64_EXTEND_UXTW = 2,
+    A64_EXTEND_LSL = 3,
+    A64_EXTEND_SXTW = 6,
+    A64_EXTEND_SXTX = 7
+};
 
 /* What insn->imm holds for a register offset. */
 static inline uint64_t a64_regoff(unsigned option, unsigned shift)
@@ -36,8 +42,8 @@ static inline uint64_t a64_regoff_value(uint64_t imm, uint64_t m)
     return m << a64_regoff_shift(imm);
 }
 
-/* LDn, STn and LDnR: what one of them moves. Memory holds `elements` groups of `selem` elements; the
- * k-th element of a group belongs to the k-th register. */
+/* LDn, STn and LDnR: what one of them moves. Memory holds `elements` groups of `selem` elements;
+ * the k-th element of a group belongs to the k-th register. */
 struct a64_struct_form {
     uint8_t registers;  /* that it names, Vt and those behind it (modulo 32) */
     uint8_t selem;      /* elements of a structure; 1 for LD1 whatever its registers */
@@ -53,7 +59,7 @@ static inline struct a64_struct_form a64_multi_form(uint32_t word)
 {
     static const struct {
         uint8_t registers, selem;
-    } by_opcode[16] = {[0] = {4, 4}, [2] = {4, 1}, [4] = {3, 3},  [6] = {3, 1},
+    } by_opcode[16] = {[0] = {4, 4}, [2] = {4, 1}, [4] = {3, 3}, [6] = {3, 1},
                        [7] = {1, 1}, [8] = {2, 2}, [10] = {2, 1}};
     struct a64_struct_form form = {.log2_bytes = word >> 10 & 3, .full = word >> 30 & 1};
     form.registers = by_opcode[word >> 12 & 15].registers;

@@ -14,6 +14,7 @@
 #include "cpu.h"
 #include "decode.h"
 #include "host_access.h"
+#include "monitor.h"
 
 enum a64_access {
     A64_READ = 1 << 0,
@@ -184,7 +185,9 @@ static inline int a64_st(struct a64_cpu *cpu, uint64_t va, unsigned size, unsign
     void *host = a64_tlb_host(cpu->mmu, va, size, A64_WRITE | (access & A64_UNPRIV));
     if (__builtin_expect(!host, 0))
         return a64_st_slow(cpu, va, size, access, value);
+    struct a64_monitor_entry *entry = a64_store_begin(cpu, host);
     host_store(host, size, value);
+    a64_store_end(entry);
     return A64_NEXT;
 }
 

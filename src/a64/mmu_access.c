@@ -105,22 +105,32 @@ int a64_ld_slow(struct a64_cpu *cpu, uint64_t va, unsigned size, unsigned access
     return A64_NEXT;
 }
 
+/* One store under the exclusive monitor's rule; false, and nothing stored, if it leaves the granule. */
+static bool store_in_granule(struct a64_cpu *cpu, uint8_t *host, unsigned size, const void *value)
+{
+    const unsigned granule = 1u << A64_GRANULE_SHIFT;
+    if (((uintptr_t)host & (granule - 1)) + size > granule)
+        return false;
+    struct a64_monitor_entry *entry = a64_store_begin(cpu, host);
+    if ((uintptr_t)host & (size - 1))
+        host_store_any(host, size, value);
+    else
+        host_store(host, size, value);
+    a64_store_end(entry);
+    return true;
+}
+
 int a64_st_slow(struct a64_cpu *cpu, uint64_t va, unsigned size, unsigned access, const void *value)
 {
     struct parts parts;
     if (!find_parts(cpu, va, size, access | A64_WRITE, &parts))
         return A64_FAULT;
-    if (parts.first == size) {
-        if (va & (size - 1))
-            host_store_any(parts.host[0], size, value);
-        else
-            host_store(parts.host[0], size, value);
+    if (parts.first == size && store_in_granule(cpu, parts.host[0], size, value))
         return A64_NEXT;
-    }
     const uint8_t *bytes = value;
     for (unsigned i = 0; i < size; i++) {
         uint8_t *to = i < parts.first ? parts.host[0] + i : parts.host[1] + (i - parts.first);
-        __atomic_store_n(to, bytes[i], __ATOMIC_RELAXED);
+        store_in_granule(cpu, to, 1, &bytes[i]);
     }
     return A64_NEXT;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The shared exclusive monitor; monitor.h tells how it works and why. Locks are spin locks, as they are
- * held for a few host instructions (or, once in a while, for a membarrier), and yield when the holder seems to
- * have lost its processor. */
+/* The shared exclusive monitor; monitor.h tells how it works and why. Locks are spin locks, as they
+ * are held for a few host instructions (or, once in a while, for a membarrier), and yield when the
+ * holder seems to have lost its processor. */
 
 #include "monitor.h"
 
@@ -231,7 +231,8 @@ bool a64_exclusive_store(struct a64_cpu *cpu, void *host, unsigned size, const v
     const uintptr_t granule = granule_of(host);
     bool stored = false;
     lock(entry);
-    if (match && atomic_load_explicit(&monitor->armed[cpu->index], memory_order_relaxed) == granule &&
+    if (match &&
+        atomic_load_explicit(&monitor->armed[cpu->index], memory_order_relaxed) == granule &&
         compare_and_store(cpu, host, size, value)) {
         clear_others(cpu, granule);
         stored = true;

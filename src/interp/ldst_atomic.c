@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The LSE read-modify-write instructions: LDADD, LDCLR, LDEOR, LDSET, LDSMAX, LDSMIN, LDUMAX, LDUMIN, SWP, CAS and CASP,
- * with their store-only aliases. One compare-and-swap loop on the host does all of them, always sequentially consistent,
- * which covers the acquire and release forms.
+/* The LSE read-modify-write instructions: LDADD, LDCLR, LDEOR, LDSET, LDSMAX, LDSMIN, LDUMAX,
+ * LDUMIN, SWP, CAS and CASP, with their store-only aliases. One compare-and-swap loop on the host
+ * does all of them, always sequentially consistent, which covers the acquire and release forms.
  *
  * FEAT_LSE2 lets the address be misaligned within 16 aligned bytes; those go through a 16-byte
  * compare-and-swap. CASP must be aligned. */
@@ -11,6 +11,9 @@
 #include "../a64/host_access.h"
 #include "../a64/host_atomic.h"
 #include "../a64/monitor.h"
+
+/* So that the size is a constant in each of the small functions below. */
+#define ALWAYS_INLINE inline __attribute__((always_inline))
 
 enum rmw { RMW_ADD, RMW_CLR, RMW_EOR, RMW_SET, RMW_SMAX, RMW_SMIN, RMW_UMAX, RMW_UMIN, RMW_SWP };
 
@@ -25,7 +28,7 @@ static inline uint64_t as_unsigned(uint64_t value, unsigned size)
     return value & (~0ull >> (64 - 8 * size));
 }
 
-static inline uint64_t combine(enum rmw op, unsigned size, uint64_t old, uint64_t operand)
+static ALWAYS_INLINE uint64_t combine(enum rmw op, unsigned size, uint64_t old, uint64_t operand)
 {
     switch (op) {
     case RMW_ADD:
@@ -69,7 +72,7 @@ static bool cas_within_16(uint8_t *p, unsigned size, uint64_t *expected, uint64_
     }
 }
 
-static inline bool cas(void *p, unsigned size, uint64_t *expected, uint64_t desired)
+static ALWAYS_INLINE bool cas(void *p, unsigned size, uint64_t *expected, uint64_t desired)
 {
     if (__builtin_expect((uintptr_t)p & (size - 1), 0))
         return cas_within_16(p, size, expected, desired);
@@ -86,8 +89,8 @@ static inline void *target(struct a64_cpu *cpu, const struct a64_insn *insn, uns
     return a64_host(cpu, address, size, A64_READ | A64_WRITE | access);
 }
 
-static inline int read_modify_write(struct a64_cpu *cpu, const struct a64_insn *insn, unsigned size,
-                                    enum rmw op)
+static ALWAYS_INLINE int read_modify_write(struct a64_cpu *cpu, const struct a64_insn *insn,
+                                           unsigned size, enum rmw op)
 {
     void *host = target(cpu, insn, size, A64_ATOMIC);
     if (!host)
@@ -103,7 +106,8 @@ static inline int read_modify_write(struct a64_cpu *cpu, const struct a64_insn *
     return A64_NEXT;
 }
 
-static inline int compare_and_swap(struct a64_cpu *cpu, const struct a64_insn *insn, unsigned size)
+static ALWAYS_INLINE int compare_and_swap(struct a64_cpu *cpu, const struct a64_insn *insn,
+                                          unsigned size)
 {
     void *host = target(cpu, insn, size, A64_ATOMIC);
     if (!host)
@@ -147,7 +151,8 @@ CAS(16)
 CAS(32)
 CAS(64)
 
-/* Registers come in pairs that begin with an even one; number 31 as a second is the zero register. */
+/* Registers come in pairs that begin with an even one; number 31 as a second is the zero register.
+ */
 int exec_casp32(struct a64_cpu *cpu, const struct a64_insn *insn)
 {
     const unsigned s = insn->rm, t = insn->rd;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Load-acquire and store-release: LDAR, STLR, LDAPR, LDAPUR, STLUR, and LDLAR, STLLR, whose limited ordering
- * regions we do not have, so that they order everything (the architecture allows that).
+/* Load-acquire and store-release: LDAR, STLR, LDAPR, LDAPUR, STLUR, and LDLAR, STLLR, whose limited
+ * ordering regions we do not have, so that they order everything (the architecture allows that).
  *
- * Relaxed host accesses with fences: acquire behind a load, release before a store, and a full one behind a store, so that
- * a later LDAR does not overtake it. LDAPR would not need that last one, and gets the same. */
+ * Relaxed host accesses with fences: acquire behind a load, release before a store, and a full one
+ * behind a store, so that a later LDAR does not overtake it. LDAPR would not need that last one,
+ * and gets the same. */
 
 #include "ldst.h"
 

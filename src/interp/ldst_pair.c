@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* Loads and stores of register pairs: LDP, STP, LDPSW and the non-temporal LDNP, STNP, which are the same here.
+/* Loads and stores of register pairs: LDP, STP, LDPSW and the non-temporal LDNP, STNP, which are
+ * the same here.
  *
- * Each register is one single-copy atomic access; a 16-byte aligned pair of X registers is one of 16 bytes, as FEAT_LSE2 has it.
- * Where the manual leaves a choice: of two equal targets the second value stays, and loaded values win over write-back. */
+ * Each register is one single-copy atomic access; a 16-byte aligned pair of X registers is one of
+ * 16 bytes, as FEAT_LSE2 has it. Where the manual leaves a choice: of two equal targets the second
+ * value stays, and loaded values win over write-back. */
 
 #include "ldst.h"
+
+/* So that the size is a constant in each of the functions below. */
+#define ALWAYS_INLINE inline __attribute__((always_inline))
 
 static inline int pair_address(struct a64_cpu *cpu, const struct a64_insn *insn, bool post,
                                uint64_t *address)
@@ -22,7 +27,8 @@ static inline void write_back(struct a64_cpu *cpu, const struct a64_insn *insn)
 }
 
 /* Two values of SIZE (4 or 8) bytes. */
-static inline int load_pair(struct a64_cpu *cpu, uint64_t address, unsigned size, uint64_t value[2])
+static ALWAYS_INLINE int load_pair(struct a64_cpu *cpu, uint64_t address, unsigned size,
+                                   uint64_t value[2])
 {
     if (size == 8 && !(address & 15))
         return a64_ld(cpu, address, 16, 0, value);
@@ -31,8 +37,8 @@ static inline int load_pair(struct a64_cpu *cpu, uint64_t address, unsigned size
     return a64_ld(cpu, address + size, size, 0, &value[1]);
 }
 
-static inline int store_pair(struct a64_cpu *cpu, uint64_t address, unsigned size, const void *first,
-                             const void *second)
+static ALWAYS_INLINE int store_pair(struct a64_cpu *cpu, uint64_t address, unsigned size,
+                                    const void *first, const void *second)
 {
     if (size == 8 && !(address & 15)) {
         const uint64_t both[2] = {*(const uint64_t *)first, *(const uint64_t *)second};
@@ -96,7 +102,7 @@ static inline int store_pair(struct a64_cpu *cpu, uint64_t address, unsigned siz
         return A64_NEXT;                                                                           \
     }
 
-#define PLAIN(v) (v)
+#define PLAIN(v)  (v)
 #define SIGNED(v) ((uint64_t)(int32_t)(v))
 
 #define PAIRS(mode, post, wback)                                                                   \

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Loads and stores of one register, general or vector: all addressing modes, unprivileged ones, literals and
- * prefetches (Arm manual C4.1.94, "Load/store register" and "Load register (literal)").
+/* Loads and stores of one register, general or vector: all addressing modes, unprivileged ones,
+ * literals and prefetches (Arm manual C4.1.94, "Load/store register" and "Load register
+ * (literal)").
  *
- * Where the manual leaves a choice (CONSTRAINED UNPREDICTABLE): a load whose base with write-back is its target
- * leaves the loaded value; a store then stores the old base. */
+ * Where the manual leaves a choice (CONSTRAINED UNPREDICTABLE): a load whose base with write-back
+ * is its target leaves the loaded value; a store then stores the old base. */
 
 #include "ldst.h"
 
@@ -40,7 +41,8 @@ static inline int address_pre(struct a64_cpu *cpu, const struct a64_insn *insn, 
     return address_off(cpu, insn, address);
 }
 
-static inline int address_unpriv(struct a64_cpu *cpu, const struct a64_insn *insn, uint64_t *address)
+static inline int address_unpriv(struct a64_cpu *cpu, const struct a64_insn *insn,
+                                 uint64_t *address)
 {
     return address_off(cpu, insn, address);
 }

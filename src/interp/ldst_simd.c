@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* LD1 to LD4, ST1 to ST4 and LD1R to LD4R with all their post-index forms (Arm manual C4.1.94, "Advanced SIMD
- * load/store multiple structures" and "single structure"). What they move is struct a64_struct_form of src/a64/ldst.h.
+/* LD1 to LD4, ST1 to ST4 and LD1R to LD4R with all their post-index forms (Arm manual C4.1.94,
+ * "Advanced SIMD load/store multiple structures" and "single structure"). What they move is struct
+ * a64_struct_form of src/a64/ldst.h.
  *
- * Each element is one access. A load collects all bytes first and a store is sure of all of them first, so that a fault in the
- * middle leaves registers, base and memory as they were. */
+ * Each element is one access. A load collects all bytes first and a store is sure of all of them
+ * first, so that a fault in the middle leaves registers, base and memory as they were. */
 
 #include "ldst.h"
 
@@ -23,10 +24,10 @@ static int load_elements(struct a64_cpu *cpu, uint64_t va, const struct a64_stru
 {
     const unsigned size = 1u << form->log2_bytes;
     for (unsigned at = 0; at < form->bytes; at += size) {
-        uint64_t value;
-        if (a64_ld(cpu, va + at, size, 0, &value))
+        uint64_t value[2];
+        if (a64_ld(cpu, va + at, size, 0, value))
             return A64_FAULT;
-        memcpy(out + at, &value, size);
+        memcpy(out + at, value, size);
     }
     return A64_NEXT;
 }
@@ -39,9 +40,9 @@ static int load_bytes(struct a64_cpu *cpu, uint64_t va, const struct a64_struct_
         return load_elements(cpu, va, form, out);
     const uint8_t *host = a64_tlb_host(cpu->mmu, va, 1, A64_READ);
     for (unsigned at = 0; at < form->bytes; at += chunk) {
-        uint64_t value;
-        host_load(host + at, chunk, &value);
-        memcpy(out + at, &value, chunk);
+        uint64_t value[2];
+        host_load(host + at, chunk, value);
+        memcpy(out + at, value, chunk);
     }
     return A64_NEXT;
 }
@@ -53,11 +54,12 @@ static int store_bytes(struct a64_cpu *cpu, uint64_t va, const struct a64_struct
     if (ldst_reserve(cpu, va, form->bytes, size))
         return A64_FAULT;
     const unsigned chunk = chunk_at(va | form->bytes);
-    const unsigned step = ldst_in_page(cpu, va, form->bytes, A64_WRITE) && chunk > size ? chunk : size;
+    const unsigned step =
+        ldst_in_page(cpu, va, form->bytes, A64_WRITE) && chunk > size ? chunk : size;
     for (unsigned at = 0; at < form->bytes; at += step) {
-        uint64_t value = 0;
-        memcpy(&value, in + at, step);
-        if (a64_st(cpu, va + at, step, 0, &value))
+        uint64_t value[2] = {0, 0};
+        memcpy(value, in + at, step);
+        if (a64_st(cpu, va + at, step, 0, value))
             return A64_FAULT;
     }
     return A64_NEXT;
