@@ -105,6 +105,7 @@ struct hv_vm {
     struct hv_pomona_context_s *context;
     struct hv_vm_config_s config; /* resolved: no defaults left */
     uint64_t granule;             /* bytes */
+    uint64_t retired_before;      /* instructions of vCPUs that are gone */
     struct a64_system sys;
     struct hv_map *map; /* changes only while no vCPU is inside, under context->lock */
     struct hv_vcpu *vcpus[HV_MAX_VCPUS];

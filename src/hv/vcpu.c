@@ -211,6 +211,7 @@ hv_return_t hv_vcpu_destroy(hv_vcpu_t vcpu)
     if (vm->gic)
         hv_gic_detach(self);
     remove_vcpu(vm, self);
+    vm->retired_before += self->cpu.icount;
     pthread_mutex_unlock(&context->lock);
     vm->config.engine->free(&self->cpu);
     a64_cpu_free(&self->cpu);

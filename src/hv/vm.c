@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "../a64/broadcast.h"
 #include "../a64/monitor.h"
 #include "gic.h"
 #include "hv_internal.h"
