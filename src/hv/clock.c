@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Time. The guest's counter ticks at 24 MHz, as Apple's does; with the host clock it is the host's monotonic clock, which
- * mach_absolute_time() shows too.
+/* Time. The guest's counter ticks at 24 MHz, as Apple's does; with the host clock it is the host's
+ * monotonic clock, which mach_absolute_time() shows too.
  *
- * A vCPU that executes does not look at a clock: when its timers need it next, a thread of the VM sets A64_ATT_TIMER at
- * that time. The thread exists once a timer was armed. A deadline that moves away leaves the thread's own wake-up
- * where it was: it wakes, finds nothing due and sleeps again, which is cheaper than telling it at each of a guest's
- * timer writes. The instruction clock (clock_insn.c) needs no thread. */
+ * A vCPU that executes does not look at a clock: when its timers need it next, a thread of the VM
+ * sets A64_ATT_TIMER at that time. The thread exists once a timer was armed. A deadline that moves
+ * away leaves the thread's own wake-up where it was: it wakes, finds nothing due and sleeps again,
+ * which is cheaper than telling it at each of a guest's timer writes. The instruction clock
+ * (clock_insn.c) needs no thread. */
 
 #include <mach/mach_time.h>
 #include <time.h>
@@ -52,7 +53,8 @@ static uint64_t host_icount_at(struct a64_cpu *cpu, uint64_t ticks)
     return 0;
 }
 
-/* Sets A64_ATT_TIMER for every vCPU whose deadline is at NOW or before; returns the earliest of the others. */
+/* Sets A64_ATT_TIMER for every vCPU whose deadline is at NOW or before; returns the earliest of the
+ * others. */
 static uint64_t notify_due(struct hv_vm *vm, uint64_t now)
 {
     uint64_t next = NEVER;

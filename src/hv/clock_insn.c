@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* The instruction clock: guest time as a function of instructions executed, and the token that makes several vCPUs
- * deterministic.
+/* The instruction clock: guest time as a function of instructions executed, and the token that
+ * makes several vCPUs deterministic.
  *
- * Time is (instructions retired by all vCPUs) / insns_per_tick plus the ticks that were skipped while all of them
- * waited. At most one vCPU executes: the holder of the token. It passes to the next online vCPU in order of their
- * ids when the quantum is used up, or earlier at WFI and WFE; a holder that exits to the monitor keeps it, so what
- * the monitor does for it happens at one point of guest time. A vCPU in WFI is passed over until an interrupt line, a
- * timer or a cancel wakes it. When nobody can run, time jumps to the first timer of a vCPU or the machine's deadline; when there
- * is none either, the world stands still until the host wakes somebody.
+ * Time is (instructions retired by all vCPUs) / insns_per_tick plus the ticks that were skipped
+ * while all of them waited. At most one vCPU executes: the holder of the token. It passes to the
+ * next online vCPU in order of their ids when the quantum is used up, or earlier at WFI and WFE; a
+ * holder that exits to the monitor keeps it, so what the monitor does for it happens at one point
+ * of guest time. A vCPU in WFI is passed over until an interrupt line, a timer or a cancel wakes
+ * it. When nobody can run, time jumps to the first timer of a vCPU or the machine's deadline; when
+ * there is none either, the world stands still until the host wakes somebody.
  *
- * What the host does by itself (an interrupt raised by another thread) arrives when it arrives: a machine that wants
- * two equal runs raises interrupts from vCPU threads and from deadlines only. */
+ * What the host does by itself (an interrupt raised by another thread) arrives when it arrives: a
+ * machine that wants two equal runs raises interrupts from vCPU threads and from deadlines only. */
 
 #include "hv_internal.h"
 
@@ -96,7 +97,8 @@ static void give(struct hv_clock *clock, struct hv_vcpu *vcpu)
     pthread_cond_signal(&vcpu->token_cond);
 }
 
-/* Lets waiting vCPUs whose timers are due run again; returns the earliest deadline of the others and the machine. */
+/* Lets waiting vCPUs whose timers are due run again; returns the earliest deadline of the others
+ * and the machine. */
 static uint64_t wake_due(struct hv_vm *vm)
 {
     const uint64_t now = ticks_now(&vm->clock);

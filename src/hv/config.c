@@ -6,9 +6,9 @@
 #include "../a64/sysreg.h"
 #include "hv_internal.h"
 
-#define DEFAULT_MODEL "apple-m1"
+#define DEFAULT_MODEL          "apple-m1"
 #define DEFAULT_INSNS_PER_TICK 10
-#define DEFAULT_QUANTUM 100000
+#define DEFAULT_QUANTUM        100000
 
 void hv_vm_config_defaults(struct hv_vm_config_s *config)
 {
@@ -233,7 +233,8 @@ hv_return_t hv_vcpu_config_get_ccsidr_el1_sys_reg_values(hv_vcpu_config_t config
 {
     if (!config || !values || (uint32_t)cache_type > HV_CACHE_TYPE_INSTRUCTION)
         return HV_BAD_ARGUMENT;
-    /* CPU models carry no caches; these are the M1's efficiency cores' (reference: CLIDR 0x81000023). */
+    /* CPU models carry no caches; these are the M1's efficiency cores' (reference: CLIDR
+     * 0x81000023). */
     static const uint64_t m1[2][8] = {
         [HV_CACHE_TYPE_DATA] = {0x700fe03a, 0x70ffe07b},
         [HV_CACHE_TYPE_INSTRUCTION] = {0x201fe03a},

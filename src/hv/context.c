@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Contexts, and which one the calling thread's calls act on.
  *
- * Apple's API has "the VM" of the process, so something must belong to the process: the table of contexts
- * below, and each thread's choice. Nothing else in the library is global. */
+ * Apple's API has "the VM" of the process, so something must belong to the process: the table of
+ * contexts below, and each thread's choice. Nothing else in the library is global. */
 
 #include <stdlib.h>
 

@@ -8,7 +8,7 @@
 #include "../interp/interp.h"
 
 struct hv_engine {
-    const char *name; /* of hv_pomona_vm_config_set_engine */
+    const char *name;                 /* of hv_pomona_vm_config_set_engine */
     int (*init)(struct a64_cpu *cpu); /* 0 or -errno; sets cpu->engine */
     void (*free)(struct a64_cpu *cpu);
     enum engine_stop (*run)(struct a64_cpu *cpu);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What leaves the guest: which exits the library serves itself, how the others are described to the monitor, and
- * which system registers the monitor traps. reference hypervisor-api.md A6. */
+/* What leaves the guest: which exits the library serves itself, how the others are described to the
+ * monitor, and which system registers the monitor traps. reference hypervisor-api.md A6. */
 
 #include "../a64/exception.h"
 #include "../a64/sysreg.h"

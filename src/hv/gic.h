@@ -2,8 +2,8 @@
 #ifndef POMONA_HV_GIC_H
 #define POMONA_HV_GIC_H
 
-/* The VM's GICv3 as the rest of src/hv sees it: the distributor, the redistributors, the GICv2m frame. The
- * CPU interfaces are src/a64/gic_cpu.h. */
+/* The VM's GICv3 as the rest of src/hv sees it: the distributor, the redistributors, the GICv2m
+ * frame. The CPU interfaces are src/a64/gic_cpu.h. */
 
 #include "hv_internal.h"
 

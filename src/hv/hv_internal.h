@@ -4,10 +4,10 @@
 
 /* The Hypervisor API's own structures: context > VM > vCPU.
  *
- * Locks, outermost first: context.lock (the VM's existence, its vCPU table, changes of its memory map),
- * vm.pause_lock (stopping all vCPUs), the GIC's lock, the clock's lock, vcpu.wait_lock (sleep and lines).
- * A thread that executes the guest ("inside") holds none, and takes none that is held while waiting for it to
- * come outside: only the GIC's and those below it. */
+ * Locks, outermost first: context.lock (the VM's existence, its vCPU table, changes of its memory
+ * map), vm.pause_lock (stopping all vCPUs), the GIC's lock, vcpu.line_lock, the clock's lock,
+ * vcpu.wait_lock (sleep). A thread that executes the guest ("inside") holds none, and takes none
+ * that is held while waiting for it to come outside: only the GIC's and those below it. */
 
 #include <pthread.h>
 
@@ -17,11 +17,11 @@
 #include "../a64/system.h"
 #include "engine.h"
 
-#define HV_MAX_VCPUS A64_MAX_CPUS
-#define HV_MAX_CONTEXTS 64
-#define HV_GRANULE_16K 0x4000u
-#define HV_GRANULE_4K 0x1000u
-#define HV_MAX_IPA_BITS 40
+#define HV_MAX_VCPUS        A64_MAX_CPUS
+#define HV_MAX_CONTEXTS     64
+#define HV_GRANULE_16K      0x4000u
+#define HV_GRANULE_4K       0x1000u
+#define HV_MAX_IPA_BITS     40
 #define HV_DEFAULT_IPA_BITS 36
 
 struct hv_gic;
@@ -91,12 +91,12 @@ struct hv_clock {
     _Atomic uint64_t next; /* ticks at which the thread wakes by itself; ~0: never */
     /* Instruction clock. */
     hv_pomona_clock_config_t config;
-    uint64_t insns;        /* retired by all vCPUs, less what the holder retired since icount_start */
-    uint64_t skipped;      /* ticks that went by in jumps, with the start */
+    uint64_t insns;   /* retired by all vCPUs, less what the holder retired since icount_start */
+    uint64_t skipped; /* ticks that went by in jumps, with the start */
     struct hv_vcpu *holder; /* has the token; NULL: nobody is online */
-    uint64_t icount_start; /* holder's icount when `insns` was last brought up to date */
-    uint64_t quantum_end;  /* holder's icount at which it gives the token away */
-    uint64_t deadline;     /* ticks */
+    uint64_t icount_start;  /* holder's icount when `insns` was last brought up to date */
+    uint64_t quantum_end;   /* holder's icount at which it gives the token away */
+    uint64_t deadline;      /* ticks */
     void (*fire)(void *context);
     void *fire_context;
 };
@@ -125,6 +125,7 @@ enum hv_line_source {
     HV_SOURCE_RUN = 1 << 0,   /* hv_vcpu_set_pending_interrupt */
     HV_SOURCE_LEVEL = 1 << 1, /* hv_pomona_vcpu_set_line */
     HV_SOURCE_TIMER = 1 << 2, /* timers wired to FIQ */
+    HV_SOURCE_GIC = 1 << 3,   /* the GIC's CPU interface */
 };
 
 struct hv_vcpu {
@@ -139,7 +140,8 @@ struct hv_vcpu {
     pthread_mutex_t wait_lock;
     pthread_cond_t wait_cond; /* sleep in WFI */
     bool sleeping;
-    uint8_t line_sources[2]; /* enum hv_line_source, by hv_interrupt_type_t; under wait_lock */
+    pthread_mutex_t line_lock;
+    uint8_t line_sources[2]; /* enum hv_line_source, by hv_interrupt_type_t; under line_lock */
     uint8_t timer_lines;     /* timers' outputs by enum a64_timer_id, without a GIC */
 
     bool pending[2]; /* for the next run */
@@ -147,7 +149,7 @@ struct hv_vcpu {
     bool trap_debug_regs;
     bool cpsr_written; /* before the first run: CPSR reads and runs differently until then */
     bool has_run;
-    uint32_t cpsr;     /* as written, until the next run */
+    uint32_t cpsr;      /* as written, until the next run */
     bool exit_is_abort; /* the last exit can be completed by hv_pomona_vcpu_mmio */
     uint64_t exit_pc;
     uint64_t exec_ticks, wait_ticks;
@@ -167,7 +169,8 @@ static inline struct hv_vm *hv_vm_of(struct a64_cpu *cpu)
     return hv_vcpu_of(cpu)->vm;
 }
 
-/* The vCPU when the calling thread may use it: it is its own, or the thread paused the VM. Else NULL. */
+/* The vCPU when the calling thread may use it: it is its own, or the thread paused the VM. Else
+ * NULL. */
 struct hv_vcpu *hv_vcpu_mine(hv_vcpu_t id);
 /* The vCPU when it is the calling thread's own. Else NULL. */
 struct hv_vcpu *hv_vcpu_own(hv_vcpu_t id);
@@ -175,8 +178,8 @@ struct hv_vcpu *hv_vcpu_own(hv_vcpu_t id);
 /* ---- memory.c ---- */
 
 bool hv_bus_page(void *vm, uint64_t pa, struct a64_page *out);
-/* Bytes [ipa, ipa + size) of guest memory <-> DATA; false where some byte has no memory. Caller: inside, or
- * with context->lock held. */
+/* Bytes [ipa, ipa + size) of guest memory <-> DATA; false where some byte has no memory. Caller:
+ * inside, or with context->lock held. */
 bool hv_memory_copy(struct hv_vm *vm, uint64_t ipa, void *data, size_t size, bool write);
 
 /* ---- pause.c ---- */
@@ -223,12 +226,13 @@ static inline bool hv_insn_clock(const struct hv_vm *vm)
     return vm->config.clock.clock == HV_POMONA_CLOCK_INSN;
 }
 void hv_insn_clock_init(struct hv_vm *vm);
-/* Waits for the token, fires due deadlines, and sets cpu.slice_end for the next stretch. Called outside. False:
- * cancelled meanwhile. */
+/* Waits for the token, fires due deadlines, and sets cpu.slice_end for the next stretch. Called
+ * outside. False: cancelled meanwhile. */
 bool hv_token_acquire(struct hv_vcpu *vcpu);
 /* After a stretch: counts its instructions; gives the token away when the quantum is used up. */
 void hv_token_account(struct hv_vcpu *vcpu);
-/* Gives the token away for good reason (WFI, WFE, offline). WAITING: until something wakes the vCPU. */
+/* Gives the token away for good reason (WFI, WFE, offline). WAITING: until something wakes the
+ * vCPU. */
 void hv_token_yield(struct hv_vcpu *vcpu, bool waiting);
 /* The vCPU may have something to do again. Any thread. */
 void hv_token_wake(struct hv_vcpu *vcpu);
@@ -236,7 +240,8 @@ void hv_token_set_online(struct hv_vcpu *vcpu, bool online);
 
 /* ---- exits.c ---- */
 
-/* cpu->exc is for the monitor. False: served here, the guest goes on. True: vcpu->exit is filled in. */
+/* cpu->exc is for the monitor. False: served here, the guest goes on. True: vcpu->exit is filled
+ * in. */
 bool hv_exit(struct hv_vcpu *vcpu);
 /* sys->sysreg_trap */
 bool hv_sysreg_trap(struct a64_cpu *cpu, unsigned enc, bool write);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* The VM's memory map: hv_vm_map, hv_vm_unmap, hv_vm_protect, and its readers.
  *
- * The map is a sorted array that never changes once vCPUs can see it. A change builds a new array, stops all vCPUs,
- * exchanges the pointer, has every TLB flushed before its vCPU goes on, and frees the old array: so readers inside the
- * guest need no lock, and memory is out of the guest's reach when hv_vm_unmap returns. Rules of arguments and
- * results: what was measured on Apple's framework (an overlap is HV_ERROR, unmapping nothing succeeds). ADDR
- * follows the host's pages, IPA and SIZE the VM's granule. */
+ * The map is a sorted array that never changes once vCPUs can see it. A change builds a new array,
+ * stops all vCPUs, exchanges the pointer, has every TLB flushed before its vCPU goes on, and frees
+ * the old array: so readers inside the guest need no lock, and memory is out of the guest's reach
+ * when hv_vm_unmap returns. Rules of arguments and results: what was measured on Apple's framework
+ * (an overlap is HV_ERROR, unmapping nothing succeeds). ADDR follows the host's pages, IPA and SIZE
+ * the VM's granule. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -141,7 +142,8 @@ static hv_return_t map_locked(struct hv_vm *vm, uint8_t *host, uint64_t ipa, uin
     return HV_SUCCESS;
 }
 
-/* Copies OLD, with [ipa, end) left out (flags NULL) or given other flags; at most two slots more. */
+/* Copies OLD, with [ipa, end) left out (flags NULL) or given other flags; at most two slots more.
+ */
 static struct hv_map *map_cut(const struct hv_map *old, uint64_t ipa, uint64_t end,
                               const uint32_t *flags)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Going into the guest and coming out, and stopping all vCPUs between instructions.
  *
- * A vCPU announces that it is inside, then looks whether somebody pauses; a pauser announces itself, then looks who is
- * inside. Both orders are sequentially consistent, so one of them sees the other. */
+ * A vCPU announces that it is inside, then looks whether somebody pauses; a pauser announces
+ * itself, then looks who is inside. Both orders are sequentially consistent, so one of them sees
+ * the other. */
 
 #include "hv_internal.h"
 

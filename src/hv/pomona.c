@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* hv_pomona.h: capabilities, instruction counts, and the debugger's view of guest memory. What belongs to one subject is
- * beside it: contexts, clocks, pauses, MMIO. */
+/* hv_pomona.h: capabilities, instruction counts, and the debugger's view of guest memory. What
+ * belongs to one subject is beside it: contexts, clocks, pauses, MMIO. */
 
 #include <string.h>
 
@@ -61,8 +61,7 @@ static hv_return_t copy(struct hv_vcpu *vcpu, uint64_t va, void *data, size_t si
         struct a64_walk walk;
         const size_t left = HV_GRANULE_4K - (va & (HV_GRANULE_4K - 1));
         const size_t step = size < left ? size : left;
-        if (!translate(vcpu, va, &walk) ||
-            !hv_memory_copy(vcpu->vm, walk.pa, bytes, step, write))
+        if (!translate(vcpu, va, &walk) || !hv_memory_copy(vcpu->vm, walk.pa, bytes, step, write))
             return HV_FAULT;
         bytes += step;
         va += step;

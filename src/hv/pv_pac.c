@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Apple's paravirtual pointer-authentication service: HVC #0 with x0 = 0xC10000nn.
  *
- * XNU on a virtual Mac never writes the key registers: it asks the hypervisor, which on Apple's hosts answers inside
- * Hypervisor.framework. A key number k stands for the pair (k, k + 1); A and B keys for data take the next pair.
- * Calls and default keys: reference vmapple.md C.2, "full" level. PAC_NOP says "none newer", which keeps the guest
- * from the OEM calls. On only while the guest has no EL2. */
+ * XNU on a virtual Mac never writes the key registers: it asks the hypervisor, which on Apple's
+ * hosts answers inside Hypervisor.framework. A key number k stands for the pair (k, k + 1); A and B
+ * keys for data take the next pair. Calls and default keys: reference vmapple.md C.2, "full" level.
+ * PAC_NOP says "none newer", which keeps the guest from the OEM calls. On only while the guest has
+ * no EL2. */
 
 #include "hv_internal.h"
 

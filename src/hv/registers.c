@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* A vCPU's registers by Apple's names: general, SIMD&FP, system.
  *
- * CPSR after creation is a trap of Apple's that programs rely on both sides of: it reads 0x3c5 (EL1h), and the guest
- * starts at EL0 unless the monitor writes CPSR, even with that value. FPCR, FPSR and CPSR hold any 32 bits until
- * the vCPU runs; only then do they mean something. */
+ * CPSR after creation is a trap of Apple's that programs rely on both sides of: it reads 0x3c5
+ * (EL1h), and the guest starts at EL0 unless the monitor writes CPSR, even with that value. FPCR,
+ * FPSR and CPSR hold any 32 bits until the vCPU runs; only then do they mean something. */
 
 #include <errno.h>
 #include <string.h>
@@ -23,7 +23,8 @@ static uint64_t get_cpsr(const struct hv_vcpu *vcpu)
     return fresh ? RESET_CPSR : (uint32_t)a64_get_spsr(&vcpu->cpu);
 }
 
-/* The next instruction is not where the guest was going by itself: perhaps to code that the host has written. */
+/* The next instruction is not where the guest was going by itself: perhaps to code that the host
+ * has written. */
 static void set_pc(struct hv_vcpu *vcpu, uint64_t pc)
 {
     if (pc != vcpu->exit_pc && pc != vcpu->exit_pc + 4)
@@ -127,8 +128,8 @@ hv_return_t hv_vcpu_set_simd_fp_reg(hv_vcpu_t vcpu, hv_simd_fp_reg_t reg,
 
 /* ---- system registers ---- */
 
-#define OLD_MDCR_EL2 0xe019u /* of the macOS 15 SDK */
-#define IS_DEBUG_PAIR(enc) ((enc) >= 0x8004u && (enc) <= 0x807fu && ((enc) & 4))
+#define OLD_MDCR_EL2       0xe019u /* of the macOS 15 SDK */
+#define IS_DEBUG_PAIR(enc) ((enc) >= 0x8004u && (enc) <= 0x807fu && ((enc)&4))
 
 /* DBGBVR, DBGBCR, DBGWVR, DBGWCR: all 16 are storage, however many the CPU model compares. */
 static uint64_t *debug_pair(struct a64_cpu *cpu, unsigned enc)

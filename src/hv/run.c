@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* hv_vcpu_run: the loop between the engine and the monitor.
  *
- * The engine comes back for five reasons (src/interp/interp.h); most of them are served here and the guest goes on. What the
- * monitor is told, and where the PC then stands, follows Apple's framework: a WFI or WFE exits only without a GIC, with the PC on
- * it; with a GIC it waits here. A virtual timer that fires without a GIC exits once and masks itself. Interrupts set
- * with hv_vcpu_set_pending_interrupt last for one call. */
+ * The engine comes back for five reasons (src/interp/interp.h); most of them are served here and
+ * the guest goes on. What the monitor is told, and where the PC then stands, follows Apple's
+ * framework: a WFI or WFE exits only without a GIC, with the PC on it; with a GIC it waits here. A
+ * virtual timer that fires without a GIC exits once and masks itself. Interrupts set with
+ * hv_vcpu_set_pending_interrupt last for one call. */
 
 #include <sched.h>
 
@@ -12,10 +13,10 @@
 #include "../a64/timer.h"
 #include "hv_internal.h"
 
-#define NEVER UINT64_MAX
+#define NEVER       UINT64_MAX
 #define SYNDROME_IL (1u << 25)
 #define WFX_TI_MASK 3u
-#define WFX_WFI 0u
+#define WFX_WFI     0u
 /* FPCR: AHP, DN, FZ, RMode, FZ16. FPSR: QC and the cumulative exception bits. */
 #define FPCR_BITS 0x07c80000u
 #define FPSR_BITS 0x0800009fu
@@ -86,8 +87,8 @@ static enum outcome wait(struct hv_vcpu *vcpu)
     if (!vcpu->vm->gic) {
         cpu->pc -= 4;
         vcpu->exit_pc = cpu->pc;
-        vcpu->exit.exception = (hv_vcpu_exit_exception_t){
-            .syndrome = (uint64_t)A64_EC_WFX << 26 | SYNDROME_IL | cpu->exc.iss};
+        vcpu->exit.exception = (hv_vcpu_exit_exception_t){.syndrome = (uint64_t)A64_EC_WFX << 26 |
+                                                                      SYNDROME_IL | cpu->exc.iss};
         return finish(vcpu, HV_EXIT_REASON_EXCEPTION);
     }
     if (hv_insn_clock(vcpu->vm))
@@ -95,7 +96,8 @@ static enum outcome wait(struct hv_vcpu *vcpu)
     else if (wfi)
         sleep_until_woken(vcpu);
     else
-        sched_yield(); /* another CPU's store or the event stream ends WFE; neither is worth a sleep */
+        sched_yield(); /* another CPU's store or the event stream ends WFE; neither is worth a sleep
+                        */
     return GO_ON;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Apple's SME calls. No CPU model here has SME, so each says HV_UNSUPPORTED, as Apple's do on such a host. */
+/* Apple's SME calls. No CPU model here has SME, so each says HV_UNSUPPORTED, as Apple's do on such
+ * a host. */
 
 #include "hv_internal.h"
 
@@ -18,8 +19,7 @@ hv_return_t hv_vcpu_set_sme_state(hv_vcpu_t vcpu, const hv_vcpu_sme_state_t *sme
     return HV_UNSUPPORTED;
 }
 
-hv_return_t hv_vcpu_get_sme_z_reg(hv_vcpu_t vcpu, hv_sme_z_reg_t reg, uint8_t *value,
-                                  size_t length)
+hv_return_t hv_vcpu_get_sme_z_reg(hv_vcpu_t vcpu, hv_sme_z_reg_t reg, uint8_t *value, size_t length)
 {
     return HV_UNSUPPORTED;
 }
@@ -30,8 +30,7 @@ hv_return_t hv_vcpu_set_sme_z_reg(hv_vcpu_t vcpu, hv_sme_z_reg_t reg, const uint
     return HV_UNSUPPORTED;
 }
 
-hv_return_t hv_vcpu_get_sme_p_reg(hv_vcpu_t vcpu, hv_sme_p_reg_t reg, uint8_t *value,
-                                  size_t length)
+hv_return_t hv_vcpu_get_sme_p_reg(hv_vcpu_t vcpu, hv_sme_p_reg_t reg, uint8_t *value, size_t length)
 {
     return HV_UNSUPPORTED;
 }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* vCPUs: creation on the calling thread, destruction, cancelling, interrupts, and the monitor's settings.
+/* vCPUs: creation on the calling thread, destruction, cancelling, interrupts, and the monitor's
+ * settings.
  *
- * A vCPU is its creating thread's. The thread keeps a pointer to it, so looking up an id that belongs to the caller, which
- * is nearly every call, costs one comparison. Its registers are in registers.c, running it in run.c. */
+ * A vCPU is its creating thread's. The thread keeps a pointer to it, so looking up an id that
+ * belongs to the caller, which is nearly every call, costs one comparison. Its registers are in
+ * registers.c, running it in run.c. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +17,8 @@
 #include "hv_internal.h"
 
 #define NEVER UINT64_MAX
-/* State that Apple's framework leaves where the architecture says UNKNOWN or IMPLEMENTATION DEFINED. */
+/* State that Apple's framework leaves where the architecture says UNKNOWN or IMPLEMENTATION
+ * DEFINED. */
 #define RESET_SCTLR_EL1 0x30100180u
 #define MPIDR_RES1      0x80000000u
 
@@ -144,6 +147,7 @@ static struct hv_vcpu *vcpu_alloc(struct hv_vm *vm)
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_mutex_init(&vcpu->line_lock, NULL);
     pthread_mutex_init(&vcpu->wait_lock, NULL);
     pthread_cond_init(&vcpu->wait_cond, &attributes);
     pthread_cond_init(&vcpu->token_cond, NULL);
@@ -156,6 +160,7 @@ static void vcpu_free(struct hv_vcpu *vcpu)
     pthread_cond_destroy(&vcpu->token_cond);
     pthread_cond_destroy(&vcpu->wait_cond);
     pthread_mutex_destroy(&vcpu->wait_lock);
+    pthread_mutex_destroy(&vcpu->line_lock);
     free(vcpu);
 }
 
@@ -265,17 +270,13 @@ void hv_set_line(struct hv_vcpu *vcpu, hv_interrupt_type_t type, enum hv_line_so
                  bool level)
 {
     const unsigned line = type == HV_INTERRUPT_TYPE_IRQ ? A64_LINE_IRQ : A64_LINE_FIQ;
-    pthread_mutex_lock(&vcpu->wait_lock);
+    pthread_mutex_lock(&vcpu->line_lock);
     const uint8_t before = vcpu->line_sources[type];
-    const uint8_t now = level ? before | source : before & ~source;
+    const uint8_t now = level ? before | source : before & (uint8_t)~source;
     vcpu->line_sources[type] = now;
     if (!before != !now)
-        a64_set_line(&vcpu->cpu, line, now);
-    if (vcpu->sleeping && now)
-        pthread_cond_signal(&vcpu->wait_cond);
-    pthread_mutex_unlock(&vcpu->wait_lock);
-    if (now)
-        hv_token_wake(vcpu);
+        a64_set_line(&vcpu->cpu, line, now); /* kicks */
+    pthread_mutex_unlock(&vcpu->line_lock);
 }
 
 hv_return_t hv_vcpu_get_pending_interrupt(hv_vcpu_t vcpu, hv_interrupt_type_t type, bool *pending)

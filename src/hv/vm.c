@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Creating and destroying the virtual machine: hv_vm_create, hv_vm_destroy, and what a VM shares among its vCPUs. */
+/* Creating and destroying the virtual machine: hv_vm_create, hv_vm_destroy, and what a VM shares
+ * among its vCPUs. */
 
 #include <errno.h>
 #include <stdlib.h>
@@ -17,7 +18,8 @@ hv_return_t hv_vm_get_max_vcpu_count(uint32_t *max_vcpu_count)
     return HV_SUCCESS;
 }
 
-/* A timer's output, or the GIC's maintenance interrupt: a PPI with a GIC; else what run.c makes of it. */
+/* A timer's output, or the GIC's maintenance interrupt: a PPI with a GIC; else what run.c makes of
+ * it. */
 static void system_ppi(struct a64_cpu *cpu, unsigned intid, bool level)
 {
     struct hv_vcpu *vcpu = hv_vcpu_of(cpu);
