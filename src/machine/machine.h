@@ -80,6 +80,9 @@ struct machine_outcome {
 /* Boots the guest and runs it until it is over. 0, or -1 and *ERR when it could not start. */
 int machine_run(struct machine *machine, struct machine_outcome *outcome, struct error *err);
 
+/* Presses the board's power key for a tenth of a second. Any thread. */
+void machine_press_power_key(struct machine *machine);
+
 const struct machine_config *machine_config(const struct machine *machine);
 uint64_t machine_ram_base(const struct machine *machine);
 uint64_t machine_ram_size(const struct machine *machine);

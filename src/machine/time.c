@@ -193,6 +193,7 @@ void machine_time_init(struct machine *machine)
     machine->thread = pthread_self();
     machine->start_ns = host_monotonic_ns();
     machine->defer_timer = (struct device_timer){UINT64_MAX, defer_fire, machine, machine, NULL};
+    machine->power_key.when = UINT64_MAX;
     uint64_t seed = machine->config.seed;
     for (unsigned i = 0; i < 4; i++)
         machine->random_state[i] = split_mix(&seed);

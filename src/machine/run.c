@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/* Starting, stopping and resetting a machine. Stop requests come from any thread; the machine's own
+ * thread answers them, because only it may wait for the vCPUs. */
+
+#include "device/pl061.h"
+#include "host/loop.h"
+#include "machine/state.h"
+
+#include <string.h>
+
+void machine_request_stop(struct machine *machine, enum machine_stop why)
+{
+    machine_lock(machine);
+    if (machine->stop == MACHINE_RUNNING)
+        machine->stop = why;
+    machine_unlock(machine);
+    host_loop_wake(machine->loop);
+}
+
+/* Loads the guest and starts the first CPU. All are parked. Under the lock. */
+static int power_on(struct machine *machine, struct error *err)
+{
+    struct boot_entry entry = {0};
+    if (machine->config.boot(machine->config.boot_ctx, machine, &entry, err))
+        return -1;
+    psci_reset(&machine->psci);
+    machine->stop = MACHINE_RUNNING;
+    machine->phase = MACHINE_PHASE_RUN;
+    machine_cpu_start(&machine->cpus[0], &entry);
+    return 0;
+}
+
+static int reset(struct machine *machine, struct error *err)
+{
+    machine_log(machine, "machine", "reset");
+    machine_cpus_park(machine);
+    hv_gic_reset();
+    for (unsigned i = 0; i < machine->device_count; i++)
+        device_reset(machine->devices[i]);
+    return power_on(machine, err);
+}
+
+/* What the event loop calls when it was woken or a timer is due. */
+static void service(void *ctx)
+{
+    struct machine *machine = ctx;
+    machine_lock(machine);
+    machine_time_service(machine);
+    if (machine->stop == MACHINE_RESET && reset(machine, &machine->error))
+        machine->stop = MACHINE_QUIT;
+    if (machine->stop != MACHINE_RUNNING)
+        host_loop_stop(machine->loop);
+    machine_unlock(machine);
+}
+
+static void fill_outcome(struct machine *machine, struct machine_outcome *outcome)
+{
+    machine->outcome.why = machine->stop;
+    for (unsigned i = 0; i < machine->config.cpus; i++)
+        machine->outcome.exits += machine->cpus[i].exits;
+    hv_pomona_vm_get_instruction_count(&machine->outcome.instructions);
+    *outcome = machine->outcome;
+}
+
+int machine_run(struct machine *machine, struct machine_outcome *outcome, struct error *err)
+{
+    machine_enter(machine);
+    machine_lock(machine);
+    machine->thread = pthread_self();
+    host_loop_set_service(machine->loop, service, machine);
+    int result = power_on(machine, err);
+    machine_unlock(machine);
+    if (!result)
+        host_loop_run(machine->loop);
+    machine_lock(machine);
+    machine_cpus_park(machine);
+    fill_outcome(machine, outcome);
+    host_loop_set_service(machine->loop, NULL, NULL);
+    if (!result && machine->error.code) {
+        *err = machine->error;
+        result = -1;
+    }
+    machine_unlock(machine);
+    return result;
+}
+
+#define POWER_KEY_NS 100000000ull
+
+static void release_power_key(struct device_timer *timer, void *ctx)
+{
+    struct machine *machine = ctx;
+    struct device *gpio = machine_device(machine, "gpio");
+    pl061_set_input(gpio, machine->config.board->power_key_line, false);
+}
+
+void machine_press_power_key(struct machine *machine)
+{
+    machine_lock(machine);
+    struct device *gpio = machine_device(machine, "gpio");
+    if (gpio) {
+        machine->power_key.fire = release_power_key;
+        machine->power_key.ctx = machine;
+        pl061_set_input(gpio, machine->config.board->power_key_line, true);
+        device_timer_set(machine, &machine->power_key, machine_now(machine) + POWER_KEY_NS);
+    }
+    machine_unlock(machine);
+}
