@@ -5,6 +5,7 @@
  * where the engine lacks it. */
 
 #include "host/loop.h"
+#include "machine/pci.h"
 #include "machine/state.h"
 
 #include <errno.h>
@@ -331,7 +332,8 @@ struct machine *machine_create(const struct machine_config *config, struct host_
     init_lock(machine);
     machine_time_init(machine);
     if (create_vm(machine, err) || create_memory(machine, err) || create_gic(machine, err) ||
-        create_devices(machine, err) || create_cpus(machine, err)) {
+        create_devices(machine, err) || machine_pci_create(machine, &machine->pci, err) ||
+        create_cpus(machine, err)) {
         machine_destroy(machine);
         return NULL;
     }
@@ -355,6 +357,7 @@ void machine_destroy(struct machine *machine)
         return;
     machine_enter(machine);
     destroy_cpus(machine);
+    machine_pci_destroy(machine->pci);
     for (unsigned i = machine->device_count; i-- > 0;)
         device_destroy(machine->devices[i]);
     if (machine->vm_created)

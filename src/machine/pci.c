@@ -60,7 +60,7 @@ static int parse_disk(char *spec, struct block_options *out, struct error *err)
 static int add_disk(struct machine_pci *pci, unsigned index, const char *spec, struct error *err)
 {
     struct block_options options;
-    char serial[16];
+    char serial[24];
     int result = -1;
     char *copy = strdup(spec);
     if (!copy)
@@ -109,19 +109,6 @@ static void send_frame(void *ctx, const uint8_t *frame, size_t size)
     net_user_send(link->user, frame, size);
 }
 
-/* A locally administered address made from the machine's identity. */
-static void make_mac(const struct machine *machine, unsigned index, uint8_t mac[6])
-{
-    static const uint8_t none[6];
-    memcpy(mac, machine->config.mac, 6);
-    if (!memcmp(mac, none, 6)) {
-        mac[0] = 0x52;
-        for (unsigned i = 1; i < 6; i++)
-            mac[i] = (uint8_t)(machine->config.ecid >> 8 * i);
-    }
-    mac[5] = (uint8_t)(mac[5] + index);
-}
-
 static int add_net(struct machine *machine, struct machine_pci *pci, const char *spec,
                    struct error *err)
 {
@@ -133,7 +120,8 @@ static int add_net(struct machine *machine, struct machine_pci *pci, const char 
         return error_set(
             err, ERROR_USAGE,
             "--net %s: a network cannot be deterministic: leave it out with --clock insn", spec);
-    make_mac(machine, pci->link_count, mac);
+    memcpy(mac, machine->config.mac, 6);
+    mac[5] = (uint8_t)(mac[5] + pci->link_count);
     struct net_link *link = &pci->links[pci->link_count];
     struct virtio_device *card = virtio_net_create(&pci->bus, mac, &result);
     if (keep(pci, card, result, spec, err))

@@ -4,6 +4,7 @@
 
 #include "device/pl061.h"
 #include "host/loop.h"
+#include "machine/pci.h"
 #include "machine/state.h"
 
 #include <string.h>
@@ -37,6 +38,7 @@ static int reset(struct machine *machine, struct error *err)
     hv_gic_reset();
     for (unsigned i = 0; i < machine->device_count; i++)
         device_reset(machine->devices[i]);
+    machine_pci_reset(machine->pci);
     return power_on(machine, err);
 }
 

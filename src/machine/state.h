@@ -70,6 +70,7 @@ struct machine {
     struct device *devices[MACHINE_MAX_DEVICES];
     const struct board_row *device_rows[MACHINE_MAX_DEVICES];
     unsigned device_count;
+    struct machine_pci *pci; /* NULL on a board without PCI */
 
     uint64_t start_ns;           /* the host's monotonic clock when the machine's time began */
     struct device_timer *timers; /* armed, soonest first */

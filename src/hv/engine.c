@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* The engines of this build, the preferred one first. */
+
+#include "engine.h"
+
+#include <string.h>
+
+static const struct hv_engine engines[] = {
+    {"interp", interp_init, interp_free, interp_run},
+};
+
+const struct hv_engine *hv_engine_find(const char *name)
+{
+    if (!name)
+        return &engines[0];
+    for (size_t i = 0; i < sizeof(engines) / sizeof(engines[0]); i++)
+        if (strcmp(engines[i].name, name) == 0)
+            return &engines[i];
+    return NULL;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef POMONA_HV_ENGINE_H
+#define POMONA_HV_ENGINE_H
+
+/* What executes a vCPU's instructions, seen by the API. The stops and their rules are those of
+ * src/interp/interp.h, whichever engine it is. */
+
+#include "../interp/interp.h"
+
+struct hv_engine {
+    const char *name;                 /* of hv_pomona_vm_config_set_engine */
+    int (*init)(struct a64_cpu *cpu); /* 0 or -errno; sets cpu->engine */
+    void (*free)(struct a64_cpu *cpu);
+    enum engine_stop (*run)(struct a64_cpu *cpu);
+};
+
+/* By name, NULL: the default one; NULL when unknown. */
+const struct hv_engine *hv_engine_find(const char *name);
+
+#endif

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+/* hv_vcpu_run: the loop between the engine and the monitor.
+ *
+ * The engine comes back for five reasons (src/interp/interp.h); most of them are served here and
+ * the guest goes on. What the monitor is told, and where the PC then stands, follows Apple's
+ * framework: a WFI or WFE exits only without a GIC, with the PC on it; with a GIC it waits here. A
+ * virtual timer that fires without a GIC exits once and masks itself. Interrupts set with
+ * hv_vcpu_set_pending_interrupt last for one call. */
+
+#include <sched.h>
+
+#include "../a64/exception.h"
+#include "../a64/timer.h"
+#include "hv_internal.h"
+
+#define NEVER       UINT64_MAX
+#define SYNDROME_IL (1u << 25)
+#define WFX_TI_MASK 3u
+#define WFX_WFI     0u
+/* FPCR: AHP, DN, FZ, RMode, FZ16. FPSR: QC and the cumulative exception bits. */
+#define FPCR_BITS 0x07c80000u
+#define FPSR_BITS 0x0800009fu
+
+/* What came of a stretch in the guest. */
+enum outcome { GO_ON, EXIT };
+
+static enum outcome finish(struct hv_vcpu *vcpu, hv_exit_reason_t reason)
+{
+    vcpu->exit.reason = reason;
+    return EXIT;
+}
+
+void hv_timer_line(struct hv_vcpu *vcpu, unsigned intid, bool level)
+{
+    static const uint8_t timer_of[32] = {
+        [27] = 1 << A64_TIMER_VIRT,
+        [30] = 1 << A64_TIMER_PHYS,
+        [26] = 1 << A64_TIMER_HYP,
+        [28] = 1 << A64_TIMER_HYPVIRT,
+    };
+    const uint8_t bit = timer_of[intid & 31];
+    vcpu->timer_lines = level ? vcpu->timer_lines | bit : vcpu->timer_lines & (uint8_t)~bit;
+    if (vcpu->vm->config.timers_to_fiq)
+        hv_set_line(vcpu, HV_INTERRUPT_TYPE_FIQ, HV_SOURCE_TIMER, vcpu->timer_lines);
+    else if (level)
+        atomic_fetch_or(&vcpu->cpu.attention, A64_ATT_TIMER);
+}
+
+static bool vtimer_fires(const struct hv_vcpu *vcpu)
+{
+    const struct hv_vm *vm = vcpu->vm;
+    return !vm->gic && !vm->config.timers_to_fiq && !vcpu->vtimer_mask &&
+           (vcpu->timer_lines & 1 << A64_TIMER_VIRT);
+}
+
+/* ---- WFI and WFE ---- */
+
+bool hv_must_wake(struct hv_vcpu *vcpu)
+{
+    const uint32_t attention = atomic_load(&vcpu->cpu.attention);
+    return (attention & (A64_ATT_CANCEL | A64_ATT_TIMER)) || a64_wakeup_pending(&vcpu->cpu);
+}
+
+/* Sleeps until an interrupt, a timer or a cancel. The thread is outside. */
+static void sleep_until_woken(struct hv_vcpu *vcpu)
+{
+    const uint64_t start = hv_host_ticks();
+    pthread_mutex_lock(&vcpu->wait_lock);
+    vcpu->sleeping = true;
+    while (!hv_must_wake(vcpu)) {
+        const uint64_t deadline = atomic_load(&vcpu->deadline);
+        const struct timespec until = hv_host_time(deadline);
+        if (deadline == NEVER)
+            pthread_cond_wait(&vcpu->wait_cond, &vcpu->wait_lock);
+        else if (pthread_cond_timedwait(&vcpu->wait_cond, &vcpu->wait_lock, &until))
+            break;
+    }
+    vcpu->sleeping = false;
+    pthread_mutex_unlock(&vcpu->wait_lock);
+    vcpu->wait_ticks += hv_host_ticks() - start;
+}
+
+static enum outcome wait(struct hv_vcpu *vcpu)
+{
+    struct a64_cpu *cpu = &vcpu->cpu;
+    const bool wfi = (cpu->exc.iss & WFX_TI_MASK) == WFX_WFI;
+    if (!vcpu->vm->gic) {
+        cpu->pc -= 4;
+        vcpu->exit_pc = cpu->pc;
+        vcpu->exit.exception = (hv_vcpu_exit_exception_t){.syndrome = (uint64_t)A64_EC_WFX << 26 |
+                                                                      SYNDROME_IL | cpu->exc.iss};
+        return finish(vcpu, HV_EXIT_REASON_EXCEPTION);
+    }
+    if (hv_insn_clock(vcpu->vm))
+        hv_token_yield(vcpu, wfi);
+    else if (wfi)
+        sleep_until_woken(vcpu);
+    else
+        sched_yield(); /* another CPU's store or the event stream ends WFE; neither is worth a sleep
+                        */
+    return GO_ON;
+}
+
+/* ---- the loop ---- */
+
+static enum outcome before_entry(struct hv_vcpu *vcpu)
+{
+    struct a64_cpu *cpu = &vcpu->cpu;
+    if (atomic_load(&cpu->attention) & A64_ATT_CANCEL) {
+        atomic_fetch_and(&cpu->attention, ~(uint32_t)A64_ATT_CANCEL);
+        return finish(vcpu, HV_EXIT_REASON_CANCELED);
+    }
+    if (cpu->icount >= vcpu->budget_end) {
+        vcpu->budget_end = NEVER;
+        return finish(vcpu, HV_EXIT_REASON_CANCELED);
+    }
+    atomic_fetch_and(&cpu->attention, ~(uint32_t)A64_ATT_TIMER);
+    a64_timer_update(cpu);
+    if (vtimer_fires(vcpu)) {
+        vcpu->vtimer_mask = true;
+        return finish(vcpu, HV_EXIT_REASON_VTIMER_ACTIVATED);
+    }
+    return GO_ON;
+}
+
+/* Runs the engine once. *EXIT: it came to something that the monitor must see. */
+static enum engine_stop run_engine(struct hv_vcpu *vcpu, bool *exit)
+{
+    struct a64_cpu *cpu = &vcpu->cpu;
+    const uint64_t start = hv_host_ticks();
+    hv_enter(vcpu);
+    const enum engine_stop stop = vcpu->vm->config.engine->run(cpu);
+    *exit = stop == ENGINE_VMEXIT && hv_exit(vcpu);
+    hv_leave(vcpu);
+    const uint64_t spent = hv_host_ticks() - start;
+    vcpu->exec_ticks += spent ? spent : 1;
+    hv_token_account(vcpu);
+    return stop;
+}
+
+static enum outcome run_once(struct hv_vcpu *vcpu)
+{
+    bool exit;
+    if (before_entry(vcpu) == EXIT)
+        return EXIT;
+    if (!hv_token_acquire(vcpu))
+        return GO_ON;
+    switch (run_engine(vcpu, &exit)) {
+    case ENGINE_VMEXIT:
+        return exit ? finish(vcpu, HV_EXIT_REASON_EXCEPTION) : GO_ON;
+    case ENGINE_WAIT:
+        return wait(vcpu);
+    case ENGINE_LOOP:
+        return vcpu->vm->config.loop_exit ? finish(vcpu, HV_EXIT_REASON_UNKNOWN) : GO_ON;
+    case ENGINE_ATTENTION:
+    case ENGINE_SLICE:
+        break;
+    }
+    return GO_ON;
+}
+
+static void set_run_lines(struct hv_vcpu *vcpu, bool irq, bool fiq)
+{
+    hv_set_line(vcpu, HV_INTERRUPT_TYPE_IRQ, HV_SOURCE_RUN, irq);
+    hv_set_line(vcpu, HV_INTERRUPT_TYPE_FIQ, HV_SOURCE_RUN, fiq);
+}
+
+hv_return_t hv_vcpu_run(hv_vcpu_t vcpu)
+{
+    struct hv_vcpu *self = hv_vcpu_own(vcpu);
+    if (!self)
+        return HV_BAD_ARGUMENT;
+    struct a64_cpu *cpu = &self->cpu;
+    self->exit_is_abort = false;
+    self->exit_pc = NEVER;
+    self->cpsr_written = false;
+    self->has_run = true;
+    cpu->fpcr &= FPCR_BITS;
+    cpu->fpsr &= FPSR_BITS;
+    cpu->x[31] = 0;
+    if (!hv_insn_clock(self->vm))
+        cpu->slice_end = self->budget_end;
+    set_run_lines(self, self->pending[0], self->pending[1]);
+    atomic_fetch_or(&cpu->attention, A64_ATT_LINES);
+    while (run_once(self) == GO_ON)
+        ;
+    self->pending[0] = self->pending[1] = false;
+    set_run_lines(self, false, false);
+    return HV_SUCCESS;
+}
