@@ -1,0 +1,26 @@
+# Helpers for tests that boot guests; sourced. Guests come from Debian's packages, unpacked under the cache.
+
+installer=$POMONA_CACHE/installer/usr/lib/debian-installer/images/12/arm64/text/debian-installer/arm64
+
+fetch_installer() {
+    tools/fetch-debs bookworm arm64 "$POMONA_CACHE/installer" debian-installer-12-netboot-arm64
+}
+
+# Sets kernel to Debian trixie's; its kind is arm64 or arm64-16k.
+fetch_kernel() {
+    tools/fetch-debs trixie arm64 "$POMONA_CACHE/trixie-$1" "dep:linux-image-$1"
+    kernel=$(ls "$POMONA_CACHE/trixie-$1"/boot/vmlinuz-* | head -1)
+}
+
+# busybox as the only program: an initramfs whose /init is the script given on standard input.
+make_initramfs() {
+    tools/fetch-debs trixie arm64 "$POMONA_CACHE/busybox" busybox-static
+    root=$(mktemp -d)
+    mkdir -p "$root/bin" "$root/proc" "$root/sys" "$root/dev" "$root/tmp"
+    cp "$POMONA_CACHE/busybox/usr/bin/busybox" "$root/bin/busybox"
+    ln -s busybox "$root/bin/sh"
+    cat >"$root/init"
+    chmod +x "$root/init"
+    (cd "$root" && find . | cpio -o -H newc --quiet | gzip -1) >"$1"
+    rm -rf "$root"
+}
