@@ -133,7 +133,7 @@ void a64_tlb_invalidate(struct a64_cpu *cpu, const struct a64_tlbi *op);
 /* Everything, after the VM's memory map changed. */
 void a64_tlb_flush(struct a64_cpu *cpu);
 
-/* AT: performs the operation and writes PAR_EL1. OP names it by its (op1 << 4 | CRm << 3 | op2) form.
+/* AT: performs the operation that op1, CRm (8, 9) and op2 name and writes PAR_EL1.
  * A64_NEXT, or A64_FAULT for a fault that AT itself reports as an abort (stage 2 on a walk). */
 int a64_address_translate(struct a64_cpu *cpu, unsigned op1, unsigned crm, unsigned op2, uint64_t va);
 
