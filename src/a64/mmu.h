@@ -149,7 +149,8 @@ static inline void *a64_host(struct a64_cpu *cpu, uint64_t va, unsigned size, un
     struct a64_tlb_entry *entry = a64_tlb_slot(mmu, addr, ctx);
     const uint64_t tag = (addr & ~A64_PAGE_MASK) | ctx;
     const bool ok = (!(access & A64_READ) || entry->read == tag) &&
-                    (!(access & A64_WRITE) || entry->write == tag);
+                    (!(access & A64_WRITE) || entry->write == tag) &&
+                    size <= 16; /* DC ZVA minds Device memory even when aligned */
     if (__builtin_expect(ok && !(addr & (size - 1)), 1))
         return (void *)(addr + entry->addend);
     return a64_host_slow(cpu, va, size, access);
