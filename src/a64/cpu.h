@@ -18,6 +18,7 @@
 #include "feat.h"
 
 struct a64_model;
+struct a64_sysreg;
 struct a64_system;
 struct a64_mmu;
 struct gic_cpu;
@@ -95,6 +96,18 @@ enum a64_timer_id {
     A64_TIMER_COUNT
 };
 
+/* Performance Monitors Extension, `max` only. A counter's value is `base` plus what its event counted since
+ * `since`; see src/a64/sysreg_pmu.c. */
+#define A64_PMU_COUNTERS 6
+#define A64_PMU_CYCLE 31 /* the index of the cycle counter in the bit masks */
+struct a64_pmu {
+    uint64_t pmcr, selr, cnten, inten, ovs, userenr;
+    uint64_t ccfiltr, evtyper[A64_PMU_COUNTERS];
+    uint64_t cycle, count[A64_PMU_COUNTERS]; /* as of `seen_*` */
+    uint64_t seen_icount;
+    bool output; /* the overflow wire's level */
+};
+
 /* A pointer-authentication key. */
 struct a64_pac_key {
     uint64_t lo, hi;
@@ -163,7 +176,20 @@ struct a64_cpu {
      * them into exits. */
     bool trap_debug_exceptions;
 
+    /* The instruction that software step let run last: while pc and icount are still these, it has not
+     * retired and PSTATE.SS counts as 1 (src/a64/debug.c). */
+    struct {
+        bool armed;
+        bool ran;       /* a step exception would report an instruction as stepped */
+        bool exclusive; /* which was a load-exclusive */
+        uint64_t pc, icount;
+    } step;
+    struct a64_pmu pmu;
+    uint64_t event_seen[2]; /* virtual, physical counter when the event stream was last looked at */
+
     /* Not architectural. */
+    const struct a64_sysreg **sysregs; /* rows by encoding, see src/a64/sysreg.c */
+    bool e2h_fixed;                    /* HCR_EL2.E2H reads as 1 */
     struct a64_features feat;
     const struct a64_model *model;
     struct a64_system *sys;
