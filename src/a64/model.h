@@ -10,8 +10,20 @@ struct a64_model {
     const char *name;        /* "apple-m1" */
     const char *description;
     const struct a64_id_value *ids; /* ended by enc 0 */
-    const enum a64_feat *features;  /* ended by A64_FEAT_COUNT */
+    const enum a64_feat *features;  /* beyond what the ID registers tell; ended by A64_FEAT_COUNT */
+    const struct a64_id_value *el2_ids; /* what differs when the guest has EL2; ended by enc 0 */
 };
+
+#define A64_ID_REG(crm, op2) (3 << 14 | (crm) << 3 | (op2))
+#define A64_ID_AA64PFR0_EL1 A64_ID_REG(4, 0)
+#define A64_ID_AA64PFR1_EL1 A64_ID_REG(4, 1)
+#define A64_ID_AA64DFR0_EL1 A64_ID_REG(5, 0)
+#define A64_ID_AA64ISAR0_EL1 A64_ID_REG(6, 0)
+#define A64_ID_AA64ISAR1_EL1 A64_ID_REG(6, 1)
+#define A64_ID_AA64ISAR2_EL1 A64_ID_REG(6, 2)
+#define A64_ID_AA64MMFR0_EL1 A64_ID_REG(7, 0)
+#define A64_ID_AA64MMFR1_EL1 A64_ID_REG(7, 1)
+#define A64_ID_AA64MMFR2_EL1 A64_ID_REG(7, 2)
 
 struct a64_id_value {
     uint16_t enc;     /* A64_SYSREG(...) */
@@ -34,6 +46,8 @@ int a64_cpu_init(struct a64_cpu *cpu, struct a64_system *sys, const struct a64_m
                  const struct a64_model_options *options);
 void a64_cpu_reset(struct a64_cpu *cpu);
 void a64_cpu_free(struct a64_cpu *cpu);
+/* CCSIDR_EL1 of cache LEVEL (0 is L1), data or instruction; 0 where there is none. */
+uint64_t a64_model_ccsidr(const struct a64_model *model, unsigned level, bool instruction);
 /* The guest's own value of an ID register. */
 uint64_t a64_id(const struct a64_cpu *cpu, unsigned enc);
 
