@@ -129,6 +129,7 @@ static hv_return_t init_cpu(struct hv_vm *vm, struct hv_vcpu *vcpu)
         return HV_NO_RESOURCES;
     }
     reset_as_apple(cpu);
+    hv_gic_mpidr_changed(vcpu);
     publish_cpu(cpu, true);
     a64_monitor_attach(cpu);
     return HV_SUCCESS;
