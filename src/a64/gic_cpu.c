@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The physical CPU interface, ICC_*: what is signalled, acknowledged, dropped and deactivated.
  *
- * One Security state (GICD_CTLR.DS is 1), five priority bits, so 32 preemption levels and one active-priorities register a
- * group. Group 0 is signalled as FIQ, Group 1 as IRQ. The binary point of Group 1 is the Non-secure one, which
- * counts from one bit higher. Facts: IHI 0069 4.8 (priorities), 4.1.1 (life cycle), 12.2 (registers). */
+ * One Security state (GICD_CTLR.DS is 1), five priority bits, so 32 preemption levels and one
+ * active-priorities register a group. Group 0 is signalled as FIQ, Group 1 as IRQ. The binary point
+ * of Group 1 is the Non-secure one, which counts from one bit higher. Facts: IHI 0069 4.8
+ * (priorities), 4.1.1 (life cycle), 12.2 (registers). */
 
 #include "gic_cpu.h"
 
@@ -127,7 +128,8 @@ bool gic_icc_read(struct gic_cpu *gic, unsigned enc, uint64_t *value)
         *value = gic_running_priority(gic->apr);
         return true;
     case ICC_CTLR_EL1:
-        *value = GIC_CTLR_FIXED | (gic->cbpr ? GIC_CTLR_CBPR : 0) | (gic->eoimode ? GIC_CTLR_EOI : 0);
+        *value =
+            GIC_CTLR_FIXED | (gic->cbpr ? GIC_CTLR_CBPR : 0) | (gic->eoimode ? GIC_CTLR_EOI : 0);
         return true;
     case ICC_SRE_EL1:
         *value = GIC_SRE_EL1;

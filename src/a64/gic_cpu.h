@@ -2,12 +2,13 @@
 #ifndef POMONA_A64_GIC_CPU_H
 #define POMONA_A64_GIC_CPU_H
 
-/* The GICv3 CPU interface of one CPU (ICC_*) and its virtual CPU interface (ICH_*, ICV_*): priorities, masks, active
- * priorities, list registers. The distributor and redistributors, which know what is pending, are behind
- * struct gic_ops: src/hv/gic.c, or a test's fake. GIC architecture specification (IHI 0069), chapters 4, 6, 12.
+/* The GICv3 CPU interface of one CPU (ICC_*) and its virtual CPU interface (ICH_*, ICV_*):
+ * priorities, masks, active priorities, list registers. The distributor and redistributors, which
+ * know what is pending, are behind struct gic_ops: src/hv/gic.c, or a test's fake. GIC architecture
+ * specification (IHI 0069), chapters 4, 6, 12.
  *
- * One lock, the distributor's, covers all of it. Functions here say "locked" when the caller holds it; the system
- * register rows take it themselves. */
+ * One lock, the distributor's, covers all of it. Functions here say "locked" when the caller holds
+ * it; the system register rows take it themselves. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -15,11 +16,11 @@
 struct a64_cpu;
 struct gic_cpu;
 
-#define GIC_SPURIOUS      1023u
-#define GIC_PRIORITY_BITS 5
-#define GIC_PRIORITY_MASK 0xf8u
-#define GIC_IDLE_PRIORITY 0xffu
-#define GIC_LR_COUNT      8
+#define GIC_SPURIOUS        1023u
+#define GIC_PRIORITY_BITS   5
+#define GIC_PRIORITY_MASK   0xf8u
+#define GIC_IDLE_PRIORITY   0xffu
+#define GIC_LR_COUNT        8
 #define GIC_PPI_MAINTENANCE 25
 
 /* The highest-priority pending interrupt of a CPU; intid GIC_SPURIOUS: none. */
@@ -28,7 +29,8 @@ struct gic_hppi {
     uint8_t priority, group;
 };
 
-/* What the CPU interface asks of the distributor side; all but lock and unlock are called locked. */
+/* What the CPU interface asks of the distributor side; all but lock and unlock are called locked.
+ */
 struct gic_ops {
     void (*lock)(struct gic_cpu *gic);
     void (*unlock)(struct gic_cpu *gic);
@@ -62,8 +64,8 @@ void gic_cpu_reset(struct gic_cpu *gic);
 /* Something pending changed, or a register: selects again and sends the lines. Locked. */
 void gic_cpu_update(struct gic_cpu *gic);
 
-/* Registers by their system register encoding, without access rules; locked. False: there is no such register. Reads
- * of the acknowledge registers have their effect. */
+/* Registers by their system register encoding, without access rules; locked. False: there is no
+ * such register. Reads of the acknowledge registers have their effect. */
 bool gic_icc_read(struct gic_cpu *gic, unsigned enc, uint64_t *value);
 bool gic_icc_write(struct gic_cpu *gic, unsigned enc, uint64_t value);
 bool gic_ich_read(struct gic_cpu *gic, unsigned enc, uint64_t *value);
@@ -121,19 +123,20 @@ enum gic_sysreg {
     ICH_LR0_EL2 = 0xe660,
 };
 
-/* Priority bits 5, 16-bit INTIDs, SGI target ranges (RSS): what ICC_CTLR_EL1 and ICV_CTLR_EL1 read beside the mode. */
-#define GIC_CTLR_FIXED  0x40400u
-#define GIC_CTLR_CBPR   (1u << 0)
-#define GIC_CTLR_EOI    (1u << 1)
-#define GIC_SRE_EL1     0x7u
-#define GIC_SRE_EL2     0xfu
-#define GIC_MIN_BPR0    2u
-#define GIC_MIN_BPR1    3u
+/* Priority bits 5, 16-bit INTIDs, SGI target ranges (RSS): what ICC_CTLR_EL1 and ICV_CTLR_EL1 read
+ * beside the mode. */
+#define GIC_CTLR_FIXED 0x40400u
+#define GIC_CTLR_CBPR  (1u << 0)
+#define GIC_CTLR_EOI   (1u << 1)
+#define GIC_SRE_EL1    0x7u
+#define GIC_SRE_EL2    0xfu
+#define GIC_MIN_BPR0   2u
+#define GIC_MIN_BPR1   3u
 
-#define ICH_HCR_EN      (1ull << 0)
-#define ICH_HCR_TC      (1ull << 10)
-#define ICH_HCR_TALL0   (1ull << 11)
-#define ICH_HCR_TALL1   (1ull << 12)
-#define ICH_HCR_TDIR    (1ull << 14)
+#define ICH_HCR_EN    (1ull << 0)
+#define ICH_HCR_TC    (1ull << 10)
+#define ICH_HCR_TALL0 (1ull << 11)
+#define ICH_HCR_TALL1 (1ull << 12)
+#define ICH_HCR_TDIR  (1ull << 14)
 
 #endif

@@ -1,39 +1,40 @@
 /* SPDX-License-Identifier: MIT */
-/* The virtual CPU interface: list registers and control for EL2 (ICH_*), and the interface that a guest of a guest sees
- * in place of the physical one (ICV_*). Eight list registers. Facts: IHI 0069 chapter 6, 12.4, 12.5.
+/* The virtual CPU interface: list registers and control for EL2 (ICH_*), and the interface that a
+ * guest of a guest sees in place of the physical one (ICV_*). Eight list registers. Facts: IHI 0069
+ * chapter 6, 12.4, 12.5.
  *
  * Not modelled: direct injection (GICv4), virtual SError by VSEIR. */
 
 #include "cpu.h"
 #include "gic_cpu.h"
 
-#define LR_STATE_SHIFT 62
-#define LR_PENDING     (1ull << 62)
-#define LR_ACTIVE      (1ull << 63)
-#define LR_STATE       (LR_PENDING | LR_ACTIVE)
-#define LR_HW          (1ull << 61)
-#define LR_EOI         (1ull << 41) /* when HW is 0 */
-#define LR_GROUP(lr)   ((unsigned)((lr) >> 60 & 1))
+#define LR_STATE_SHIFT  62
+#define LR_PENDING      (1ull << 62)
+#define LR_ACTIVE       (1ull << 63)
+#define LR_STATE        (LR_PENDING | LR_ACTIVE)
+#define LR_HW           (1ull << 61)
+#define LR_EOI          (1ull << 41) /* when HW is 0 */
+#define LR_GROUP(lr)    ((unsigned)((lr) >> 60 & 1))
 #define LR_PRIORITY(lr) ((uint8_t)((lr) >> 48 & GIC_PRIORITY_MASK))
-#define LR_PINTID(lr)  ((uint32_t)((lr) >> 32 & 0x3ff))
-#define LR_WRITABLE    0xf0f803ff0000ffffull /* 16-bit vINTID; EOI is a bit of pINTID */
+#define LR_PINTID(lr)   ((uint32_t)((lr) >> 32 & 0x3ff))
+#define LR_WRITABLE     0xf0f803ff0000ffffull /* 16-bit vINTID; EOI is a bit of pINTID */
 
-#define HCR_UIE        (1ull << 1)
-#define HCR_LRENPIE    (1ull << 2)
-#define HCR_NPIE       (1ull << 3)
-#define HCR_GRP_SHIFT  4 /* VGrp0EIE, VGrp0DIE, VGrp1EIE, VGrp1DIE */
+#define HCR_UIE            (1ull << 1)
+#define HCR_LRENPIE        (1ull << 2)
+#define HCR_NPIE           (1ull << 3)
+#define HCR_GRP_SHIFT      4 /* VGrp0EIE, VGrp0DIE, VGrp1EIE, VGrp1DIE */
 #define HCR_EOICOUNT_SHIFT 27
-#define HCR_EOICOUNT   (0x1full << HCR_EOICOUNT_SHIFT)
-#define HCR_WRITABLE   (HCR_EOICOUNT | 0x5cffull)
+#define HCR_EOICOUNT       (0x1full << HCR_EOICOUNT_SHIFT)
+#define HCR_WRITABLE       (HCR_EOICOUNT | 0x5cffull)
 
 #define VMCR_ENG(group) (1ull << (group))
-#define VMCR_FIQEN     (1ull << 3)
-#define VMCR_CBPR      (1ull << 4)
-#define VMCR_EOIM      (1ull << 9)
+#define VMCR_FIQEN      (1ull << 3)
+#define VMCR_CBPR       (1ull << 4)
+#define VMCR_EOIM       (1ull << 9)
 #define VMCR_BPR1_SHIFT 18
 #define VMCR_BPR0_SHIFT 21
-#define VMCR_PMR_SHIFT 24
-#define VMCR_WRITABLE  (0x1full << 27 | 0x3full << 18 | VMCR_EOIM | VMCR_CBPR | 3)
+#define VMCR_PMR_SHIFT  24
+#define VMCR_WRITABLE   (0x1full << 27 | 0x3full << 18 | VMCR_EOIM | VMCR_CBPR | 3)
 
 /* PRIbits 5, PREbits 5, 16-bit INTIDs, TDIR there, no direct injection, eight list registers. */
 #define VTR_VALUE (4ull << 29 | 4ull << 26 | 1ull << 20 | 1ull << 19 | (GIC_LR_COUNT - 1))
@@ -54,7 +55,8 @@ static uint8_t preemption_level(const struct gic_cpu *gic, unsigned group, uint8
     return gic_group_priority(priority, vbpr(gic, group1_point), group1_point);
 }
 
-/* The list register of the highest-priority pending virtual interrupt whose group is enabled; -1: none. */
+/* The list register of the highest-priority pending virtual interrupt whose group is enabled; -1:
+ * none. */
 static int highest_lr(const struct gic_cpu *gic)
 {
     int best = -1;

@@ -8,7 +8,7 @@
 #include <string.h>
 
 const struct verb *const verbs[] = {
-    &verb_machine, &verb_macho_disass, &verb_help, &verb_complete, NULL,
+    &verb_run, &verb_machine, &verb_macho_disass, &verb_help, &verb_complete, NULL,
 };
 
 int report(const struct error *err)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* The VM's GICv3: who is interrupted by what.
  *
- * A distributor with all 988 SPIs, a redistributor a vCPU (in the order of their slots), affinity routing always on, one
- * Security state, no LPIs, no ITS, no message-based SPIs but those of the GICv2m frame. After every change
- * the CPU interfaces concerned choose their highest-priority pending interrupt again by a scan of the bitmaps; nearly always
- * these are empty. An SPI that any CPU may take (IROUTER.IRM) goes to the first that has its group enabled.
- * GICR_WAKER is kept but does not hold interrupts back, as in other virtual GICs. IHI 0069 chapters 2 to 4. */
+ * A distributor with all 988 SPIs, a redistributor a vCPU (in the order of their slots), affinity
+ * routing always on, one Security state, no LPIs, no ITS, no message-based SPIs but those of the
+ * GICv2m frame. After every change the CPU interfaces concerned choose their highest-priority
+ * pending interrupt again by a scan of the bitmaps; nearly always these are empty. An SPI that any
+ * CPU may take (IROUTER.IRM) goes to the first that has its group enabled. GICR_WAKER is kept but
+ * does not hold interrupts back, as in other virtual GICs. IHI 0069 chapters 2 to 4. */
 
 #include "gic_internal.h"
 
@@ -15,8 +16,8 @@
 #include "../a64/exception.h"
 #include "../a64/sysreg.h"
 
-#define ROUTER_IRM       (1ull << 31)
-#define ROUTER_AFFINITY  0xff00ffffffull
+#define ROUTER_IRM         (1ull << 31)
+#define ROUTER_AFFINITY    0xff00ffffffull
 #define CTLR_ENABLE(group) (1u << (group))
 
 static struct gic_redist *redist_of(struct gic_cpu *cpu_interface)
@@ -52,7 +53,8 @@ static void consider(const struct gic_bank *bank, uint32_t intid, uint32_t bits,
     }
 }
 
-/* Interrupts of BANK that can be signalled to a CPU interface which has groups enabled as GROUP0 and GROUP1 say. */
+/* Interrupts of BANK that can be signalled to a CPU interface which has groups enabled as GROUP0
+ * and GROUP1 say. */
 static uint32_t candidates(const struct gic_bank *bank, bool group0, bool group1)
 {
     const uint32_t groups = (group1 ? bank->group : 0) | (group0 ? ~bank->group : 0);
@@ -179,8 +181,8 @@ static bool sgi_matches(uint64_t value, const struct gic_redist *target,
 {
     if (value >> 40 & 1)
         return target != self;
-    const uint32_t cluster = (uint32_t)((value >> 48 & 0xff) << 16 | (value >> 32 & 0xff) << 8 |
-                                        (value >> 16 & 0xff));
+    const uint32_t cluster =
+        (uint32_t)((value >> 48 & 0xff) << 16 | (value >> 32 & 0xff) << 8 | (value >> 16 & 0xff));
     const unsigned aff0 = target->affinity & 0xff, range = value >> 44 & 15;
     return target->affinity >> 8 == cluster && aff0 >> 4 == range && (value >> (aff0 & 15) & 1);
 }

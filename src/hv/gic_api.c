@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* hv_gic_*: configuration objects, parameters, and the monitor's view of the registers. Reference hypervisor-api.md A8. */
+/* hv_gic_*: configuration objects, parameters, and the monitor's view of the registers. Reference
+ * hypervisor-api.md A8. */
 
 #include <stdlib.h>
 

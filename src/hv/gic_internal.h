@@ -2,8 +2,8 @@
 #ifndef POMONA_HV_GIC_INTERNAL_H
 #define POMONA_HV_GIC_INTERNAL_H
 
-/* The distributor side of the GIC: state and what its files share. gic.c: life, wires, selection; gic_mmio.c: registers;
- * gic_api.c: hv_gic_*; gic_state.c: saving. */
+/* The distributor side of the GIC: state and what its files share. gic.c: life, wires, selection;
+ * gic_mmio.c: registers; gic_api.c: hv_gic_*; gic_state.c: saving. */
 
 #include "../a64/gic_cpu.h"
 #include "gic.h"
@@ -70,13 +70,14 @@ void gic_set_wire(struct gic_bank *bank, uint32_t intid, bool level);
 /* Makes INTID pending, as a message does. */
 void gic_send_message(struct hv_gic *gic, uint32_t intid);
 
-/* Registers of the frames, any aligned access of 1, 2, 4 or 8 bytes; locked. Unknown offsets read 0. */
+/* Registers of the frames, any aligned access of 1, 2, 4 or 8 bytes; locked. Unknown offsets read
+ * 0. */
 uint64_t gic_dist_read(struct hv_gic *gic, uint32_t offset, unsigned size);
 void gic_dist_write(struct hv_gic *gic, uint32_t offset, unsigned size, uint64_t value);
 uint64_t gic_redist_read(struct hv_gic *gic, struct gic_redist *redist, uint32_t offset,
                          unsigned size);
-void gic_redist_write(struct hv_gic *gic, struct gic_redist *redist, uint32_t offset,
-                      unsigned size, uint64_t value);
+void gic_redist_write(struct hv_gic *gic, struct gic_redist *redist, uint32_t offset, unsigned size,
+                      uint64_t value);
 uint64_t gic_msi_read(struct hv_gic *gic, uint32_t offset, unsigned size);
 void gic_msi_write(struct hv_gic *gic, uint32_t offset, unsigned size, uint64_t value);
 

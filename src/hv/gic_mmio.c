@@ -1,31 +1,33 @@
 /* SPDX-License-Identifier: MIT */
-/* The GIC's memory-mapped registers: distributor, redistributors, GICv2m frame, and the guest's accesses to them.
+/* The GIC's memory-mapped registers: distributor, redistributors, GICv2m frame, and the guest's
+ * accesses to them.
  *
- * Inside, a frame is read and written in 32-bit words; other sizes are put together from those, a byte or halfword of a
- * register that is set or cleared by ones touching nothing else. GICD_CTLR has the format of one Security state.
- * Registers of what is not there (LPIs, ITS, message-based SPIs, second Security state, pre-GICv3 routing) read
- * as zero and ignore writes. IHI 0069 12.8 to 12.11; the GICv2m frame: Arm Server Base System Architecture, appendix. */
+ * Inside, a frame is read and written in 32-bit words; other sizes are put together from those, a
+ * byte or halfword of a register that is set or cleared by ones touching nothing else. GICD_CTLR
+ * has the format of one Security state. Registers of what is not there (LPIs, ITS, message-based
+ * SPIs, second Security state, pre-GICv3 routing) read as zero and ignore writes. IHI 0069 12.8
+ * to 12.11; the GICv2m frame: Arm Server Base System Architecture, appendix. */
 
 #include "gic_internal.h"
 
 #include "../a64/mmio.h"
 
-#define GICD_CTLR       0x0000u
-#define GICD_TYPER      0x0004u
-#define GICD_IROUTER    0x6000u
-#define GICR_TYPER      0x0008u
-#define GICR_WAKER      0x0014u
-#define SGI_FRAME       0x10000u
-#define IGROUPR         0x0080u
-#define ISENABLER       0x0100u
-#define ICENABLER       0x0180u
-#define ISPENDR         0x0200u
-#define ICPENDR         0x0280u
-#define ISACTIVER       0x0300u
-#define ICACTIVER       0x0380u
-#define IPRIORITYR      0x0400u
-#define ICFGR           0x0c00u
-#define PIDR4           0xffd0u
+#define GICD_CTLR    0x0000u
+#define GICD_TYPER   0x0004u
+#define GICD_IROUTER 0x6000u
+#define GICR_TYPER   0x0008u
+#define GICR_WAKER   0x0014u
+#define SGI_FRAME    0x10000u
+#define IGROUPR      0x0080u
+#define ISENABLER    0x0100u
+#define ICENABLER    0x0180u
+#define ISPENDR      0x0200u
+#define ICPENDR      0x0280u
+#define ISACTIVER    0x0300u
+#define ICACTIVER    0x0380u
+#define IPRIORITYR   0x0400u
+#define ICFGR        0x0c00u
+#define PIDR4        0xffd0u
 
 #define CTLR_ARE        (1u << 4)
 #define CTLR_DS         (1u << 6)
@@ -49,7 +51,8 @@ static uint32_t id_register(uint32_t offset)
     return ids[(offset - PIDR4) / 4];
 }
 
-/* ---- banks of 32 interrupts: word OFFSET as in the distributor, for the bank's own registers ---- */
+/* ---- banks of 32 interrupts: word OFFSET as in the distributor, for the bank's own registers ----
+ */
 
 static uint32_t get_priorities(const struct gic_bank *bank, unsigned first)
 {
@@ -118,7 +121,8 @@ static void bank_set(struct gic_bank *bank, uint32_t kind, uint32_t value)
     }
 }
 
-/* Where word OFFSET of a frame's interrupt registers leads: the register's kind, its first INTID. False: elsewhere. */
+/* Where word OFFSET of a frame's interrupt registers leads: the register's kind, its first INTID.
+ * False: elsewhere. */
 static bool locate(uint32_t offset, uint32_t *kind, uint32_t *intid)
 {
     if (offset >= IGROUPR && offset < IPRIORITYR) {
@@ -193,8 +197,8 @@ static uint32_t dist_read_word(struct hv_gic *gic, struct gic_redist *redist, ui
 static void set_router(struct hv_gic *gic, uint32_t intid, bool high, uint32_t value)
 {
     const uint64_t old = gic->router[intid];
-    const uint64_t now = high ? (old & 0xffffffff) | (uint64_t)value << 32
-                              : (old & ~0xffffffffull) | value;
+    const uint64_t now =
+        high ? (old & 0xffffffff) | (uint64_t)value << 32 : (old & ~0xffffffffull) | value;
     gic->router[intid] = now & ROUTER_WRITABLE;
     gic_route(gic, intid);
 }
@@ -304,8 +308,8 @@ uint64_t gic_redist_read(struct hv_gic *gic, struct gic_redist *redist, uint32_t
     return read_sized(gic, redist, offset, size, redist_read_word);
 }
 
-void gic_redist_write(struct hv_gic *gic, struct gic_redist *redist, uint32_t offset,
-                      unsigned size, uint64_t value)
+void gic_redist_write(struct hv_gic *gic, struct gic_redist *redist, uint32_t offset, unsigned size,
+                      uint64_t value)
 {
     write_sized(gic, redist, offset, size, value, redist_read_word, redist_write_word);
     gic_update_redist(redist);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The GIC's state as bytes: hv_gic_state_*, hv_gic_set_state.
  *
- * A header (magic, version, shape of the GIC, checksum), then the distributor, then the redistributors by slot; words
- * of the host's byte order. Wires and CPU interfaces are not part of it: devices drive the former again, the
- * monitor carries the latter. A blob is taken back only whole and only by a GIC of the same shape. */
+ * A header (magic, version, shape of the GIC, checksum), then the distributor, then the
+ * redistributors by slot; words of the host's byte order. Wires and CPU interfaces are not part of
+ * it: devices drive the former again, the monitor carries the latter. A blob is taken back only
+ * whole and only by a GIC of the same shape. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +20,7 @@ struct state_header {
     uint32_t magic, version;
     uint64_t dist_base, redist_base, msi_base;
     uint32_t msi_intid, msi_count;
-    uint64_t present; /* slots that have a vCPU */
+    uint64_t present;  /* slots that have a vCPU */
     uint64_t checksum; /* of what follows */
 };
 

@@ -249,8 +249,8 @@ bool hv_sysreg_trap(struct a64_cpu *cpu, unsigned enc, bool write);
 /* ---- mmio.c ---- */
 
 struct a64_mmio_plan;
-/* Plans the access that cpu->exc, a data abort, stopped; false: not one that devices understand. Caller: inside, or
- * with context->lock held. */
+/* Plans the access that cpu->exc, a data abort, stopped; false: not one that devices understand.
+ * Caller: inside, or with context->lock held. */
 bool hv_mmio_plan(struct hv_vcpu *vcpu, struct a64_mmio_plan *plan);
 /* Writes the registers and moves on. */
 void hv_mmio_finish(struct hv_vcpu *vcpu, const struct a64_mmio_plan *plan);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Completing a data abort at device registers, whatever the instruction was: for the GIC's own frames, and for the
- * monitor's devices through hv_pomona_vcpu_mmio. The instruction's meaning is src/a64/mmio.h's; here are the vCPU's
- * registers, and where the instruction is read from when the syndrome does not describe it. */
+/* Completing a data abort at device registers, whatever the instruction was: for the GIC's own
+ * frames, and for the monitor's devices through hv_pomona_vcpu_mmio. The instruction's meaning is
+ * src/a64/mmio.h's; here are the vCPU's registers, and where the instruction is read from when the
+ * syndrome does not describe it. */
 
 #include "../a64/mmio.h"
 
@@ -10,10 +11,10 @@
 #include "../a64/exception.h"
 #include "hv_internal.h"
 
-#define ISS_ISV   (1u << 24)
-#define ISS_S1PTW (1u << 7)
+#define ISS_ISV            (1u << 24)
+#define ISS_S1PTW          (1u << 7)
 #define DFSC_SYNC_EXTERNAL 0x10u
-#define PAGE 0x1000u
+#define PAGE               0x1000u
 
 static uint64_t get_x(void *ctx, unsigned n)
 {
@@ -102,7 +103,8 @@ static bool access_ipa(struct hv_vcpu *vcpu, uint64_t va, uint64_t *ipa)
     return true;
 }
 
-/* One access; false: it has no address. An instruction may reach RAM with one part and a device with another. */
+/* One access; false: it has no address. An instruction may reach RAM with one part and a device
+ * with another. */
 static bool perform(struct hv_vcpu *vcpu, const hv_pomona_mmio_ops_t *ops,
                     struct a64_mmio_access *access)
 {
@@ -111,8 +113,8 @@ static bool perform(struct hv_vcpu *vcpu, const hv_pomona_mmio_ops_t *ops,
     pthread_mutex_lock(lock);
     const bool found = access_ipa(vcpu, access->va, &ipa);
     const bool elsewhere = found && (ipa ^ vcpu->cpu.exc.ipa) >= PAGE;
-    const bool done = elsewhere && hv_memory_copy(vcpu->vm, ipa, &access->value, access->size,
-                                                  access->write);
+    const bool done =
+        elsewhere && hv_memory_copy(vcpu->vm, ipa, &access->value, access->size, access->write);
     pthread_mutex_unlock(lock);
     if (found && !done && access->write)
         ops->write(ops->context, ipa, access->size, access->value);

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: MIT */
+/* `pomona run`: from options to a machine, and from how the guest ended to an exit status. */
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "boot/boot.h"
+#include "cli/describe.h"
+#include "cli/verbs.h"
+#include "host/loop.h"
+#include "host/serial.h"
+#include "machine/machine.h"
+#include "pip_blob.h"
+
+#define STATUS_PANIC 3
+
+struct run_values {
+    const char *machine, *cpu, *engine, *clock, *boot, *initrd, *ramdisk, *trust_cache,
+        *device_tree;
+    uint64_t cpus, memory, seed, quantum, ecid, load_address, entry_offset;
+    bool el2, semihosting, dry_run, stats;
+    struct string_list disks, nets, serials, logs;
+};
+
+static const char *const engines[] = {"interp", NULL};
+static const char *const clocks[] = {"host", "insn", NULL};
+static const char *const boots[] = {"auto", "linux", "xnu", "elf", "raw", "rom", NULL};
+
+#define AT(member) offsetof(struct run_values, member)
+static const struct option options[] = {
+    {"machine", 0, OPTION_STRING, AT(machine), "BOARD", NULL,
+     "the board: vmapple (default) or virt"},
+    {"cpu", 0, OPTION_STRING, AT(cpu), "MODEL", NULL, "apple-m1 (default), apple-m2 or max"},
+    {"cpus", 0, OPTION_NUMBER, AT(cpus), "N", NULL, "how many CPUs"},
+    {"memory", 'm', OPTION_SIZE, AT(memory), "SIZE", NULL, "RAM: 4G (default), 512M, ..."},
+    {"initrd", 0, OPTION_FILE, AT(initrd), "FILE", NULL, "Linux: the initial RAM disk"},
+    {"ramdisk", 0, OPTION_FILE, AT(ramdisk), "FILE", NULL, "XNU: the RAM disk, md0"},
+    {"trust-cache", 0, OPTION_FILE, AT(trust_cache), "FILE", NULL, "XNU: a trust cache"},
+    {"device-tree", 0, OPTION_FILE, AT(device_tree), "FILE", NULL,
+     "your own device tree (DTB, or Apple's)"},
+    {"boot", 0, OPTION_CHOICE, AT(boot), "KIND", boots, "what FILE is, instead of looking"},
+    {"load-address", 0, OPTION_NUMBER, AT(load_address), "ADDRESS", NULL,
+     "raw: where the file goes (default: RAM)"},
+    {"entry-offset", 0, OPTION_NUMBER, AT(entry_offset), "N", NULL,
+     "raw: where in the file it starts"},
+    {"disk", 0, OPTION_LIST, AT(disks), "FILE[,ro][,snapshot=on]", NULL,
+     "a virtio disk; may be repeated"},
+    {"net", 0, OPTION_LIST, AT(nets), "user[,hostfwd=tcp::2222-:22]|none", NULL, "a network card"},
+    {"serial", 0, OPTION_LIST, AT(serials), "stdio|pty|unix:P|tcp:H:P|file:P", NULL,
+     "where a serial line goes; may be repeated (default: stdio)"},
+    {"engine", 0, OPTION_CHOICE, AT(engine), "ENGINE", engines, "what runs the CPUs"},
+    {"el2", 0, OPTION_FLAG, AT(el2), NULL, NULL, "the CPUs have EL2 and start there"},
+    {"clock", 0, OPTION_CHOICE, AT(clock), "CLOCK", clocks,
+     "host time, or a function of instructions (insn)"},
+    {"seed", 0, OPTION_NUMBER, AT(seed), "N", NULL, "of all random numbers"},
+    {"quantum", 0, OPTION_NUMBER, AT(quantum), "N", NULL,
+     "--clock insn: instructions between two CPUs' turns"},
+    {"ecid", 0, OPTION_NUMBER, AT(ecid), "N", NULL, "the virtual Mac's identity"},
+    {"semihosting", 0, OPTION_FLAG, AT(semihosting), NULL, NULL,
+     "answers WRITE0, WRITEC and EXIT of Arm semihosting"},
+    {"log", 0, OPTION_LIST, AT(logs), "CATEGORY", NULL,
+     "tells of guest, machine, psci, ... or all"},
+    {"dry-run", 0, OPTION_FLAG, AT(dry_run), NULL, NULL,
+     "prints the machine as JSON and does not start it"},
+    {"stats", 0, OPTION_FLAG, AT(stats), NULL, NULL, "prints what was executed, at the end"},
+    {0},
+};
+
+struct run {
+    struct run_values values;
+    struct boot_options boot;
+    struct machine_config config;
+    struct machine *machine;
+    struct host_loop *loop;
+    char *command_line;
+};
+
+/* ---- callbacks ---- */
+
+static bool log_wanted(void *ctx, const char *category)
+{
+    const struct string_list *logs = &((struct run *)ctx)->values.logs;
+    for (size_t i = 0; i < logs->count; i++)
+        if (!strcmp(logs->items[i], category) || !strcmp(logs->items[i], "all"))
+            return true;
+    return !strcmp(category, "warning");
+}
+
+static void log_write(void *ctx, const char *category, const char *text)
+{
+    fprintf(stderr, "pomona: %s: %s\r\n", category, text);
+}
+
+static void serial_lock(void *ctx)
+{
+    struct run *run = ctx;
+    if (run->machine)
+        machine_lock(run->machine);
+}
+
+static void serial_unlock(void *ctx)
+{
+    struct run *run = ctx;
+    if (run->machine)
+        machine_unlock(run->machine);
+}
+
+static void serial_quit(void *ctx)
+{
+    struct run *run = ctx;
+    if (run->machine)
+        machine_request_stop(run->machine, MACHINE_QUIT);
+}
+
+static void serial_notice(void *ctx, const char *text)
+{
+    fprintf(stderr, "pomona: %s\n", text);
+}
+
+static int boot(void *ctx, struct machine *machine, struct boot_entry *entry, struct error *err)
+{
+    struct run *run = ctx;
+    return boot_load(machine, &run->boot, entry, err);
+}
+
+/* ---- from options to a configuration ---- */
+
+static enum boot_kind boot_kind(const char *name)
+{
+    enum boot_kind kind = BOOT_AUTO;
+    while (strcmp(boots[kind], name))
+        kind++;
+    return kind;
+}
+
+/* Boot arguments behind "--", joined by blanks. */
+static char *join(const struct string_list *words)
+{
+    size_t size = 1;
+    for (size_t i = 0; i < words->count; i++)
+        size += strlen(words->items[i]) + 1;
+    char *line = calloc(1, size);
+    for (size_t i = 0; line && i < words->count; i++) {
+        strcat(line, i ? " " : "");
+        strcat(line, words->items[i]);
+    }
+    return line;
+}
+
+static void fill_boot(struct run *run, const struct operands *operands)
+{
+    const struct run_values *v = &run->values;
+    run->command_line = join(&operands->rest);
+    run->boot =
+        (struct boot_options){.kind = boot_kind(v->boot),
+                              .file = operands->count ? operands->items[0] : "the embedded guest",
+                              .initrd = v->initrd,
+                              .ramdisk = v->ramdisk,
+                              .trust_cache = v->trust_cache,
+                              .device_tree = v->device_tree,
+                              .command_line = run->command_line,
+                              .el2 = v->el2,
+                              .raw_address = v->load_address,
+                              .raw_entry = v->entry_offset};
+    if (!operands->count) {
+        run->boot.embedded = pip_image;
+        run->boot.embedded_size = sizeof(pip_image);
+    }
+}
+
+static int fill_config(struct run *run, struct error *err)
+{
+    struct run_values *v = &run->values;
+    const struct board *board = board_from_name(v->machine, err);
+    if (!board)
+        return -1;
+    run->config = (struct machine_config){
+        .board = board,
+        .cpu = v->cpu,
+        .engine = v->engine,
+        .cpus = v->cpus ? (unsigned)v->cpus : board->default_cpus,
+        .memory = v->memory ? v->memory : board->default_memory,
+        .el2 = v->el2,
+        .insn_clock = !strcmp(v->clock, "insn"),
+        .seeded = v->seed != 0,
+        .semihosting = v->semihosting,
+        .seed = v->seed,
+        .quantum = v->quantum,
+        .ecid = v->ecid,
+        .disks = v->disks.items,
+        .disk_count = (unsigned)v->disks.count,
+        .nets = v->nets.items,
+        .net_count = (unsigned)v->nets.count,
+        .log = {.wanted = log_wanted, .write = log_write, .ctx = run},
+        .boot = boot,
+        .boot_ctx = run,
+    };
+    return 0;
+}
+
+static int open_serials(struct run *run, struct error *err)
+{
+    static const char *const standard[] = {"stdio"};
+    const struct string_list *list = &run->values.serials;
+    const char *const *specs = list->count ? list->items : standard;
+    const size_t count = list->count ? list->count : 1;
+    const struct serial_host host = {.loop = run->loop,
+                                     .lock = serial_lock,
+                                     .unlock = serial_unlock,
+                                     .quit = serial_quit,
+                                     .notice = serial_notice,
+                                     .ctx = run};
+    if (count > MACHINE_MAX_SERIAL)
+        return error_set(err, ERROR_USAGE, "--serial: %u lines at most", MACHINE_MAX_SERIAL);
+    for (size_t i = 0; i < count; i++) {
+        run->config.serial[i] = serial_open(specs[i], &host, err);
+        if (!run->config.serial[i])
+            return -1;
+        run->config.serial_count++;
+    }
+    return 0;
+}
+
+/* ---- ending ---- */
+
+static void print_stats(const struct machine_outcome *outcome)
+{
+    fprintf(stderr, "instructions  %" PRIu64 "\nexits         %" PRIu64 "\n", outcome->instructions,
+            outcome->exits);
+}
+
+static int exit_status(const struct machine_outcome *outcome)
+{
+    if (outcome->why != MACHINE_PANIC)
+        return outcome->status;
+    if (outcome->exception_loop)
+        fprintf(stderr,
+                "pomona: the guest loops in exceptions: cpu %u pc %#" PRIx64 " esr %#" PRIx64
+                " far %#" PRIx64 " elr %#" PRIx64 "\n",
+                outcome->cpu, outcome->pc, outcome->esr, outcome->far, outcome->elr);
+    else
+        fputs("pomona: the guest panicked\n", stderr);
+    return STATUS_PANIC;
+}
+
+static int start(struct run *run)
+{
+    struct machine_outcome outcome = {0};
+    struct error err;
+    int status;
+    run->loop = host_loop_create();
+    if (!run->loop || open_serials(run, &err))
+        return run->loop ? report(&err) : ERROR_OS;
+    run->machine = machine_create(&run->config, run->loop, &err);
+    if (!run->machine)
+        return report(&err);
+    status = machine_run(run->machine, &outcome, &err) ? report(&err) : exit_status(&outcome);
+    if (run->values.stats)
+        print_stats(&outcome);
+    return status;
+}
+
+static void finish(struct run *run)
+{
+    machine_destroy(run->machine);
+    run->machine = NULL;
+    for (unsigned i = 0; i < run->config.serial_count; i++)
+        run->config.serial[i]->close(run->config.serial[i]);
+    if (run->loop)
+        host_loop_destroy(run->loop);
+    free(run->command_line);
+    string_list_free(&run->values.disks);
+    string_list_free(&run->values.nets);
+    string_list_free(&run->values.serials);
+    string_list_free(&run->values.logs);
+}
+
+static int dry_run(const struct run *run)
+{
+    enum boot_kind kind;
+    struct error err;
+    if (boot_sniff(&run->boot, &kind, &err))
+        return report(&err);
+    json_t *json = json_pack("{s:s, s:s, s:i, s:I, s:b, s:s, s:s, s:s, s:s, s:o}", "machine",
+                             run->config.board->name, "cpu", run->config.cpu, "cpus",
+                             (int)run->config.cpus, "memory", (json_int_t)run->config.memory, "el2",
+                             run->config.el2, "clock", run->values.clock, "guest", run->boot.file,
+                             "kind", boot_kind_name(kind), "command_line", run->boot.command_line,
+                             "board", describe_board(run->config.board));
+    json_t *disks = json_array();
+    for (unsigned i = 0; i < run->config.disk_count; i++)
+        json_array_append_new(disks, json_string(run->config.disks[i]));
+    json_object_set_new(json, "disks", disks);
+    json_dumpf(json, stdout, JSON_INDENT(2));
+    putchar('\n');
+    json_decref(json);
+    return finish_output();
+}
+
+static int run_run(const struct verb *self, int argc, char **argv)
+{
+    struct run run = {.values = {.machine = "vmapple",
+                                 .cpu = "apple-m1",
+                                 .clock = "host",
+                                 .boot = "auto",
+                                 .ecid = 0x54143ed6eb5cb03a}};
+    struct operands operands;
+    struct error err;
+    int status;
+    if (!verb_parse(self, argc, argv, &run.values, &operands, &status))
+        return status;
+    signal(SIGPIPE, SIG_IGN);
+    fill_boot(&run, &operands);
+    status = fill_config(&run, &err) ? report(&err)
+             : run.values.dry_run    ? dry_run(&run)
+                                     : start(&run);
+    finish(&run);
+    return status;
+}
+
+const struct verb verb_run = {
+    .name = "run",
+    .synopsis = "[OPTIONS] [FILE] [-- BOOT-ARGS]",
+    .summary = "boots a guest: an XNU or Linux kernel, an ELF program, a flat image",
+    .description = "FILE is looked into to find out what it is; without one the embedded guest "
+                   "starts. Ctrl-A x leaves, Ctrl-A h "
+                   "helps. Exit status: 0 the guest powered off; 3 it panicked or loops in "
+                   "exceptions; 64 and up: usage, "
+                   "input (65) and host errors.",
+    .options = options,
+    .max_operands = 1,
+    .takes_rest = true,
+    .run = run_run,
+};

@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: MIT */
+/* Serial lines over file descriptors. Output is written where it happens, on any thread; input is
+ * read on the loop's thread as long as the device takes it. A terminal is put in raw mode and
+ * restored at exit, whatever way that is but SIGKILL; Ctrl-A is its escape: x leaves, h helps,
+ * Ctrl-A sends one. */
+
+#include "host/serial.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <termios.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "host/loop.h"
+
+#define BUFFER 4096
+#define ESCAPE 1 /* Ctrl-A */
+
+struct serial {
+    struct chardev chr;
+    struct serial_host host;
+    int in, out;   /* -1: not open */
+    int listener;  /* of a socket; -1: none */
+    bool terminal; /* Ctrl-A counts */
+    bool escaped;
+    char unlink_path[108];
+    uint8_t buffer[BUFFER]; /* read and not yet taken */
+    size_t start, end;
+    uv_poll_t poll, accept_poll;
+    uv_async_t wake;  /* the device has room */
+    uv_timer_t again; /* reads descriptors that cannot be polled: files */
+    bool poll_open, accept_open, reading;
+};
+
+/* ---- the terminal ---- */
+
+static struct termios saved_terminal;
+static bool terminal_is_raw;
+
+static void restore_terminal(void)
+{
+    if (terminal_is_raw)
+        tcsetattr(STDIN_FILENO, TCSAFLUSH, &saved_terminal);
+    terminal_is_raw = false;
+}
+
+static void make_raw(void)
+{
+    struct termios raw;
+    if (terminal_is_raw || tcgetattr(STDIN_FILENO, &saved_terminal))
+        return;
+    raw = saved_terminal;
+    cfmakeraw(&raw);
+    raw.c_oflag |= OPOST; /* our own messages */
+    if (!tcsetattr(STDIN_FILENO, TCSANOW, &raw))
+        terminal_is_raw = true;
+    atexit(restore_terminal);
+}
+
+static void help(void)
+{
+    static const char text[] =
+        "\r\nCtrl-A x  leaves\r\nCtrl-A h  this help\r\nCtrl-A Ctrl-A  sends Ctrl-A\r\n";
+    if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
+        return;
+}
+
+/* Takes escapes out of the SIZE bytes at DATA; returns how many are left. */
+static size_t filter_escapes(struct serial *s, uint8_t *data, size_t size)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < size; i++) {
+        const uint8_t byte = data[i];
+        if (!s->escaped && byte == ESCAPE) {
+            s->escaped = true;
+            continue;
+        }
+        if (s->escaped && byte == 'x')
+            s->host.quit(s->host.ctx);
+        else if (s->escaped && byte == 'h')
+            help();
+        else
+            data[kept++] = byte;
+        s->escaped = false;
+    }
+    return kept;
+}
+
+/* ---- input ---- */
+
+static void stop_reading(struct serial *s)
+{
+    if (s->poll_open)
+        uv_poll_stop(&s->poll);
+    uv_timer_stop(&s->again);
+    s->reading = false;
+}
+
+static void drop_client(struct serial *s)
+{
+    stop_reading(s);
+    if (s->poll_open)
+        uv_close((uv_handle_t *)&s->poll, NULL);
+    s->poll_open = false;
+    if (s->listener >= 0 && s->in >= 0) {
+        close(s->in);
+        s->in = s->out = -1;
+    }
+}
+
+static void deliver(struct serial *s)
+{
+    s->host.lock(s->host.ctx);
+    if (s->end > s->start && s->chr.receive)
+        s->start += s->chr.receive(s->chr.receive_ctx, s->buffer + s->start, s->end - s->start);
+    s->host.unlock(s->host.ctx);
+    if (s->start == s->end)
+        s->start = s->end = 0;
+}
+
+/* False at the end of the input. */
+static bool read_some(struct serial *s)
+{
+    const ssize_t got = read(s->in, s->buffer + s->end, BUFFER - s->end);
+    if (got < 0)
+        return errno == EAGAIN || errno == EINTR;
+    const size_t kept =
+        s->terminal ? filter_escapes(s, s->buffer + s->end, (size_t)got) : (size_t)got;
+    s->end += kept;
+    return got > 0;
+}
+
+static void start_reading(struct serial *s);
+
+static void input_ready(struct serial *s)
+{
+    const bool more = read_some(s);
+    deliver(s);
+    if (!more)
+        drop_client(s);
+    else if (s->start != s->end)
+        stop_reading(s); /* until the device has room */
+}
+
+static void poll_ready(uv_poll_t *poll, int status, int events)
+{
+    input_ready(poll->data);
+}
+
+static void timer_ready(uv_timer_t *timer)
+{
+    input_ready(timer->data);
+}
+
+static void start_reading(struct serial *s)
+{
+    if (s->reading || s->in < 0)
+        return;
+    if (!s->poll_open && !uv_poll_init(host_loop_uv(s->host.loop), &s->poll, s->in)) {
+        s->poll.data = s;
+        s->poll_open = true;
+    }
+    s->reading = true;
+    if (!s->poll_open || uv_poll_start(&s->poll, UV_READABLE | UV_DISCONNECT, poll_ready))
+        uv_timer_start(&s->again, timer_ready, 1, 10);
+}
+
+static void woken(uv_async_t *wake)
+{
+    struct serial *s = wake->data;
+    deliver(s);
+    if (s->start == s->end)
+        start_reading(s);
+}
+
+static void serial_accept(struct chardev *chr)
+{
+    uv_async_send(&((struct serial *)chr)->wake);
+}
+
+/* ---- output ---- */
+
+static void serial_write(struct chardev *chr, const void *data, size_t size)
+{
+    struct serial *s = (struct serial *)chr;
+    const char *at = data;
+    while (size && s->out >= 0) {
+        const ssize_t put = write(s->out, at, size);
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put <= 0)
+            return; /* nobody reads: lost, as on a cable that is not plugged in */
+        at += put;
+        size -= (size_t)put;
+    }
+}
+
+/* ---- opening and closing ---- */
+
+static void free_serial(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+static void serial_close(struct chardev *chr)
+{
+    struct serial *s = (struct serial *)chr;
+    stop_reading(s);
+    if (s->poll_open)
+        uv_close((uv_handle_t *)&s->poll, NULL);
+    if (s->accept_open)
+        uv_close((uv_handle_t *)&s->accept_poll, NULL);
+    uv_close((uv_handle_t *)&s->wake, NULL);
+    if (s->terminal)
+        restore_terminal();
+    if (s->in > STDERR_FILENO)
+        close(s->in);
+    if (s->out > STDERR_FILENO && s->out != s->in)
+        close(s->out);
+    if (s->listener >= 0)
+        close(s->listener);
+    if (s->unlink_path[0])
+        unlink(s->unlink_path);
+    uv_close((uv_handle_t *)&s->again, free_serial);
+}
+
+static int open_stdio(struct serial *s)
+{
+    s->in = STDIN_FILENO;
+    s->out = STDOUT_FILENO;
+    s->terminal = isatty(STDIN_FILENO);
+    if (s->terminal)
+        make_raw();
+    return 0;
+}
+
+static int open_file(struct serial *s, const char *path, struct error *err)
+{
+    s->out = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    return s->out < 0 ? error_set(err, ERROR_IO, "%s: cannot be written: %s", path, strerror(errno))
+                      : 0;
+}
+
+static int open_pty(struct serial *s, struct error *err)
+{
+    char text[128];
+    s->in = s->out = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+    if (s->in < 0 || grantpt(s->in) || unlockpt(s->in))
+        return error_set(err, ERROR_OS, "no pseudo-terminal: %s", strerror(errno));
+    /* Held open so that the line lives while nobody is attached. */
+    s->listener = open(ptsname(s->in), O_RDWR | O_NOCTTY | O_CLOEXEC);
+    struct termios raw;
+    if (s->listener >= 0 && !tcgetattr(s->listener, &raw)) {
+        cfmakeraw(&raw);
+        tcsetattr(s->listener, TCSANOW, &raw);
+    }
+    snprintf(text, sizeof(text), "serial line at %s", ptsname(s->in));
+    s->host.notice(s->host.ctx, text);
+    return 0;
+}
+
+static void client_ready(uv_poll_t *poll, int status, int events)
+{
+    struct serial *s = poll->data;
+    const int client = accept4(s->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (client < 0)
+        return;
+    if (s->in >= 0) { /* one at a time */
+        close(client);
+        return;
+    }
+    s->in = s->out = client;
+    start_reading(s);
+}
+
+static int listen_on(struct serial *s, const char *spec, const struct sockaddr *address,
+                     socklen_t size, struct error *err)
+{
+    const int one = 1;
+    s->listener = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (s->listener >= 0 && address->sa_family != AF_UNIX)
+        setsockopt(s->listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+    if (s->listener < 0 || bind(s->listener, address, size) || listen(s->listener, 1))
+        return error_set(err, ERROR_UNAVAILABLE, "--serial %s: cannot listen: %s", spec,
+                         strerror(errno));
+    uv_poll_init(host_loop_uv(s->host.loop), &s->accept_poll, s->listener);
+    s->accept_poll.data = s;
+    s->accept_open = true;
+    uv_poll_start(&s->accept_poll, UV_READABLE, client_ready);
+    return 0;
+}
+
+static int open_unix(struct serial *s, const char *spec, const char *path, struct error *err)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof(address.sun_path))
+        return error_set(err, ERROR_USAGE, "--serial %s: the path is longer than %zu characters",
+                         spec, sizeof(address.sun_path) - 1);
+    strcpy(address.sun_path, path);
+    if (listen_on(s, spec, (struct sockaddr *)&address, sizeof(address), err))
+        return -1;
+    strcpy(s->unlink_path, path);
+    return 0;
+}
+
+static int open_tcp(struct serial *s, const char *spec, const char *rest, struct error *err)
+{
+    char host[256];
+    const char *colon = strrchr(rest, ':');
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found;
+    if (!colon || (size_t)(colon - rest) >= sizeof(host))
+        return error_set(err, ERROR_USAGE, "--serial %s: write it as tcp:HOST:PORT", spec);
+    snprintf(host, sizeof(host), "%.*s", (int)(colon - rest), rest);
+    const int failed = getaddrinfo(*host ? host : NULL, colon + 1, &hints, &found);
+    if (failed)
+        return error_set(err, ERROR_USAGE, "--serial %s: %s", spec, gai_strerror(failed));
+    const int result = listen_on(s, spec, found->ai_addr, found->ai_addrlen, err);
+    freeaddrinfo(found);
+    return result;
+}
+
+static int open_spec(struct serial *s, const char *spec, struct error *err)
+{
+    if (!strcmp(spec, "stdio"))
+        return open_stdio(s);
+    if (!strcmp(spec, "none"))
+        return 0;
+    if (!strcmp(spec, "pty"))
+        return open_pty(s, err);
+    if (!strncmp(spec, "file:", 5))
+        return open_file(s, spec + 5, err);
+    if (!strncmp(spec, "unix:", 5))
+        return open_unix(s, spec, spec + 5, err);
+    if (!strncmp(spec, "tcp:", 4))
+        return open_tcp(s, spec, spec + 4, err);
+    return error_set(err, ERROR_USAGE,
+                     "--serial %s: give stdio, pty, unix:PATH, tcp:HOST:PORT, file:PATH or none",
+                     spec);
+}
+
+struct chardev *serial_open(const char *spec, const struct serial_host *host, struct error *err)
+{
+    struct serial *s = calloc(1, sizeof(*s));
+    if (!s) {
+        error_set(err, ERROR_OS, "no memory for a serial line");
+        return NULL;
+    }
+    s->chr =
+        (struct chardev){.write = serial_write, .accept = serial_accept, .close = serial_close};
+    s->host = *host;
+    s->in = s->out = s->listener = -1;
+    uv_async_init(host_loop_uv(host->loop), &s->wake, woken);
+    uv_timer_init(host_loop_uv(host->loop), &s->again);
+    s->wake.data = s->again.data = s;
+    if (open_spec(s, spec, err)) {
+        serial_close(&s->chr);
+        return NULL;
+    }
+    start_reading(s);
+    return &s->chr;
+}

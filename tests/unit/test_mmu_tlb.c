@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: MIT */
+
+/* What the TLB keeps and drops, and what accesses do at its edges: alignment, page crossings, LDTR,
+ * PAN, tags. A translation that the tables no longer hold but that still acts was kept; that is how
+ * these tests look into the TLB. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "a64/exception.h"
+#include "mmu_rig.h"
+
+#define TABLES GEN_RAM_BASE /* root, then one table a page */
+#define DATA   (GEN_RAM_BASE + 0x80000)
+#define PAGE   0x1000ull
+#define RW     0x0ull
+#define USER   (1ull << 6)
+#define RO     (1ull << 7)
+#define NG     (1ull << 11)
+#define CONT   (1ull << 52)
+#define DEVICE (1ull << 2)
+
+/* 4K granule, 39 bits in both halves: three levels. */
+#define TCR (25ull | 25ull << 16 | 2ull << 30 | 5ull << 32)
+
+struct world {
+    struct rig *rig;
+    struct a64_cpu *cpu;
+    uint64_t next; /* free table */
+};
+
+static uint64_t new_table(struct world *w)
+{
+    const uint64_t pa = w->next;
+    w->next += PAGE;
+    memset(rig_word(w->rig, pa), 0, PAGE);
+    return pa;
+}
+
+static void update(struct world *w)
+{
+    a64_mmu_update(w->cpu);
+}
+
+static int setup(void **state)
+{
+    struct world *w = calloc(1, sizeof *w);
+    w->rig = rig_new();
+    w->cpu = &w->rig->cpu[0];
+    w->next = TABLES;
+    struct a64_sysregs *sr = &w->cpu->sr;
+    sr->ttbr0[1] = new_table(w);
+    sr->ttbr1[1] = sr->ttbr0[2] = new_table(w);
+    sr->tcr[1] = TCR;
+    sr->tcr[2] = 25 | 5 << 16;
+    sr->mair[1] = sr->mair[2] = 0x00ff; /* 0: normal, 1: Device */
+    sr->sctlr[1] = sr->sctlr[2] = 1;
+    update(w);
+    *state = w;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct world *w = *state;
+    rig_free(w->rig);
+    free(w);
+    return 0;
+}
+
+/* Enters DESC for VA at LEVEL (2 or 3), making the tables above. */
+static void map(struct world *w, uint64_t va, unsigned level, uint64_t desc)
+{
+    uint64_t table = va >> 55 & 1 ? w->cpu->sr.ttbr1[1] : w->cpu->sr.ttbr0[1] & 0xffffffffffffull;
+    for (unsigned l = 1; l < level; l++) {
+        uint64_t *entry = rig_word(w->rig, table + (va >> (39 - 9 * l) & 511) * 8);
+        if (!(*entry & 1))
+            *entry = new_table(w) | 3;
+        table = *entry & 0xfffffffff000ull;
+    }
+    *rig_word(w->rig, table + (va >> (39 - 9 * level) & 511) * 8) = desc;
+}
+
+static void map_page(struct world *w, uint64_t va, uint64_t pa, uint64_t attributes)
+{
+    map(w, va, 3, pa | attributes | 1 << 10 | 3);
+}
+
+/* The RAM behind VA for reading, as guest-physical address; 0 after a fault. */
+static uint64_t where(struct world *w, uint64_t va)
+{
+    const uint8_t *host = a64_host(w->cpu, va, 1, A64_READ);
+    return host ? (uint64_t)(host - w->rig->ram) + GEN_RAM_BASE : 0;
+}
+
+static void set_asid(struct world *w, unsigned asid)
+{
+    struct a64_sysregs *sr = &w->cpu->sr;
+    sr->ttbr0[1] = (sr->ttbr0[1] & 0xffffffffffffull) | (uint64_t)asid << 48;
+    update(w);
+}
+
+static void invalidate(struct world *w, struct a64_tlbi op)
+{
+    a64_tlb_invalidate(w->cpu, &op);
+}
+
+static void invalidate_va(struct world *w, int kind, unsigned asid, uint64_t va, uint64_t size)
+{
+    invalidate(
+        w, (struct a64_tlbi){.kind = kind, .asid = (uint16_t)asid, .start = va, .end = va + size});
+}
+
+#define VA 0x400000ull
+
+static void by_address_and_asid(void **state)
+{
+    struct world *w = *state;
+    for (unsigned asid = 1; asid <= 2; asid++) {
+        set_asid(w, asid);
+        map_page(w, VA, DATA, NG);
+        map_page(w, VA + PAGE, DATA, 0);
+        assert_int_equal(where(w, VA), DATA);
+        assert_int_equal(where(w, VA + PAGE), DATA);
+    }
+    map_page(w, VA, DATA + PAGE, NG);
+    map_page(w, VA + PAGE, DATA + PAGE, 0);
+    invalidate_va(w, A64_TLBI_VA, 1, VA, PAGE);
+    assert_int_equal(where(w, VA), DATA); /* ASID 2 keeps its own */
+    set_asid(w, 1);
+    assert_int_equal(where(w, VA), DATA + PAGE);
+    assert_int_equal(where(w, VA + PAGE), DATA);
+    /* A global page goes whatever the ASID of the operation. */
+    invalidate_va(w, A64_TLBI_VA, 77, VA + PAGE, PAGE);
+    assert_int_equal(where(w, VA + PAGE), DATA + PAGE);
+    set_asid(w, 2);
+    assert_int_equal(where(w, VA + PAGE), DATA + PAGE);
+    assert_int_equal(where(w, VA), DATA);
+    invalidate_va(w, A64_TLBI_VAA, 0, VA, PAGE);
+    assert_int_equal(where(w, VA), DATA + PAGE);
+}
+
+static void by_asid(void **state)
+{
+    struct world *w = *state;
+    set_asid(w, 5);
+    map_page(w, VA, DATA, NG);
+    map_page(w, VA + PAGE, DATA, 0);
+    where(w, VA), where(w, VA + PAGE);
+    map_page(w, VA, DATA + PAGE, NG);
+    map_page(w, VA + PAGE, DATA + PAGE, 0);
+    invalidate(w, (struct a64_tlbi){.kind = A64_TLBI_ASID, .asid = 6});
+    assert_int_equal(where(w, VA), DATA);
+    invalidate(w, (struct a64_tlbi){.kind = A64_TLBI_ASID, .asid = 0x105}); /* 8-bit ASIDs */
+    assert_int_equal(where(w, VA), DATA + PAGE);
+    assert_int_equal(where(w, VA + PAGE), DATA); /* global */
+    invalidate(w, (struct a64_tlbi){.kind = A64_TLBI_VMALL});
+    assert_int_equal(where(w, VA + PAGE), DATA + PAGE);
+}
+
+static void of_another_vmid_or_regime(void **state)
+{
+    struct world *w = *state;
+    map_page(w, VA, DATA, 0);
+    where(w, VA);
+    map_page(w, VA, DATA + PAGE, 0);
+    invalidate(w, (struct a64_tlbi){.kind = A64_TLBI_VMALL, .vmid = 3});
+    invalidate(w, (struct a64_tlbi){.kind = A64_TLBI_ALL, .regime = A64_REGIME_EL2});
+    invalidate(w, (struct a64_tlbi){.kind = A64_TLBI_ALL, .regime = A64_REGIME_EL20});
+    assert_int_equal(where(w, VA), DATA);
+    invalidate(w, (struct a64_tlbi){.kind = A64_TLBI_ALL, .vmid = 3, .any_vmid = true});
+    assert_int_equal(where(w, VA), DATA + PAGE);
+}
+
+/* One address of a block or of a contiguous range stands for all of it. */
+static void of_a_block(void **state)
+{
+    struct world *w = *state;
+    const uint64_t attributes = 1 << 10 | 1;
+    /* RAM lies at the start of its 2 MiB. */
+    map(w, 0x600000, 2, (DATA & ~0x1fffffull) | attributes);
+    for (unsigned i = 0; i < 16; i++) {
+        map_page(w, VA + i * PAGE, DATA + i * PAGE, CONT);
+        assert_int_equal(where(w, VA + i * PAGE), DATA + i * PAGE);
+        assert_int_equal(where(w, 0x680000 + i * PAGE), DATA + i * PAGE);
+    }
+    map(w, 0x600000, 2, 0);
+    for (unsigned i = 0; i < 16; i++)
+        map_page(w, VA + i * PAGE, 0, 0);
+    invalidate_va(w, A64_TLBI_VAA, 0, 0x5ff000, PAGE);
+    invalidate_va(w, A64_TLBI_VAA, 0, 0x800000, PAGE);
+    assert_int_equal(where(w, 0x683000), DATA + 3 * PAGE);
+    invalidate_va(w, A64_TLBI_VAA, 0, 0x7ff000, PAGE);
+    assert_int_equal(where(w, VA + 7 * PAGE), DATA + 7 * PAGE);
+    invalidate_va(w, A64_TLBI_VAA, 0, VA + 0xf000, PAGE);
+    for (unsigned i = 0; i < 16; i++) {
+        assert_int_equal(where(w, VA + i * PAGE), 0);
+        assert_int_equal(where(w, 0x680000 + i * PAGE), 0);
+    }
+}
+
+static void by_range(void **state)
+{
+    struct world *w = *state;
+    const uint64_t top = 0xfffffffffffff000ull;
+    for (unsigned i = 0; i < 8; i++)
+        map_page(w, VA + i * PAGE, DATA, 0), where(w, VA + i * PAGE);
+    map_page(w, top, DATA, 0), where(w, top);
+    for (unsigned i = 0; i < 8; i++)
+        map_page(w, VA + i * PAGE, DATA + PAGE, 0);
+    map_page(w, top, DATA + PAGE, 0);
+    invalidate_va(w, A64_TLBI_VAA, 0, VA + 2 * PAGE, 3 * PAGE);
+    for (unsigned i = 0; i < 8; i++)
+        assert_int_equal(where(w, VA + i * PAGE), i >= 2 && i < 5 ? DATA + PAGE : DATA);
+    assert_int_equal(where(w, top), DATA);
+    invalidate_va(w, A64_TLBI_VAA, 0, top, PAGE); /* ends at 2^64 */
+    assert_int_equal(where(w, top), DATA + PAGE);
+}
+
+/* More contexts than there are ids: nothing of an old one may act for a new one. */
+static void many_contexts(void **state)
+{
+    struct world *w = *state;
+    map_page(w, VA, DATA, NG);
+    for (unsigned i = 0; i < 5000; i++) {
+        w->cpu->sr.mair[1] = 0xff00ull | (uint64_t)i << 32;
+        update(w);
+        map_page(w, VA, DATA + (i & 15) * PAGE, NG);
+        assert_int_equal(where(w, VA), DATA + (i & 15) * PAGE);
+        assert_true(w->cpu->mmu->ctx < 4096);
+    }
+}
+
+/* Changing EL, PAN or UAO selects other rights at once. */
+static void rights_follow_the_state(void **state)
+{
+    struct world *w = *state;
+    struct a64_cpu *cpu = w->cpu;
+    map_page(w, VA, DATA, USER | NG);
+    map_page(w, VA + PAGE, DATA, NG);
+    assert_int_equal(where(w, VA), DATA);
+    assert_int_equal(where(w, VA + PAGE), DATA);
+    assert_non_null(a64_host(cpu, VA, 4, A64_WRITE | A64_UNPRIV));
+    assert_null(a64_host(cpu, VA + PAGE, 4, A64_READ | A64_UNPRIV));
+    assert_int_equal(cpu->exc.iss, 0x0f);
+    cpu->ps.pan = true;
+    update(w);
+    assert_int_equal(where(w, VA), 0);
+    assert_int_equal(cpu->exc.ec, A64_EC_DABT);
+    assert_non_null(a64_host(cpu, VA, 4, A64_READ | A64_UNPRIV)); /* PAN does not stop LDTR */
+    cpu->ps.uao = true;
+    update(w);
+    assert_null(a64_host(cpu, VA, 4, A64_READ | A64_UNPRIV)); /* now a plain load */
+    assert_non_null(a64_host(cpu, VA + PAGE, 4, A64_READ | A64_UNPRIV));
+    cpu->ps.el = 0;
+    update(w);
+    assert_int_equal(where(w, VA), DATA);
+    assert_int_equal(where(w, VA + PAGE), 0);
+    assert_int_equal(cpu->exc.ec, A64_EC_DABT_LOW);
+}
+
+/* An atomic's WnR says whether a read would have failed too. */
+static void write_not_read(void **state)
+{
+    struct world *w = *state;
+    map_page(w, VA, DATA, RO);
+    assert_null(a64_host(w->cpu, VA, 8, A64_READ | A64_WRITE | A64_ATOMIC));
+    assert_int_equal(w->cpu->exc.iss, 0x4f);
+    assert_null(a64_host(w->cpu, VA + PAGE, 8, A64_READ | A64_WRITE | A64_ATOMIC));
+    assert_int_equal(w->cpu->exc.iss, 0x07);
+    assert_int_equal(a64_probe(w->cpu, VA + PAGE, 64, A64_READ | A64_CACHEOP), A64_FAULT);
+    assert_int_equal(w->cpu->exc.iss, 0x147);
+}
+
+static void unaligned(void **state)
+{
+    struct world *w = *state;
+    struct a64_cpu *cpu = w->cpu;
+    uint64_t value[2] = {0};
+    map_page(w, VA, DATA, 0);
+    map_page(w, VA + 2 * PAGE, DATA, DEVICE);
+    for (unsigned i = 0; i < 64; i++)
+        w->rig->ram[DATA - GEN_RAM_BASE + i] = (uint8_t)i;
+    assert_int_equal(a64_ld(cpu, VA + 3, 4, 0, value), A64_NEXT);
+    assert_int_equal(value[0], 0x06050403);
+    assert_int_equal(a64_ld(cpu, VA + 5, 16, 0, value), A64_NEXT);
+    assert_int_equal(value[1], 0x14131211100f0e0dull);
+    /* FEAT_LSE2: atomics within 16 bytes, and no further. */
+    assert_non_null(a64_host(cpu, VA + 4, 8, A64_READ | A64_WRITE | A64_ATOMIC));
+    assert_null(a64_host(cpu, VA + 9, 8, A64_READ | A64_WRITE | A64_ATOMIC));
+    assert_int_equal(cpu->exc.iss, 0x21);
+    assert_null(a64_host(cpu, VA + 4, 8, A64_READ | A64_ALIGNED));
+    assert_int_equal(cpu->exc.far, VA + 4);
+    assert_int_equal(a64_ld(cpu, VA + 9, 8, A64_ATOMIC | A64_ACQREL, value), A64_FAULT);
+    cpu->sr.sctlr[1] |= 1 << 6; /* nAA */
+    update(w);
+    assert_int_equal(a64_ld(cpu, VA + 9, 8, A64_ATOMIC | A64_ACQREL, value), A64_NEXT);
+    /* Device memory. */
+    assert_int_equal(a64_ld(cpu, VA + 2 * PAGE + 4, 4, 0, value), A64_NEXT);
+    assert_int_equal(a64_ld(cpu, VA + 2 * PAGE + 2, 4, 0, value), A64_FAULT);
+    assert_int_equal(cpu->exc.iss, 0x21);
+    assert_int_equal(a64_st(cpu, VA + 2 * PAGE + 1, 2, 0, value), A64_FAULT);
+    assert_int_equal(cpu->exc.iss, 0x61);
+    assert_null(a64_host(cpu, VA + 2 * PAGE, 64, A64_WRITE));
+    assert_non_null(a64_host(cpu, VA, 64, A64_WRITE));
+    cpu->sr.sctlr[1] |= 2; /* A */
+    update(w);
+    assert_int_equal(a64_ld(cpu, VA + 3, 4, 0, value), A64_FAULT);
+    /* With stage 1 off all data is Device. */
+    cpu->sr.sctlr[1] = 0;
+    update(w);
+    assert_int_equal(a64_ld(cpu, DATA + 4, 4, 0, value), A64_NEXT);
+    assert_int_equal(a64_ld(cpu, DATA + 3, 4, 0, value), A64_FAULT);
+}
+
+/* Both pages are checked before a byte is stored; FAR is the first byte that failed. */
+static void across_pages(void **state)
+{
+    struct world *w = *state;
+    struct a64_cpu *cpu = w->cpu;
+    uint64_t value[2] = {0x1122334455667788ull, 0x99aabbccddeeff00ull}, got[2];
+    map_page(w, VA, DATA, 0);
+    map_page(w, VA + PAGE, DATA + 4 * PAGE, 0);
+    assert_int_equal(a64_st(cpu, VA + PAGE - 3, 8, 0, value), A64_NEXT);
+    assert_int_equal(a64_ld(cpu, VA + PAGE - 3, 8, 0, got), A64_NEXT);
+    assert_int_equal(got[0], value[0]);
+    assert_int_equal(w->rig->ram[DATA - GEN_RAM_BASE + PAGE - 1], 0x66);
+    assert_int_equal(w->rig->ram[DATA - GEN_RAM_BASE + 4 * PAGE], 0x55);
+    assert_int_equal(a64_st(cpu, VA + PAGE - 9, 16, 0, value), A64_NEXT);
+    assert_int_equal(a64_ld(cpu, VA + PAGE - 9, 16, 0, got), A64_NEXT);
+    assert_memory_equal(got, value, 16);
+    map_page(w, VA + PAGE, DATA + 4 * PAGE, RO);
+    a64_tlb_flush(cpu);
+    assert_int_equal(a64_st(cpu, VA + PAGE - 2, 4, 0, &(uint32_t){0}), A64_FAULT);
+    assert_int_equal(cpu->exc.far, VA + PAGE);
+    assert_int_equal(cpu->exc.iss, 0x4f);
+    assert_int_equal(a64_ld(cpu, VA + PAGE - 9, 16, 0, got), A64_NEXT);
+    assert_memory_equal(got, value, 16);
+    assert_int_equal(a64_ld(cpu, VA + 2 * PAGE - 1, 2, 0, got), A64_FAULT);
+    assert_int_equal(cpu->exc.far, VA + 2 * PAGE);
+}
+
+static void top_byte(void **state)
+{
+    struct world *w = *state;
+    const uint64_t tagged = VA | 0xabull << 56;
+    map_page(w, VA, DATA, 0);
+    assert_int_equal(where(w, tagged), 0);
+    w->cpu->sr.tcr[1] |= 1ull << 37 | 1ull << 51; /* TBI0, TBID0 */
+    update(w);
+    assert_int_equal(where(w, tagged + 5), DATA + 5);
+    assert_int_equal(where(w, VA), DATA);
+    uint64_t pa;
+    uint32_t word;
+    assert_int_equal(a64_fetch(w->cpu, tagged, &word, &pa), A64_FAULT);
+    assert_int_equal(w->cpu->exc.iss, 0x04);
+    assert_int_equal(a64_fetch(w->cpu, VA, &word, &pa), A64_NEXT);
+    assert_int_equal(a64_ld(w->cpu, tagged + PAGE, 4, 0, &pa), A64_FAULT);
+    assert_int_equal(w->cpu->exc.far, tagged + PAGE);
+}
+
+static void fetches(void **state)
+{
+    struct world *w = *state;
+    uint64_t pa;
+    bool guarded;
+    map_page(w, VA, DATA, 1ull << 50);
+    map_page(w, VA + PAGE, DATA, 1ull << 53);
+    assert_non_null(a64_fetch_host(w->cpu, VA + 8, &pa, &guarded));
+    assert_int_equal(pa, DATA + 8);
+    assert_true(guarded);
+    assert_null(a64_fetch_host(w->cpu, VA + PAGE, &pa, &guarded));
+    assert_int_equal(w->cpu->exc.ec, A64_EC_IABT);
+    assert_int_equal(w->cpu->exc.iss, 0x0f);
+    assert_null(a64_fetch_host(w->cpu, VA + 2, &pa, &guarded));
+    assert_int_equal(w->cpu->exc.ec, A64_EC_PC_ALIGN);
+    assert_int_equal(w->cpu->exc.far, VA + 2);
+}
+
+/* The VM's map forbids what the guest's tables allow. */
+static void map_permissions(void **state)
+{
+    struct world *w = *state;
+    map_page(w, VA, DATA, 0);
+    w->rig->flags[(DATA - GEN_RAM_BASE) / PAGE] = 1;
+    assert_int_equal(where(w, VA), DATA);
+    assert_int_equal(a64_st(w->cpu, VA + 8, 8, 0, &(uint64_t){1}), A64_FAULT);
+    assert_int_equal(w->cpu->exc.kind, A64_EXC_VMEXIT);
+    assert_int_equal(w->cpu->exc.iss, 0x4f);
+    assert_int_equal(w->cpu->exc.ipa, DATA + 8);
+    uint64_t pa;
+    bool guarded;
+    assert_null(a64_fetch_host(w->cpu, VA, &pa, &guarded));
+    assert_int_equal(w->cpu->exc.ec, A64_EC_IABT_LOW);
+    w->rig->flags[(DATA - GEN_RAM_BASE) / PAGE] = 0;
+    assert_int_equal(where(w, VA), DATA); /* until the map's owner flushes */
+    a64_tlb_flush(w->cpu);
+    assert_int_equal(where(w, VA), 0);
+    assert_int_equal(w->cpu->exc.iss, 0x07);
+}
+
+static void physical(void **state)
+{
+    struct world *w = *state;
+    uint8_t out[16];
+    for (unsigned i = 0; i < 16; i++)
+        w->rig->ram[DATA - GEN_RAM_BASE + PAGE - 8 + i] = (uint8_t)(i * 3);
+    assert_true(a64_phys_read(w->cpu, DATA + PAGE - 8, out, 16));
+    assert_int_equal(out[15], 45);
+    assert_false(a64_phys_read(w->cpu, GEN_RAM_BASE + GEN_RAM_SIZE - 8, out, 16));
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(by_address_and_asid),
+        TEST(by_asid),
+        TEST(of_another_vmid_or_regime),
+        TEST(of_a_block),
+        TEST(by_range),
+        TEST(many_contexts),
+        TEST(rights_follow_the_state),
+        TEST(write_not_read),
+        TEST(unaligned),
+        TEST(across_pages),
+        TEST(top_byte),
+        TEST(fetches),
+        TEST(map_permissions),
+        TEST(physical),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
