@@ -23,7 +23,8 @@ SIMD_INLINE uint64_t doubling_high(int64_t d, simd_wide product, bool round, uns
                                    bool *qc)
 {
     const simd_wide rounding = round ? (simd_wide)1 << (bits - 1) : 0;
-    return simd_sat_s((((simd_wide)d << bits) + 2 * product + rounding) >> bits, bits, qc);
+    return simd_sat_s(((simd_wide)d * ((simd_wide)1 << bits) + 2 * product + rounding) >> bits,
+                      bits, qc);
 }
 
 SIMD_LANES_ELEM(sqdmulh, int64_t, doubling_high(0, (simd_wide)n *m, false, bits, qc))
