@@ -22,7 +22,7 @@
         return A64_NEXT;                                                                           \
     }
 
-BITWISE(and, n &m)
+BITWISE(and, (n & m))
 BITWISE(bic, n & ~m)
 BITWISE(orr, n | m)
 BITWISE(orn, n | ~m)
@@ -33,7 +33,7 @@ BITWISE(bif, (n & ~m) | (d & m))
 
 SIMD_LANES(add, uint64_t, n + m)
 SIMD_LANES(sub, uint64_t, n - m)
-SIMD_LANES_ELEM(mul, uint64_t, n *m)
+SIMD_LANES_ELEM(mul, uint64_t, (n * m))
 SIMD_LANES_ELEM(mla, uint64_t, d + n * m)
 SIMD_LANES_ELEM(mls, uint64_t, d - n * m)
 
@@ -42,7 +42,7 @@ SIMD_LANES(cmge, int64_t, n >= m ? ~0ull : 0)
 SIMD_LANES(cmgt, int64_t, n > m ? ~0ull : 0)
 SIMD_LANES(cmhi, uint64_t, n > m ? ~0ull : 0)
 SIMD_LANES(cmhs, uint64_t, n >= m ? ~0ull : 0)
-SIMD_LANES(cmtst, uint64_t, n &m ? ~0ull : 0)
+SIMD_LANES(cmtst, uint64_t, (n & m) ? ~0ull : 0)
 
 SIMD_LANES(smax, int64_t, n > m ? n : m)
 SIMD_LANES(smin, int64_t, n < m ? n : m)

@@ -11,26 +11,26 @@ SIMD_LANES(uqadd, uint64_t, simd_sat_u((simd_wide)n + m, bits, qc))
 SIMD_LANES(uqsub, uint64_t, simd_sat_u((simd_wide)n - m, bits, qc))
 
 /* Vd is the accumulator; in SUQADD Vn is unsigned, in USQADD Vd is. */
-SIMD_LANES(suqadd, int64_t, simd_sat_s((simd_wide)d + (un & simd_mask(bits)), bits, qc))
-SIMD_LANES(usqadd, int64_t, simd_sat_u((simd_wide)(ud &simd_mask(bits)) + n, bits, qc))
+SIMD_LANES(suqadd, int64_t, simd_sat_s((simd_wide)d + (simd_mask(bits) & un), bits, qc))
+SIMD_LANES(usqadd, int64_t, simd_sat_u(n + (simd_wide)(simd_mask(bits) & ud), bits, qc))
 
 SIMD_LANES(sqabs, int64_t, simd_sat_s(n < 0 ? -(simd_wide)n : n, bits, qc))
 SIMD_LANES(sqneg, int64_t, simd_sat_s(-(simd_wide)n, bits, qc))
 
-/* The high half of the doubled product, with the accumulator D above it and ROUND below. Halves and
+/* The high half of the doubled product of N and M, with the accumulator D above it. Halves and
  * words only: everything fits. */
-SIMD_INLINE uint64_t doubling_high(int64_t d, simd_wide product, bool round, unsigned bits,
+SIMD_INLINE uint64_t doubling_high(int64_t d, int64_t n, int64_t m, bool round, unsigned bits,
                                    bool *qc)
 {
     const simd_wide rounding = round ? (simd_wide)1 << (bits - 1) : 0;
-    return simd_sat_s(((simd_wide)d * ((simd_wide)1 << bits) + 2 * product + rounding) >> bits,
-                      bits, qc);
+    const simd_wide sum = d * ((simd_wide)1 << bits) + 2 * (simd_wide)(n * m) + rounding;
+    return simd_sat_s(sum >> bits, bits, qc);
 }
 
-SIMD_LANES_ELEM(sqdmulh, int64_t, doubling_high(0, (simd_wide)n *m, false, bits, qc))
-SIMD_LANES_ELEM(sqrdmulh, int64_t, doubling_high(0, (simd_wide)n *m, true, bits, qc))
-SIMD_LANES_ELEM(sqrdmlah, int64_t, doubling_high(d, (simd_wide)n *m, true, bits, qc))
-SIMD_LANES_ELEM(sqrdmlsh, int64_t, doubling_high(d, -(simd_wide)n *m, true, bits, qc))
+SIMD_LANES_ELEM(sqdmulh, int64_t, doubling_high(0, n, m, false, bits, qc))
+SIMD_LANES_ELEM(sqrdmulh, int64_t, doubling_high(0, n, m, true, bits, qc))
+SIMD_LANES_ELEM(sqrdmlah, int64_t, doubling_high(d, n, m, true, bits, qc))
+SIMD_LANES_ELEM(sqrdmlsh, int64_t, doubling_high(d, -n, m, true, bits, qc))
 
 /* Shifts by the low byte of each lane of Vm, signed: left if positive, right if negative. */
 

@@ -53,9 +53,15 @@ SHIFT(ursra, uint64_t, d + simd_lsr_round(n, (unsigned)m))
 SHIFT(sli, uint64_t, n << m | (d & ~(simd_mask(bits) << m)))
 SHIFT(sri, uint64_t, simd_lsr(n, (unsigned)m) | (d & ~simd_lsr(simd_mask(bits), (unsigned)m)))
 
-SHIFT(sqshl_imm, int64_t, simd_sat_s((simd_wide)n *((simd_wide)1 << m), bits, qc))
+/* A left shift of signed values that loses nothing. */
+SIMD_INLINE simd_wide shift_left(int64_t n, int64_t shift)
+{
+    return n * ((simd_wide)1 << shift);
+}
+
+SHIFT(sqshl_imm, int64_t, simd_sat_s(shift_left(n, m), bits, qc))
 SHIFT(uqshl_imm, uint64_t, simd_sat_u((simd_wide)n << m, bits, qc))
-SHIFT(sqshlu, int64_t, simd_sat_u((simd_wide)n *((simd_wide)1 << m), bits, qc))
+SHIFT(sqshlu, int64_t, simd_sat_u(shift_left(n, m), bits, qc))
 
 SHIFT_LONG(sshll, int64_t, un << m)
 SHIFT_LONG(ushll, uint64_t, n << m)
