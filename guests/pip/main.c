@@ -109,8 +109,8 @@ void main(struct boot_args *virtual_args);
 void main(struct boot_args *virtual_args)
 {
     args = virtual_args;
+    open_console(); /* needs no pointer from memory */
     const bool fixed = fixups_apply();
-    open_console();
     print("\npip: a kernel in XNU's manner, on a virtual Mac\n");
     check_boot_args();
     check_tree();

@@ -61,6 +61,13 @@ class Elf:
                 if info & 0xFFFFFFFF == R_AARCH64_ABS64:
                     auth = self.sections[section["info"]]["name"] == ".auth"
                     yield place, self.symbols[info >> 32][1] + addend, auth
+        for section in self.sections:  # the linker fills the GOT itself
+            if section["name"] != ".got":
+                continue
+            for at in range(0, section["size"], 8):
+                target, = struct.unpack_from("<Q", self.data, section["offset"] + at)
+                if target:
+                    yield section["addr"] + at, target, False
 
 
 def image_of(elf, base, size):
