@@ -139,13 +139,15 @@ static bool names(const char *set, char letter)
     return set && strchr(set, letter);
 }
 
-/* Registers that must differ: the base from whatever is loaded or (with write-back) stored, STXR's result from
- * all else, the two targets of a pair. */
+/* Registers that must differ: the base from whatever is loaded or (with write-back) stored, STXR's
+ * result from all else, the two targets of a pair. */
 static bool unpredictable(const struct a64_row *row, uint32_t word)
 {
     const unsigned t = word & 31, n = word >> 5 & 31, u = word >> 10 & 31, s = word >> 16 & 31;
-    const bool write_back = names(row->wx, 'n'), status = names(row->wx, 's') && names(row->rx, 't');
-    const bool general = names(row->rx, 't') || names(row->wx, 't'), two = strchr(row->pattern, 'u');
+    const bool write_back = names(row->wx, 'n'),
+               status = names(row->wx, 's') && names(row->rx, 't');
+    const bool general = names(row->rx, 't') || names(row->wx, 't'),
+               two = strchr(row->pattern, 'u');
     if (general && n == t && n != 31 && (write_back || status))
         return true;
     if (general && two && n == u && n != 31 && (write_back || status))

@@ -2,8 +2,8 @@
 #ifndef POMONA_TEST_LDST_BENCH_H
 #define POMONA_TEST_LDST_BENCH_H
 
-/* A CPU with a few pages of memory behind real translation tables, and random words of the load and store
- * rows aimed at a given address: what the tests of src/interp/ldst_*.c stand on. */
+/* A CPU with a few pages of memory behind real translation tables, and random words of the load and
+ * store rows aimed at a given address: what the tests of src/interp/ldst_*.c stand on. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -38,10 +38,11 @@ void bench_map(struct bench *bench, unsigned page, enum bench_map how);
 
 /* Whether ROW is a load or store of this class that user code can execute without keys. */
 bool bench_is_memory_row(const struct a64_row *row);
-/* A random encoding of ROW with general registers among 0..15 (bases 31 too, transfer registers 31 too), and not
- * CONSTRAINED UNPREDICTABLE. */
+/* A random encoding of ROW with general registers among 0..15 (bases 31 too, transfer registers 31
+ * too), and not CONSTRAINED UNPREDICTABLE. */
 uint32_t bench_random_word(struct bench *bench, const struct a64_row *row);
-/* Random registers; then the base or, for literals, pc such that WORD accesses memory from VA on. The number of bytes. */
+/* Random registers; then the base or, for literals, pc such that WORD accesses memory from VA on.
+ * The number of bytes. */
 unsigned bench_aim(struct bench *bench, uint32_t word, uint64_t va);
 /* Decodes and executes WORD at cpu->pc. A64_NEXT or A64_FAULT. */
 int bench_run(struct a64_cpu *cpu, uint32_t word);

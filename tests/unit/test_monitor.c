@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Exclusive monitors: what clears a mark and what does not, A-B-A by other CPUs' plain stores and atomics, and two threads that
- * count with LDXR, STXR and CAS while a third stores. */
+/* Exclusive monitors: what clears a mark and what does not, A-B-A by other CPUs' plain stores and
+ * atomics, and two threads that count with LDXR, STXR and CAS while a third stores. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,7 +16,7 @@
 #include "../../src/a64/monitor.h"
 #include "ldst_bench.h"
 
-#define CELL BENCH_VA
+#define CELL (BENCH_VA + 4096)
 /* On x1, address in x2. */
 #define LDXR_X1   0xc85f7c41u
 #define STXR_W3   0xc8037c41u /* stxr w3, x1, [x2] */
@@ -40,8 +40,10 @@ static void must(struct a64_cpu *cpu, uint32_t word)
     assert_int_equal(bench_run(cpu, word), A64_NEXT);
 }
 
-/* LDXR on one CPU, WORD on the other twice, the second time with the old value; then STXR's result. */
-static uint64_t status_after(struct bench *bench, struct a64_cpu *other, uint32_t word, uint64_t offset)
+/* LDXR on one CPU, WORD on the other twice, the second time with the old value; then STXR's result.
+ */
+static uint64_t status_after(struct bench *bench, struct a64_cpu *other, uint32_t word,
+                             uint64_t offset)
 {
     struct a64_cpu *cpu = bench->cpu;
     cpu->x[2] = CELL;
@@ -62,14 +64,15 @@ static void what_clears_a_mark(void **state)
     struct bench bench;
     bench_init(&bench, 1);
     struct a64_cpu *other = bench_add_cpu(&bench);
-    static const uint32_t stores[] = {STR_X5,   STRB_W5, STR_Q5,  STP_X5_6, ST1_V5,
+    static const uint32_t stores[] = {STR_X5, STRB_W5,  STR_Q5,  STP_X5_6,  ST1_V5,
                                       SWP_X5, LDADD_X5, STLR_X5, STUR_AT_4, CAS_X5};
     for (unsigned i = 0; i < sizeof stores / sizeof *stores; i++) {
         assert_int_equal(status_after(&bench, other, stores[i], 0), 1);
         assert_int_equal(status_after(&bench, other, stores[i], 32), 1); /* same granule */
         assert_int_equal(status_after(&bench, other, stores[i], 128), 0);
     }
-    assert_int_equal(status_after(&bench, other, STUR_AT_4, (uint64_t)-8), 1); /* the last bytes are inside */
+    assert_int_equal(status_after(&bench, other, STUR_AT_4, (uint64_t)-8),
+                     1); /* the last bytes are inside */
     assert_int_equal(status_after(&bench, other, STR_AT_64, 0), 0);
     assert_int_equal(status_after(&bench, other, LDR_X5, 0), 0);
     bench_free(&bench);
@@ -201,8 +204,8 @@ static void threads_count(void **state)
     bench_free(&bench);
 }
 
-/* A-B-A under way: one thread owns the cell in turn by a flag that it passes to another, which stores B and then A while
- * the first is between LDXR and STXR. No STXR may succeed across it. */
+/* A-B-A under way: one thread owns the cell in turn by a flag that it passes to another, which
+ * stores B and then A while the first is between LDXR and STXR. No STXR may succeed across it. */
 struct turn {
     struct a64_cpu *cpu;
     _Atomic unsigned phase; /* 0: LDXR to come; 1: store B, A; 2: STXR to come */
