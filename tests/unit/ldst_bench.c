@@ -122,7 +122,9 @@ uint8_t *bench_at(struct bench *bench, uint64_t va)
 
 bool bench_is_memory_row(const struct a64_row *row)
 {
-    return row->implemented && row->flags & (A64_F_MR | A64_F_MW) && row->feat != A64_FEAT_PAuth;
+    const bool load_or_store = (row->value & 0x0a000000) == 0x08000000;
+    return load_or_store && row->implemented && row->flags & (A64_F_MR | A64_F_MW) &&
+           row->feat != A64_FEAT_PAuth;
 }
 
 static void set_field(uint32_t *word, const char *pattern, char letter, uint64_t value)
