@@ -2,7 +2,8 @@
 /* The operands of loads and stores, and the immediates that their decoded instructions carry.
  *
  *   <off12> <off9> <off7> <offpac>     ", #imm", or nothing for 0: the offset inside the brackets
- *   <simm9> <simm7>                    the bare number: pre- and post-index, where 0 is printed
+ *   <offtag> <offstgp>                 the same for memory tagging, in granules
+ *   <simm9> <simm7> <simmtag> <simmstgp>  the bare number: pre- and post-index, where 0 is printed
  *   <mem.ext>                          "x2, lsl #3": the register offset with its extension
  *   <prfop>                            "pldl1keep", or a number
  *   <{Vt.T}>                           "{v0.16b-v3.16b}": the list of LDn, STn, LDnR
@@ -59,25 +60,40 @@ uint64_t a64_imm_regoff(uint32_t word)
     return a64_regoff(word >> 13 & 7, shift);
 }
 
+/* Memory tagging counts in granules of 16 bytes. */
+static uint64_t tag_offset(uint32_t word)
+{
+    return a64_imm_simm9(word) << 4;
+}
+
+static uint64_t stgp_offset(uint32_t word)
+{
+    return (uint64_t)sign_extend(word >> 15 & 0x7f, 7) << 4;
+}
+
 #define OP_OFFSET(token, imm)                                                                      \
     A64_OP(token)                                                                                  \
     {                                                                                              \
-        const int64_t value = (int64_t)a64_imm_##imm(dis->word);                                   \
+        const int64_t value = (int64_t)imm(dis->word);                                             \
         if (value)                                                                                 \
             a64_dis_printf(dis, ", #%" PRId64, value);                                             \
     }
-OP_OFFSET(off12, uimm12)
-OP_OFFSET(off9, simm9)
-OP_OFFSET(off7, pair)
-OP_OFFSET(offpac, simmpac)
+OP_OFFSET(off12, a64_imm_uimm12)
+OP_OFFSET(off9, a64_imm_simm9)
+OP_OFFSET(off7, a64_imm_pair)
+OP_OFFSET(offpac, a64_imm_simmpac)
+OP_OFFSET(offtag, tag_offset)
+OP_OFFSET(offstgp, stgp_offset)
 
 #define OP_NUMBER(token, imm)                                                                      \
     A64_OP(token)                                                                                  \
     {                                                                                              \
-        a64_dis_printf(dis, "%" PRId64, (int64_t)a64_imm_##imm(dis->word));                        \
+        a64_dis_printf(dis, "%" PRId64, (int64_t)imm(dis->word));                                  \
     }
-OP_NUMBER(simm9, simm9)
-OP_NUMBER(simm7, pair)
+OP_NUMBER(simm9, a64_imm_simm9)
+OP_NUMBER(simm7, a64_imm_pair)
+OP_NUMBER(simmtag, tag_offset)
+OP_NUMBER(simmstgp, stgp_offset)
 
 A64_OP(mem_ext)
 {

@@ -25,6 +25,7 @@
 #define SIMD_INLINE static inline __attribute__((always_inline))
 
 __extension__ typedef __int128 simd_wide;
+__extension__ typedef unsigned __int128 simd_uwide;
 
 /* log2 of the element's bytes: size, bits 23:22. */
 SIMD_INLINE unsigned simd_size(const struct a64_insn *insn)
@@ -261,6 +262,15 @@ SIMD_INLINE uint64_t simd_sat_u(simd_wide value, unsigned bits, bool *qc)
         return (uint64_t)value;
     *qc = true;
     return value < 0 ? 0 : max;
+}
+
+/* The product of two polynomials over {0, 1} of degree 7: 15 bits. */
+SIMD_INLINE uint64_t simd_polynomial_mul8(uint64_t n, uint64_t m)
+{
+    uint64_t product = 0;
+    for (unsigned k = 0; k < 8; k++)
+        product ^= (0 - (m >> k & 1)) & n << k;
+    return product;
 }
 
 #endif

@@ -41,24 +41,28 @@ SIMD_NARROW(subhn, uint64_t, (n - m) >> bits)
 SIMD_NARROW(raddhn, uint64_t, (n + m + (1ull << (bits - 1))) >> bits)
 SIMD_NARROW(rsubhn, uint64_t, (n - m + (1ull << (bits - 1))) >> bits)
 
-/* The product of polynomials over {0, 1}: 64 by 64 to 128 bits. */
-static union a64_vreg polynomial_mul64(uint64_t n, uint64_t m)
+SIMD_LONG(pmull, uint64_t, simd_polynomial_mul8(n, m))
+
+/* The product of polynomials over {0, 1} of degree 63, four bits of M at a time. */
+static simd_uwide polynomial_mul64(uint64_t n, uint64_t m)
 {
-    union a64_vreg product = {0};
-    for (unsigned k = 0; k < 64; k++) {
-        const uint64_t select = 0 - (m >> k & 1);
-        product.d[0] ^= select & n << k;
-        product.d[1] ^= select & n >> 1 >> (63 - k);
+    simd_uwide multiple[16], product = 0;
+    multiple[0] = 0;
+    multiple[1] = n;
+    for (unsigned k = 2; k < 16; k += 2) {
+        multiple[k] = multiple[k / 2] << 1;
+        multiple[k + 1] = multiple[k] ^ n;
     }
+    for (int shift = 60; shift >= 0; shift -= 4)
+        product = product << 4 ^ multiple[m >> shift & 15];
     return product;
 }
-
-SIMD_LONG(pmull, uint64_t, polynomial_mul64(n, m).d[0])
 
 int exec_simd_pmull_q(struct a64_cpu *cpu, const struct a64_insn *insn)
 {
     const unsigned half = simd_q(insn);
-    cpu->v[insn->rd] = polynomial_mul64(cpu->v[insn->rn].d[half], cpu->v[insn->rm].d[half]);
+    const simd_uwide product = polynomial_mul64(cpu->v[insn->rn].d[half], cpu->v[insn->rm].d[half]);
+    cpu->v[insn->rd] = (union a64_vreg){.d = {(uint64_t)product, (uint64_t)(product >> 64)}};
     return A64_NEXT;
 }
 

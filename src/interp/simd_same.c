@@ -61,15 +61,7 @@ SIMD_LANES(urhadd, uint64_t, (n + m + 1) >> 1)
 SIMD_LANES(shsub, int64_t, (n - m) >> 1)
 SIMD_LANES(uhsub, uint64_t, (n - m) >> 1)
 
-static uint64_t polynomial_mul8(uint64_t n, uint64_t m)
-{
-    uint64_t product = 0;
-    for (unsigned k = 0; k < 8; k++)
-        product ^= (m >> k & 1) * (n << k);
-    return product;
-}
-
-SIMD_LANES(pmul, uint64_t, polynomial_mul8(n, m))
+SIMD_LANES(pmul, uint64_t, simd_polynomial_mul8(n, m))
 
 /* Adjacent pairs of Vn make the low half of the result, those of Vm the high half. */
 SIMD_INLINE void simd_pairs(struct a64_cpu *cpu, const struct a64_insn *insn, simd_op *op,
