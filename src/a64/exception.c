@@ -235,7 +235,7 @@ int a64_exception_return(struct a64_cpu *cpu, uint64_t address)
     const unsigned el = illegal ? cpu->ps.el : spsr >> SPSR_M_SHIFT & 3;
     const bool masked = spsr >> SPSR_DAIF_SHIFT & 8;
     const bool ss = (spsr & SPSR_SS) && a64_step_return(cpu, el, masked);
-    cpu->excl.armed = false;
+    a64_clear_exclusive(cpu);
     cpu->event = true;
     if (illegal) {
         set_common(cpu, spsr);

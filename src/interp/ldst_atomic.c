@@ -79,6 +79,16 @@ static ALWAYS_INLINE bool cas(void *p, unsigned size, uint64_t *expected, uint64
     return host_cas(p, size, expected, &desired);
 }
 
+static ALWAYS_INLINE uint64_t load(const void *p, unsigned size)
+{
+    uint64_t value = 0;
+    if (__builtin_expect((uintptr_t)p & (size - 1), 0))
+        host_load_any(p, size, &value);
+    else
+        host_load(p, size, &value);
+    return value;
+}
+
 /* The host address of what an atomic instruction works on. */
 static inline void *target(struct a64_cpu *cpu, const struct a64_insn *insn, unsigned size,
                            unsigned access)
@@ -97,8 +107,7 @@ static ALWAYS_INLINE int read_modify_write(struct a64_cpu *cpu, const struct a64
         return A64_FAULT;
     const uint64_t operand = cpu->x[insn->rm];
     struct a64_monitor_entry *entry = a64_store_begin(cpu, host);
-    uint64_t old = 0;
-    host_load_any(host, size, &old);
+    uint64_t old = load(host, size);
     while (!cas(host, size, &old, combine(op, size, old, operand)))
         ;
     a64_store_end(entry);

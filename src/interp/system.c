@@ -68,7 +68,7 @@ int exec_isb(struct a64_cpu *cpu, const struct a64_insn *insn)
 
 int exec_clrex(struct a64_cpu *cpu, const struct a64_insn *insn)
 {
-    cpu->excl.armed = false;
+    a64_clear_exclusive(cpu);
     return A64_NEXT;
 }
 
