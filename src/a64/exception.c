@@ -10,6 +10,7 @@
 
 #include "exception_internal.h"
 #include "mmu.h"
+#include "pmu.h"
 
 #define SPSR_TCO (1u << 25)
 #define SPSR_DIT (1u << 24)
@@ -98,6 +99,7 @@ void a64_set_sp_el(struct a64_cpu *cpu, unsigned el, uint64_t value)
 /* Exchanges the banked stack pointers; what depends on the EL is brought up to date by the caller. */
 static void switch_el(struct a64_cpu *cpu, unsigned el, unsigned spsel)
 {
+    a64_pmu_sync(cpu);
     cpu->sp_el[cpu->ps.spsel ? cpu->ps.el : 0] = cpu->sp;
     cpu->ps.el = (uint8_t)el;
     cpu->ps.spsel = (uint8_t)spsel;

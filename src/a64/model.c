@@ -1,27 +1,40 @@
 /* SPDX-License-Identifier: MIT */
-/* CPU models.
+/* CPU models: from a table of identification registers to a CPU that can run.
  *
- * Apple's values are those of an M1 as a virtual machine of Apple's framework sees it and, with EL2, as the bare machine has them;
- * both are published measurements (reference sheets: hypervisor-api A5, cpu 3). `max` has everything that is implemented here.
- * Features follow from the ID registers by one table, so that the two cannot disagree. */
+ * A model is its ID registers (model_ids.c); the features that the decoder, the system registers and the MMU go by
+ * are read off their fields, so that what software is told and what is executed cannot differ. The
+ * monitor may change an ID register later: that changes what the guest reads, not what is executed.
+ * Facts: Arm ARM D19.2 (ID_AA64*), A2 (features). */
 
 #include "model.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "debug.h"
 #include "exception.h"
 #include "mmu.h"
+#include "pmu.h"
 #include "sysreg.h"
-#include "timer.h"
+#include "system.h"
 
-#define ID(crm, op2) A64_SYSREG(3, 0, 0, crm, op2)
-#define MIDR ID(0, 0)
-#define AIDR A64_SYSREG(3, 1, 0, 0, 7)
-#define CLIDR A64_SYSREG(3, 1, 0, 0, 1)
-#define CTR A64_SYSREG(3, 3, 0, 0, 1)
-#define DCZID A64_SYSREG(3, 3, 0, 0, 7)
+#define PFR0_GIC (1ull << 24)
+#define MPIDR_RES1 (1ull << 31)
+#define MMFR0_PARANGE 0xfull
+#define SPSR_EL1H 0x3c5
+#define SPSR_EL2H 0x3c9
+#define SCTLR_EL1_RESET 0x30100180
+#define PAR_RESET 0x800
+
+/* ---- features ---- */
+
+/* FEAT is there where the field of ID register ENC at SHIFT is at least MIN. */
+struct feature_field {
+    uint8_t feat;
+    uint8_t shift, min;
+    uint16_t enc;
+};
+
 #define PFR0 A64_ID_AA64PFR0_EL1
 #define PFR1 A64_ID_AA64PFR1_EL1
 #define DFR0 A64_ID_AA64DFR0_EL1
@@ -31,172 +44,134 @@
 #define MMFR0 A64_ID_AA64MMFR0_EL1
 #define MMFR1 A64_ID_AA64MMFR1_EL1
 #define MMFR2 A64_ID_AA64MMFR2_EL1
+#define FIELD(FEAT, REG, SHIFT, MIN) {A64_FEAT_##FEAT, SHIFT, MIN, REG}
 
-#define PFR0_EL2 (1ull << 8)
-#define PFR0_GIC (1ull << 24)
-#define MMFR1_VH (1ull << 8)
-#define RESET_EL1H 0x3c5
-#define RESET_EL2H 0x3c9
-
-static const struct a64_id_value m1_ids[] = {
-    {MIDR, 0x610f0000},         {CLIDR, 0x81000023},         {CTR, 0x8444c004},
-    {DCZID, 4},                 {PFR0, 0x1101000010110011},  {PFR1, 0x20},
-    {DFR0, 0x10305006},         {ISAR0, 0x0221100110212120}, {ISAR1, 0x0000011110211202},
-    {MMFR0, 0x000010000f100001}, {MMFR1, 0x11212000},         {MMFR2, 0x1001001100001011},
-    {AIDR, 0x00980200},         {0, 0},
+static const struct feature_field fields[] = {
+    FIELD(EL2, PFR0, 8, 1),       FIELD(GICv3, PFR0, 24, 1),    FIELD(RAS, PFR0, 28, 1),
+    FIELD(DIT, PFR0, 48, 1),      FIELD(CSV2, PFR0, 56, 1),     FIELD(CSV3, PFR0, 60, 1),
+    FIELD(BTI, PFR1, 0, 1),       FIELD(SSBS, PFR1, 4, 1),      FIELD(SSBS2, PFR1, 4, 2),
+    FIELD(AES, ISAR0, 4, 1),      FIELD(PMULL, ISAR0, 4, 2),    FIELD(SHA1, ISAR0, 8, 1),
+    FIELD(SHA256, ISAR0, 12, 1),  FIELD(SHA512, ISAR0, 12, 2),  FIELD(CRC32, ISAR0, 16, 1),
+    FIELD(LSE, ISAR0, 20, 2),     FIELD(RDM, ISAR0, 28, 1),     FIELD(SHA3, ISAR0, 32, 1),
+    FIELD(DotProd, ISAR0, 44, 1), FIELD(FHM, ISAR0, 48, 1),     FIELD(FlagM, ISAR0, 52, 1),
+    FIELD(FlagM2, ISAR0, 52, 2),  FIELD(TLBIOS, ISAR0, 56, 1),  FIELD(TLBIRANGE, ISAR0, 56, 2),
+    FIELD(DPB, ISAR1, 0, 1),      FIELD(DPB2, ISAR1, 0, 2),     FIELD(PACQARMA5, ISAR1, 4, 1),
+    FIELD(JSCVT, ISAR1, 12, 1),   FIELD(FCMA, ISAR1, 16, 1),    FIELD(LRCPC, ISAR1, 20, 1),
+    FIELD(LRCPC2, ISAR1, 20, 2),  FIELD(FRINTTS, ISAR1, 32, 1), FIELD(SB, ISAR1, 36, 1),
+    FIELD(SPECRES, ISAR1, 40, 1), FIELD(BF16, ISAR1, 44, 1),    FIELD(DGH, ISAR1, 48, 1),
+    FIELD(I8MM, ISAR1, 52, 1),    FIELD(WFxT, ISAR2, 0, 2),     FIELD(ASID16, MMFR0, 4, 2),
+    FIELD(ExS, MMFR0, 44, 1),     FIELD(FGT, MMFR0, 56, 1),     FIELD(ECV, MMFR0, 60, 1),
+    FIELD(HAFDBS, MMFR1, 0, 1),   FIELD(VMID16, MMFR1, 4, 2),   FIELD(VHE, MMFR1, 8, 1),
+    FIELD(HPDS, MMFR1, 12, 1),    FIELD(HPDS2, MMFR1, 12, 2),   FIELD(LOR, MMFR1, 16, 1),
+    FIELD(PAN, MMFR1, 20, 1),     FIELD(PAN2, MMFR1, 20, 2),    FIELD(XNX, MMFR1, 28, 1),
+    FIELD(CNP, MMFR2, 0, 1),      FIELD(UAO, MMFR2, 4, 1),      FIELD(IESB, MMFR2, 12, 1),
+    FIELD(LVA, MMFR2, 16, 1),     FIELD(NV, MMFR2, 24, 1),      FIELD(LSE2, MMFR2, 32, 1),
+    FIELD(IDST, MMFR2, 36, 1),    FIELD(S2FWB, MMFR2, 40, 1),   FIELD(TTL, MMFR2, 48, 1),
+    FIELD(EVT, MMFR2, 56, 2),     FIELD(E0PD, MMFR2, 60, 1),    FIELD(TRF, DFR0, 40, 1),
 };
 
-/* The bare M1, for a guest that has EL2. */
-static const struct a64_id_value m1_el2_ids[] = {
-    {MIDR, 0x611f0231},         {AIDR, 0x02fd5717},         {CTR, 0x84448004},
-    {DFR0, 0x10305f09},         {MMFR0, 0x000012120f100001}, {MMFR1, 0x11212100},
-    {MMFR2, 0x1201111100001011}, {0, 0},
-};
-
-static const struct a64_id_value m2_ids[] = {
-    {MIDR, 0x610f0000},         {CLIDR, 0x81000023},         {CTR, 0x8444c004},
-    {DCZID, 4},                 {PFR0, 0x1101000010110011},  {PFR1, 0x21},
-    {DFR0, 0x10305006},         {ISAR0, 0x0221100110212120}, {ISAR1, 0x0010111110211402},
-    {MMFR0, 0x000010000f100001}, {MMFR1, 0x11212000},         {MMFR2, 0x1001001100001011},
-    {AIDR, 0x00980200},         {0, 0},
-};
-
-static const struct a64_id_value m2_el2_ids[] = {
-    {MIDR, 0x611f0330},         {AIDR, 0x6afd5797},         {DFR0, 0x10305f09},
-    {MMFR0, 0x110012120f100003 & 0x00ffffffffffffff},        {MMFR1, 0x11212100},
-    {MMFR2, 0x1201111100001011}, {0, 0},
-};
-
-/* No PMU yet: DFR0.PMUVer is 0. */
-static const struct a64_id_value max_ids[] = {
-    {MIDR, 0x610f0000},         {CLIDR, 0x81000023},         {CTR, 0x8444c004},
-    {DCZID, 4},                 {PFR0, 0x1101000010110011},  {PFR1, 0x21},
-    {DFR0, 0x10305009},         {ISAR0, 0x0221100110212120}, {ISAR1, 0x0010111101211042},
-    {ISAR2, 0x2},               {MMFR0, 0x2100121200100025}, {MMFR1, 0x10212020},
-    {MMFR2, 0x1201111100001011}, {0, 0},
-};
-
-static const struct a64_id_value max_el2_ids[] = {{MMFR1, 0x10212120}, {0, 0}};
-
-/* Features that no ID field tells of. */
-static const enum a64_feat m1_extra[] = {A64_FEAT_EPAC, A64_FEAT_DoubleLock, A64_FEAT_COUNT};
-static const enum a64_feat m2_extra[] = {A64_FEAT_DoubleLock, A64_FEAT_COUNT};
-static const enum a64_feat max_extra[] = {A64_FEAT_COUNT};
-
-static const struct a64_model apple_m1 = {"apple-m1", "Apple M1", m1_ids, m1_extra, m1_el2_ids};
-static const struct a64_model apple_m2 = {"apple-m2", "Apple M2", m2_ids, m2_extra, m2_el2_ids};
-static const struct a64_model max = {"max", "everything that is implemented", max_ids, max_extra, max_el2_ids};
-
-const struct a64_model *const a64_models[] = {&apple_m1, &apple_m2, &max, NULL};
-
-const struct a64_model *a64_model_find(const char *name)
+static unsigned field(const struct a64_cpu *cpu, unsigned enc, unsigned shift)
 {
-    for (const struct a64_model *const *model = a64_models; *model; model++)
-        if (!strcmp((*model)->name, name))
-            return *model;
-    return NULL;
+    return a64_id(cpu, enc) >> shift & 15;
 }
 
-/* L1 data and instruction caches and the L2, as the M1's efficiency cores have them. */
-uint64_t a64_model_ccsidr(const struct a64_model *model, unsigned level, bool instruction)
+static void set_feature(struct a64_cpu *cpu, enum a64_feat feat, bool present)
 {
-    if (level == 0)
-        return instruction ? 0x201fe03a : 0x700fe03a;
-    return level == 1 && !instruction ? 0x70ffe07b : 0;
+    if (present)
+        a64_feature_add(&cpu->feat, feat);
 }
 
-/* ---- features from ID fields: present from a field value on ---- */
+/* Features whose fields are not ordered, or are told by two fields. */
+static void derive_special(struct a64_cpu *cpu)
+{
+    const unsigned qarma = field(cpu, ISAR1, 4), impdef = field(cpu, ISAR1, 8);
+    const unsigned pauth = qarma ? qarma : impdef;
+    const unsigned pmu = field(cpu, DFR0, 8);
+    set_feature(cpu, A64_FEAT_BASE, true);
+    set_feature(cpu, A64_FEAT_PAuth, pauth >= 1);
+    set_feature(cpu, A64_FEAT_EPAC, pauth == 2);
+    set_feature(cpu, A64_FEAT_PAuth2, pauth >= 3);
+    set_feature(cpu, A64_FEAT_FPAC, pauth >= 4);
+    set_feature(cpu, A64_FEAT_FPACCOMBINE, pauth >= 5);
+    set_feature(cpu, A64_FEAT_FP16, field(cpu, PFR0, 16) == 1);
+    set_feature(cpu, A64_FEAT_PMUv3, pmu >= 1 && pmu < 15);
+    set_feature(cpu, A64_FEAT_DoubleLock, field(cpu, DFR0, 36) == 0);
+}
 
-static const struct {
-    uint8_t feat, shift, least;
-    uint16_t enc;
-} fields[] = {
-    {A64_FEAT_AES, 4, 1, ISAR0},      {A64_FEAT_PMULL, 4, 2, ISAR0},    {A64_FEAT_SHA1, 8, 1, ISAR0},
-    {A64_FEAT_SHA256, 12, 1, ISAR0},  {A64_FEAT_SHA512, 12, 2, ISAR0},  {A64_FEAT_CRC32, 16, 1, ISAR0},
-    {A64_FEAT_LSE, 20, 2, ISAR0},     {A64_FEAT_RDM, 28, 1, ISAR0},     {A64_FEAT_SHA3, 32, 1, ISAR0},
-    {A64_FEAT_DotProd, 44, 1, ISAR0}, {A64_FEAT_FHM, 48, 1, ISAR0},     {A64_FEAT_FlagM, 52, 1, ISAR0},
-    {A64_FEAT_FlagM2, 52, 2, ISAR0},  {A64_FEAT_TLBIOS, 56, 1, ISAR0},  {A64_FEAT_TLBIRANGE, 56, 2, ISAR0},
-    {A64_FEAT_DPB, 0, 1, ISAR1},      {A64_FEAT_DPB2, 0, 2, ISAR1},     {A64_FEAT_PAuth, 4, 1, ISAR1},
-    {A64_FEAT_PACQARMA5, 4, 1, ISAR1}, {A64_FEAT_PAuth2, 4, 3, ISAR1},  {A64_FEAT_FPAC, 4, 4, ISAR1},
-    {A64_FEAT_PAuth, 8, 1, ISAR1},    {A64_FEAT_PAuth2, 8, 3, ISAR1},   {A64_FEAT_FPAC, 8, 4, ISAR1},
-    {A64_FEAT_JSCVT, 12, 1, ISAR1},   {A64_FEAT_FCMA, 16, 1, ISAR1},    {A64_FEAT_LRCPC, 20, 1, ISAR1},
-    {A64_FEAT_LRCPC2, 20, 2, ISAR1},  {A64_FEAT_FRINTTS, 32, 1, ISAR1}, {A64_FEAT_SB, 36, 1, ISAR1},
-    {A64_FEAT_SPECRES, 40, 1, ISAR1}, {A64_FEAT_BF16, 44, 1, ISAR1},    {A64_FEAT_DGH, 48, 1, ISAR1},
-    {A64_FEAT_I8MM, 52, 1, ISAR1},    {A64_FEAT_WFxT, 0, 2, ISAR2},     {A64_FEAT_RAS, 28, 1, PFR0},
-    {A64_FEAT_DIT, 48, 1, PFR0},      {A64_FEAT_CSV2, 56, 1, PFR0},     {A64_FEAT_CSV3, 60, 1, PFR0},
-    {A64_FEAT_BTI, 0, 1, PFR1},       {A64_FEAT_SSBS, 4, 1, PFR1},      {A64_FEAT_SSBS2, 4, 2, PFR1},
-    {A64_FEAT_ASID16, 4, 2, MMFR0},   {A64_FEAT_ExS, 44, 1, MMFR0},     {A64_FEAT_FGT, 56, 1, MMFR0},
-    {A64_FEAT_ECV, 60, 1, MMFR0},     {A64_FEAT_VMID16, 4, 2, MMFR1},   {A64_FEAT_VHE, 8, 1, MMFR1},
-    {A64_FEAT_HPDS, 12, 1, MMFR1},    {A64_FEAT_HPDS2, 12, 2, MMFR1},   {A64_FEAT_LOR, 16, 1, MMFR1},
-    {A64_FEAT_PAN, 20, 1, MMFR1},     {A64_FEAT_PAN2, 20, 2, MMFR1},    {A64_FEAT_XNX, 28, 1, MMFR1},
-    {A64_FEAT_CNP, 0, 1, MMFR2},      {A64_FEAT_UAO, 4, 1, MMFR2},      {A64_FEAT_IESB, 12, 1, MMFR2},
-    {A64_FEAT_LSE2, 32, 1, MMFR2},    {A64_FEAT_IDST, 36, 1, MMFR2},    {A64_FEAT_S2FWB, 40, 1, MMFR2},
-    {A64_FEAT_TTL, 48, 1, MMFR2},     {A64_FEAT_EVT, 56, 1, MMFR2},     {A64_FEAT_E0PD, 60, 1, MMFR2},
-};
+static void derive_features(struct a64_cpu *cpu)
+{
+    cpu->feat = (struct a64_features){{0, 0}};
+    for (unsigned k = 0; k < sizeof(fields) / sizeof(fields[0]); k++)
+        set_feature(cpu, (enum a64_feat)fields[k].feat,
+                    field(cpu, fields[k].enc, fields[k].shift) >= fields[k].min);
+    derive_special(cpu);
+    for (const enum a64_feat *extra = cpu->model->features; *extra != A64_FEAT_COUNT; extra++)
+        a64_feature_add(&cpu->feat, *extra);
+}
 
-static uint64_t *misc_of(struct a64_cpu *cpu, unsigned enc)
+/* ---- identification ---- */
+
+/* Where the value of an ID register is kept; NULL: not one. */
+static uint64_t *id_slot(struct a64_cpu *cpu, unsigned enc)
 {
     switch (enc) {
-    case AIDR:
-        return &cpu->sr.misc[A64_MISC_AIDR];
-    case CLIDR:
+    case A64_SYSREG(3, 1, 0, 0, 1):
         return &cpu->sr.misc[A64_MISC_CLIDR];
-    case CTR:
+    case A64_SYSREG(3, 1, 0, 0, 7):
+        return &cpu->sr.misc[A64_MISC_AIDR];
+    case A64_SYSREG(3, 3, 0, 0, 1):
         return &cpu->sr.misc[A64_MISC_CTR];
-    case DCZID:
+    case A64_SYSREG(3, 3, 0, 0, 7):
         return &cpu->sr.misc[A64_MISC_DCZID];
     }
-    return &cpu->sr.misc[A64_MISC_ID + (enc & 63)];
+    if (enc >= A64_SYSREG(3, 0, 0, 0, 0) && enc <= A64_SYSREG(3, 0, 0, 7, 7))
+        return &cpu->sr.misc[A64_MISC_ID + (enc & 63)];
+    return NULL;
 }
 
 uint64_t a64_id(const struct a64_cpu *cpu, unsigned enc)
 {
-    return *misc_of((struct a64_cpu *)cpu, enc);
+    const uint64_t *slot = id_slot((struct a64_cpu *)cpu, enc);
+    return slot ? *slot : 0;
+}
+
+uint64_t a64_model_ccsidr(const struct a64_model *model, unsigned level, bool instruction)
+{
+    return model && level < A64_CACHE_LEVELS ? model->ccsidr[instruction][level] : 0;
 }
 
 static void set_ids(struct a64_cpu *cpu, const struct a64_id_value *ids)
 {
     for (; ids->enc; ids++)
-        *misc_of(cpu, ids->enc) = ids->value;
+        *id_slot(cpu, ids->enc) = ids->value;
 }
 
-/* MMFR0.PARange for BITS. */
-static unsigned pa_range(unsigned bits)
+/* ID_AA64MMFR0_EL1.PARange, or -1 for a width that the architecture does not have. */
+static int parange(unsigned bits)
 {
-    static const uint8_t known[] = {32, 36, 40, 42, 44, 48};
-    unsigned range = 0;
-    while (range < 5 && known[range] < bits)
-        range++;
-    return range;
-}
-
-static void apply_options(struct a64_cpu *cpu, const struct a64_model_options *options)
-{
-    uint64_t *pfr0 = misc_of(cpu, PFR0), *mmfr0 = misc_of(cpu, MMFR0);
-    if (options->el2) {
-        set_ids(cpu, cpu->model->el2_ids);
-        *pfr0 |= PFR0_EL2;
+    static const uint8_t widths[] = {32, 36, 40, 42, 44, 48};
+    for (unsigned k = 0; k < sizeof(widths); k++) {
+        if (widths[k] == bits)
+            return (int)k;
     }
-    if (options->gic)
-        *pfr0 |= PFR0_GIC;
-    if (options->pa_bits)
-        *mmfr0 = (*mmfr0 & ~15ull) | pa_range(options->pa_bits);
+    return -1;
 }
 
-static void derive_features(struct a64_cpu *cpu, const struct a64_model_options *options)
+static int apply_options(struct a64_cpu *cpu, const struct a64_model_options *options)
 {
-    a64_feature_add(&cpu->feat, A64_FEAT_BASE);
-    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
-        if ((a64_id(cpu, fields[i].enc) >> fields[i].shift & 15) >= fields[i].least)
-            a64_feature_add(&cpu->feat, (enum a64_feat)fields[i].feat);
-    /* FP16 is told by PFR0.FP = 1 (0xf: no FP at all). */
-    if ((a64_id(cpu, PFR0) >> 16 & 15) == 1)
-        a64_feature_add(&cpu->feat, A64_FEAT_FP16);
-    for (const enum a64_feat *feat = cpu->model->features; *feat != A64_FEAT_COUNT; feat++)
-        a64_feature_add(&cpu->feat, *feat);
-    if (options->el2)
-        a64_feature_add(&cpu->feat, A64_FEAT_EL2);
+    uint64_t *pfr0 = id_slot(cpu, PFR0), *mmfr0 = id_slot(cpu, MMFR0);
+    *pfr0 = (*pfr0 & ~(15 * PFR0_GIC)) | (options->gic ? PFR0_GIC : 0);
+    if (options->pa_bits) {
+        const int range = parange(options->pa_bits);
+        if (range < 0)
+            return -EINVAL;
+        *mmfr0 = (*mmfr0 & ~MMFR0_PARANGE) | (uint64_t)range;
+    }
+    cpu->e2h_fixed = options->el2 && options->e2h_fixed;
+    return 0;
 }
+
+/* ---- a CPU ---- */
 
 int a64_cpu_init(struct a64_cpu *cpu, struct a64_system *sys, const struct a64_model *model,
                  const struct a64_model_options *options)
@@ -204,10 +179,14 @@ int a64_cpu_init(struct a64_cpu *cpu, struct a64_system *sys, const struct a64_m
     cpu->sys = sys;
     cpu->model = model;
     set_ids(cpu, model->ids);
-    apply_options(cpu, options);
-    derive_features(cpu, options);
-    cpu->e2h_fixed = options->e2h_fixed;
-    int error = a64_sysreg_init(cpu);
+    if (options->el2)
+        set_ids(cpu, model->el2_ids);
+    *id_slot(cpu, A64_SYSREG(3, 0, 0, 0, 5)) = MPIDR_RES1 | cpu->index;
+    int error = apply_options(cpu, options);
+    if (error)
+        return error;
+    derive_features(cpu);
+    error = a64_sysreg_init(cpu);
     if (!error)
         error = a64_mmu_init(cpu);
     if (error) {
@@ -218,29 +197,49 @@ int a64_cpu_init(struct a64_cpu *cpu, struct a64_system *sys, const struct a64_m
     return 0;
 }
 
+void a64_cpu_free(struct a64_cpu *cpu)
+{
+    a64_mmu_free(cpu);
+    a64_sysreg_free(cpu);
+}
+
+/* Everything of sr but the ID registers, which are the model's and the monitor's. */
+static void reset_sysregs(struct a64_cpu *cpu)
+{
+    uint64_t ids[A64_MISC_DCZID + 1];
+    memcpy(ids, cpu->sr.misc, sizeof(ids));
+    memset(&cpu->sr, 0, sizeof(cpu->sr));
+    memcpy(cpu->sr.misc, ids, sizeof(ids));
+    a64_sysreg_reset(cpu);
+    cpu->sr.sctlr[1] = SCTLR_EL1_RESET;
+    cpu->sr.par_el1 = PAR_RESET;
+    cpu->sr.hcr_el2 = A64_HCR_RW | (cpu->e2h_fixed ? A64_HCR_E2H : 0);
+    cpu->sr.vpidr_el2 = cpu->sr.misc[A64_MISC_ID];
+    cpu->sr.vmpidr_el2 = cpu->sr.misc[A64_MISC_ID + 5];
+    if (a64_has(&cpu->feat, A64_FEAT_PMUv3))
+        cpu->sr.mdcr_el2 = A64_PMU_COUNTERS;
+    /* Without EL2 the guest is some hypervisor's, whose host unlocked the OS lock long ago. */
+    if (!a64_el2_enabled(cpu))
+        cpu->sr.oslsr_el1 &= ~A64_OSLSR_OSLK;
+}
+
 void a64_cpu_reset(struct a64_cpu *cpu)
 {
     memset(cpu->x, 0, sizeof(cpu->x));
     memset(cpu->v, 0, sizeof(cpu->v));
     memset(cpu->sp_el, 0, sizeof(cpu->sp_el));
-    memset(cpu->timer, 0, sizeof(cpu->timer));
     cpu->sp = cpu->pc = 0;
     cpu->fpcr = cpu->fpsr = 0;
-    cpu->excl.armed = false;
-    a64_sysreg_reset(cpu);
-    if (a64_el2_enabled(cpu)) {
-        cpu->sr.vpidr_el2 = a64_id(cpu, MIDR);
-        cpu->sr.vmpidr_el2 = a64_id(cpu, ID(0, 5));
-        cpu->sr.hcr_el2 = cpu->e2h_fixed ? A64_HCR_E2H : 0;
+    cpu->event = false;
+    a64_clear_exclusive(cpu);
+    memset(&cpu->step, 0, sizeof(cpu->step));
+    memset(&cpu->pmu, 0, sizeof(cpu->pmu));
+    cpu->pmu.seen_icount = cpu->icount;
+    for (unsigned id = 0; id < A64_TIMER_COUNT; id++) {
+        cpu->timer[id].cval = 0;
+        cpu->timer[id].ctl = 0;
     }
-    cpu->ps = (struct a64_pstate){.el = a64_el2_enabled(cpu) ? 2 : 1, .spsel = 1, .daif = 15};
-    a64_set_spsr(cpu, a64_el2_enabled(cpu) ? RESET_EL2H : RESET_EL1H);
-    a64_mmu_update(cpu);
-    a64_update_watch(cpu);
-}
-
-void a64_cpu_free(struct a64_cpu *cpu)
-{
-    a64_mmu_free(cpu);
-    a64_sysreg_free(cpu);
+    memset(&cpu->ps, 0, sizeof(cpu->ps));
+    reset_sysregs(cpu);
+    a64_set_spsr(cpu, a64_el2_enabled(cpu) ? SPSR_EL2H : SPSR_EL1H);
 }

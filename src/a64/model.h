@@ -5,25 +5,28 @@
 /* CPU models: a feature set and the identification registers that say the same. */
 
 #include "cpu.h"
+#include "sysreg.h"
+
+#define A64_ID_AA64PFR0_EL1 A64_SYSREG(3, 0, 0, 4, 0)
+#define A64_ID_AA64PFR1_EL1 A64_SYSREG(3, 0, 0, 4, 1)
+#define A64_ID_AA64DFR0_EL1 A64_SYSREG(3, 0, 0, 5, 0)
+#define A64_ID_AA64ISAR0_EL1 A64_SYSREG(3, 0, 0, 6, 0)
+#define A64_ID_AA64ISAR1_EL1 A64_SYSREG(3, 0, 0, 6, 1)
+#define A64_ID_AA64ISAR2_EL1 A64_SYSREG(3, 0, 0, 6, 2)
+#define A64_ID_AA64MMFR0_EL1 A64_SYSREG(3, 0, 0, 7, 0)
+#define A64_ID_AA64MMFR1_EL1 A64_SYSREG(3, 0, 0, 7, 1)
+#define A64_ID_AA64MMFR2_EL1 A64_SYSREG(3, 0, 0, 7, 2)
+
+#define A64_CACHE_LEVELS 8
 
 struct a64_model {
     const char *name;        /* "apple-m1" */
     const char *description;
-    const struct a64_id_value *ids; /* ended by enc 0 */
-    const enum a64_feat *features;  /* beyond what the ID registers tell; ended by A64_FEAT_COUNT */
-    const struct a64_id_value *el2_ids; /* what differs when the guest has EL2; ended by enc 0 */
+    const struct a64_id_value *ids;     /* as a guest without EL2 sees them; ended by enc 0 */
+    const struct a64_id_value *el2_ids; /* what differs where the guest has EL2 */
+    const enum a64_feat *features;      /* beyond those that the ID registers tell; ended by A64_FEAT_COUNT */
+    uint64_t ccsidr[2][A64_CACHE_LEVELS]; /* CCSIDR_EL1 of data or unified [0], instruction [1] caches */
 };
-
-#define A64_ID_REG(crm, op2) (3 << 14 | (crm) << 3 | (op2))
-#define A64_ID_AA64PFR0_EL1 A64_ID_REG(4, 0)
-#define A64_ID_AA64PFR1_EL1 A64_ID_REG(4, 1)
-#define A64_ID_AA64DFR0_EL1 A64_ID_REG(5, 0)
-#define A64_ID_AA64ISAR0_EL1 A64_ID_REG(6, 0)
-#define A64_ID_AA64ISAR1_EL1 A64_ID_REG(6, 1)
-#define A64_ID_AA64ISAR2_EL1 A64_ID_REG(6, 2)
-#define A64_ID_AA64MMFR0_EL1 A64_ID_REG(7, 0)
-#define A64_ID_AA64MMFR1_EL1 A64_ID_REG(7, 1)
-#define A64_ID_AA64MMFR2_EL1 A64_ID_REG(7, 2)
 
 struct a64_id_value {
     uint16_t enc;     /* A64_SYSREG(...) */
@@ -41,13 +44,16 @@ struct a64_model_options {
 const struct a64_model *a64_model_find(const char *name);
 extern const struct a64_model *const a64_models[];
 
-/* Makes CPU one of MODEL: features, ID registers, reset state (EL1h, or EL2h with el2; DAIF masked). 0 or -errno. */
+/* CCSIDR_EL1 of the cache at LEVEL (0: L1); 0 where there is none. */
+uint64_t a64_model_ccsidr(const struct a64_model *model, unsigned level, bool instruction);
+
+/* Makes CPU, zeroed but for `index` and `owner`, one of MODEL: features, ID registers, reset state (EL1h, or EL2h with el2; DAIF masked). MPIDR is
+ * 0x80000000 | index. Does not enter it in sys->cpus. 0 or -errno. */
 int a64_cpu_init(struct a64_cpu *cpu, struct a64_system *sys, const struct a64_model *model,
                  const struct a64_model_options *options);
+/* A cold reset; ID registers, icount and interrupt lines stay. */
 void a64_cpu_reset(struct a64_cpu *cpu);
 void a64_cpu_free(struct a64_cpu *cpu);
-/* CCSIDR_EL1 of cache LEVEL (0 is L1), data or instruction; 0 where there is none. */
-uint64_t a64_model_ccsidr(const struct a64_model *model, unsigned level, bool instruction);
 /* The guest's own value of an ID register. */
 uint64_t a64_id(const struct a64_cpu *cpu, unsigned enc);
 

@@ -20,7 +20,7 @@
 
 const struct a64_sysreg_set *const a64_sysreg_sets[] = {
     &a64_sysregs_id,    &a64_sysregs_el1, &a64_sysregs_el2, &a64_sysregs_timer,
-    &a64_sysregs_debug, &a64_sysregs_gic, NULL,
+    &a64_sysregs_debug, &a64_sysregs_pmu, &a64_sysregs_gic, NULL,
 };
 
 /* MDCR_EL2: TDRA, TDOSA and TDA count as 1 under TDE or TGE. */

@@ -9,7 +9,7 @@
 #include "sysreg.h"
 
 extern const struct a64_sysreg_set a64_sysregs_id, a64_sysregs_el1, a64_sysregs_el2,
-    a64_sysregs_timer, a64_sysregs_debug, a64_sysregs_gic;
+    a64_sysregs_timer, a64_sysregs_debug, a64_sysregs_pmu, a64_sysregs_gic;
 
 /* A row: name, encoding, lowest EL for reading, for writing, and further members by designator. */
 #define SYSREG(NAME, op0, op1, crn, crm, op2, READ_EL, WRITE_EL, ...)                              \

@@ -14,6 +14,7 @@
 #include "timer.h"
 
 #include "exception.h"
+#include "pmu.h"
 #include "system.h"
 
 #define CTL_ENABLE 1u
@@ -197,6 +198,7 @@ void a64_timer_update(struct a64_cpu *cpu)
             cpu->sys->ppi(cpu, timer_ppi[id], level);
     }
     update_events(cpu);
+    a64_pmu_sync(cpu);
     if (cpu->sys->clock.deadline)
         cpu->sys->clock.deadline(cpu, a64_timer_next(cpu));
 }
