@@ -40,6 +40,7 @@
 #define TABLE_NO_EL0    (1ull << 61) /* APTable[0] */
 #define TABLE_RO        (1ull << 62) /* APTable[1] */
 
+/* 01 is reserved and acts as none. */
 enum { SH_NONE = 0, SH_OUTER = 2, SH_INNER = 3 };
 #define ATTR_DEVICE    0x00
 #define ATTR_NORMAL_WB 0xff
@@ -141,6 +142,12 @@ static unsigned load_descriptor(struct walker *w, unsigned stage, uint64_t addre
         return 0;
     w->out->pa = pa;
     return fault(w, stage, FSC_EXTERNAL_WALK, level);
+}
+
+static uint8_t shareability(uint64_t desc)
+{
+    const unsigned sh = desc >> 8 & 3;
+    return sh >= SH_OUTER ? (uint8_t)sh : SH_NONE;
 }
 
 static bool beyond(uint64_t address, unsigned bits)
@@ -279,7 +286,7 @@ static unsigned stage2_walk(struct walker *w, uint64_t ipa, struct stage2 *out)
     out->pa = leaf.oa;
     out->level = leaf.level;
     out->memattr = leaf.desc >> 2 & 0xf;
-    out->sh = leaf.desc >> 8 & 3;
+    out->sh = shareability(leaf.desc);
     stage2_permissions(w->cpu, leaf.desc, out->perm);
     return 0;
 }
@@ -455,7 +462,7 @@ static unsigned stage1_walk(struct walker *w, uint64_t va)
     out->ipa = leaf.oa;
     out->attr = (uint8_t)(sr->mair[el] >> (leaf.desc >> 2 & 7) * 8);
     out->device = !(out->attr & 0xf0);
-    out->sh = out->device ? SH_OUTER : leaf.desc >> 8 & 3;
+    out->sh = out->device ? SH_OUTER : shareability(leaf.desc);
     out->global = w->regime == A64_REGIME_EL2 || !(leaf.desc & DESC_NG);
     out->guarded = leaf.desc & DESC_GP && a64_has(&w->cpu->feat, A64_FEAT_BTI);
     out->page_size = 1ull << leaf.shift;

@@ -21,7 +21,7 @@ struct gen {
     uint64_t *seed;
     uint8_t *ram;
     uint64_t next; /* offset of the next free table */
-    bool two_stage;
+    bool two_stage, fwb;
     uint64_t delta; /* IPA - PA of the stage-1 tables */
     struct tree s1[2], s2;
 };
@@ -67,11 +67,24 @@ static uint64_t random_bits(struct gen *g, unsigned bits)
     return rnd(g) & ((1ull << bits) - 1);
 }
 
+/* MemAttr without the reserved values. */
+static uint64_t stage2_memory(struct gen *g, uint64_t desc)
+{
+    const unsigned attr = desc >> 2 & 0xf;
+    if (g->fwb)
+        return (desc & ~(1ull << 5)) | ((attr & 7) == 4 ? 3 << 2 : 0);
+    return desc | (attr & 0xc && !(attr & 3) ? 3 << 2 : 0);
+}
+
 /* A leaf descriptor but its address. */
 static uint64_t random_attributes(struct gen *g, const struct tree *t)
 {
     uint64_t desc = rnd(g) & (t->stage == 1 ? 0x03e4000000000bfcull : 0x01e00000000003fcull);
     desc |= percent(g, 92) ? 1ull << 10 : 0;
+    if ((desc >> 8 & 3) == 1)
+        desc &= ~(3ull << 8); /* SH 01 is reserved */
+    if (t->stage == 2)
+        desc = stage2_memory(g, desc);
     if (percent(g, 80))
         desc |= 0xc0; /* stage 1: read-only at EL0; stage 2: all */
     if (percent(g, 50))
@@ -96,9 +109,10 @@ static uint64_t leaf(struct gen *g, const struct tree *t, unsigned level)
 static uint64_t table_leaf(struct gen *g, const struct tree *t, unsigned level, uint64_t ipa)
 {
     const uint64_t oa = (ipa - g->delta) & ~((1ull << shift_of(t, level)) - 1);
-    uint64_t desc = oa | 0x7fc | (level == 3 ? 3 : 1);
+    uint64_t desc = oa | (g->fwb ? 0x7dc : 0x7fc) | (level == 3 ? 3 : 1);
+    static const uint8_t flaws[4] = {4, 6, 7, 10}; /* memory type, S2AP, AF */
     if (percent(g, 6))
-        desc ^= 1ull << (2 + rnd(g) % 9);
+        desc ^= 1ull << flaws[rnd(g) % 4];
     return desc;
 }
 
@@ -226,8 +240,7 @@ static uint64_t tcr_el2_one_half(struct gen *g, unsigned ps)
 static void make_stage2(struct gen *g, struct gen_case *c)
 {
     struct tree *t = &g->s2;
-    const unsigned ps = (unsigned)(rnd(g) % 6);
-    unsigned tsz, sl0, least;
+    unsigned ps = (unsigned)(rnd(g) % 6), tsz, sl0, least;
     t->stage = 2;
     t->granule = percent(g, 50) ? 12 : 14;
     const unsigned stride = t->granule - 3;
@@ -238,6 +251,8 @@ static void make_stage2(struct gen *g, struct gen_case *c)
         least = (3 - t->level) * stride + t->granule + 1;
     } while (64 - tsz < least || 64 - tsz > least + stride - 1 + 4);
     t->ia_bits = 64 - tsz;
+    while (percent(g, 90) && oa_sizes[ps] < t->ia_bits)
+        ps++;
     t->oa_bits = oa_sizes[ps];
     const unsigned size = t->ia_bits - shift_of(t, t->level) + 3;
     t->root = new_table(g, 1ull << (size > t->granule ? size : t->granule));
@@ -295,6 +310,7 @@ void gen_make(uint64_t *seed, struct gen_case *c, uint8_t *ram)
     c->mode = rnd(&g) % GEN_MODES;
     c->pan = rnd(&g) & 1;
     g.two_stage = c->mode == GEN_EL10_S2;
+    g.fwb = g.two_stage && percent(&g, 30);
     const bool wxn = percent(&g, 30), mmu = percent(&g, 96);
     const uint64_t sctlr = 0x30d00800ull | mmu | (wxn ? 1ull << 19 : 0);
     if (g.two_stage)
@@ -308,8 +324,8 @@ void gen_make(uint64_t *seed, struct gen_case *c, uint8_t *ram)
         c->hcr_el2 |= 1ull << 2; /* PTW */
     if (g.two_stage && percent(&g, 10))
         c->hcr_el2 |= 1ull << 12; /* DC */
-    if (g.two_stage && percent(&g, 30))
-        c->hcr_el2 |= 1ull << 46; /* FWB */
+    if (g.fwb)
+        c->hcr_el2 |= 1ull << 46;
     if (c->mode <= GEN_EL10_S2) {
         c->sctlr_el1 = sctlr, c->tcr_el1 = tcr, c->ttbr0_el1 = ttbr0, c->ttbr1_el1 = ttbr1;
         c->mair_el1 = random_mair(&g);
