@@ -73,7 +73,7 @@ static bool same(uint64_t a, uint64_t b)
 }
 
 /* Whether a difference can be one of those explained above. */
-static bool explained(const struct gen_case *c, uint64_t mine, uint64_t theirs)
+static bool explained(const struct gen_case *c, uint64_t va, uint64_t mine, uint64_t theirs)
 {
     static const uint8_t sizes[8] = {32, 36, 40, 42, 44, 48, 52, 52};
     const uint64_t ps = sizes[c->vtcr_el2 >> 16 & 7], sl0 = c->vtcr_el2 >> 6 & 3;
@@ -88,7 +88,7 @@ static bool explained(const struct gen_case *c, uint64_t mine, uint64_t theirs)
         return true;
     if (fwb && mine >> 56 == 0xff && !((mine ^ theirs) & ~(PAR_SH | PAR_NS)))
         return true;
-    if ((mine & 0x7f) == 1 && !(theirs & 1) && theirs >> 48 & 0xf)
+    if ((mine & 0x7f) == 1 && va >> 48 & 0xf)
         return true;
     const unsigned fst = mine >> 1 & 0x3f;
     return mine & 1 && (fst == 4 || fst == 5);
@@ -123,7 +123,7 @@ static int check(uint64_t seed, uint64_t count, FILE *file)
             faults += mine & 1;
             if (same(mine, theirs))
                 continue;
-            if (explained(&c, mine, theirs))
+            if (explained(&c, va, mine, theirs))
                 known++;
             else if (differ++ < 20)
                 printf("seed %#" PRIx64 " mode %" PRIu64 " %s %016" PRIx64 ": %016" PRIx64
