@@ -16,6 +16,7 @@
 
 #include "../../src/a64/exception.h"
 #include "../../src/a64/monitor.h"
+#include "../../src/a64/pac.h"
 #include "ldst_bench.h"
 
 #define PAGE          4096u
@@ -153,6 +154,17 @@ static void read_only_at(struct bench *bench, const struct a64_row *row, uint32_
     bench_map(bench, 2, BENCH_READ_WRITE);
 }
 
+/* Misaligned, but inside a page. */
+static void misaligned_at(struct bench *bench, const struct a64_row *row, uint32_t word,
+                          uint64_t va)
+{
+    const unsigned bytes = bench_aim(bench, word, va);
+    if (faults_misaligned(row, va, bytes))
+        expect_fault(bench, row, word, va, va, DFSC_ALIGN);
+    else if (bench_run(bench->cpu, word))
+        complain(row, word, va, "faulted for alignment");
+}
+
 static void faults_change_nothing(void **state)
 {
     struct bench bench;
@@ -171,6 +183,7 @@ static void faults_change_nothing(void **state)
                     continue; /* literals are aligned to words */
                 cross_at(&bench, row, word, BOUNDARY - k);
                 read_only_at(&bench, row, word, BOUNDARY - k);
+                misaligned_at(&bench, row, word, BOUNDARY - 128 + k);
             }
         }
     }
@@ -342,6 +355,41 @@ static void syndromes(void **state)
     bench_free(&bench);
 }
 
+/* LDRAA, LDRAB: the authenticated address, write-back of it, and no access through a pointer that
+ * fails. */
+static void authenticated_loads(void **state)
+{
+    struct bench bench;
+    bench_init(&bench, 6);
+    struct a64_cpu *cpu = bench.cpu;
+    const uint64_t va = BOUNDARY - 64;
+    cpu->sr.sctlr[1] |= 1ull << 27 | 1ull << 13; /* EnDA, EnDB */
+    for (unsigned key = 0; key < A64_KEY_COUNT; key++)
+        cpu->sr.key[key] = (struct a64_pac_key){bench_random(&bench), bench_random(&bench)};
+    fill_memory(&bench);
+    for (unsigned b = 0; b < 2; b++) {
+        const uint32_t ldraa = 0xf8201441 | b << 23, ldraa_pre = ldraa | 1 << 11; /* x1, [x2, #8] */
+        const uint64_t pointer = a64_pac_sign(cpu, va, 0, b ? A64_KEY_DB : A64_KEY_DA);
+        uint64_t expected;
+        memcpy(&expected, bench_at(&bench, va + 8), 8);
+        assert_int_not_equal(pointer, va);
+        cpu->x[2] = pointer;
+        assert_int_equal(bench_run(cpu, ldraa), A64_NEXT);
+        assert_int_equal(cpu->x[1], expected);
+        assert_int_equal(cpu->x[2], pointer);
+        cpu->x[1] = 0;
+        assert_int_equal(bench_run(cpu, ldraa_pre), A64_NEXT);
+        assert_int_equal(cpu->x[1], expected);
+        assert_int_equal(cpu->x[2], va + 8);
+        cpu->x[1] = 77;
+        cpu->x[2] = pointer ^ 1ull << 50;
+        assert_int_equal(bench_run(cpu, ldraa_pre), A64_FAULT);
+        assert_int_equal(cpu->x[1], 77);
+        assert_int_equal(cpu->x[2], pointer ^ 1ull << 50);
+    }
+    bench_free(&bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -350,6 +398,7 @@ int main(void)
         cmocka_unit_test(stack_alignment),
         cmocka_unit_test(emulation_matches),
         cmocka_unit_test(syndromes),
+        cmocka_unit_test(authenticated_loads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
