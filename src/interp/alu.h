@@ -2,8 +2,9 @@
 #ifndef POMONA_INTERP_ALU_H
 #define POMONA_INTERP_ALU_H
 
-/* What the two data-processing classes share: flags, conditions, shifted and extended operands. The names
- * are those of the Arm manual's shared pseudocode (AddWithCarry, ShiftReg, ExtendReg, ConditionHolds). */
+/* What the two data-processing classes share: flags, conditions, shifted and extended operands. The
+ * names are those of the Arm manual's shared pseudocode (AddWithCarry, ShiftReg, ExtendReg,
+ * ConditionHolds). */
 
 #include "../a64/cpu.h"
 #include "../a64/decode.h"
@@ -23,8 +24,8 @@ static inline uint32_t add_flags_w(struct a64_cpu *cpu, uint32_t a, uint32_t b, 
 {
     const uint64_t wide = (uint64_t)a + b + carry;
     const uint32_t result = (uint32_t)wide;
-    cpu->nzcv = nz_w(result) | (wide >> 32 ? A64_C : 0) |
-                ((~(a ^ b) & (a ^ result)) >> 31 ? A64_V : 0);
+    cpu->nzcv =
+        nz_w(result) | (wide >> 32 ? A64_C : 0) | ((~(a ^ b) & (a ^ result)) >> 31 ? A64_V : 0);
     return result;
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Branches, and the instructions that raise exceptions or return from them (Arm ARM C4.1.89).
  *
- * A taken branch returns A64_BRANCH with cpu->pc at the target; one not taken returns A64_NEXT. Indirect branches
- * set PSTATE.BTYPE where the CPU has FEAT_BTI, and leave A64_F_ANY watched so that the target is checked
- * (a64_check_watch) and BTYPE cleared behind it. */
+ * A taken branch returns A64_BRANCH with cpu->pc at the target; one not taken returns A64_NEXT.
+ * Indirect branches set PSTATE.BTYPE where the CPU has FEAT_BTI, and leave A64_F_ANY watched so
+ * that the target is checked (a64_check_watch) and BTYPE cleared behind it. */
 
 #include "a64_exec.h"
 #include "alu.h"
@@ -82,8 +82,8 @@ static void set_btype(struct a64_cpu *cpu, uint8_t btype)
     cpu->watch |= A64_F_ANY;
 }
 
-/* BR and its kin count as calls too when they go through X16 or X17, as linker veneers do, and when they come
- * from a page that is not guarded. */
+/* BR and its kin count as calls too when they go through X16 or X17, as linker veneers do, and when
+ * they come from a page that is not guarded. */
 static int jump(struct a64_cpu *cpu, const struct a64_insn *insn, uint64_t target)
 {
     if (a64_has(&cpu->feat, A64_FEAT_BTI)) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Data processing, immediate (Arm ARM C4.1.86): add and subtract, logical, move wide, bitfields, extract,
- * PC-relative addresses. Immediates come decoded in insn->imm (src/a64/imm.c). Each function exists for W and X,
- * whose text is the same but for the width; the pairs are made by macros with the two types. */
+/* Data processing, immediate (Arm ARM C4.1.86): add and subtract, logical, move wide, bitfields,
+ * extract, PC-relative addresses. Immediates come decoded in insn->imm (src/a64/imm.c). Each
+ * function exists for W and X, whose text is the same but for the width; the pairs are made by
+ * macros with the two types. */
 
 #include "a64_exec.h"
 #include "alu.h"
@@ -98,9 +99,9 @@ int exec_adrp(struct a64_cpu *cpu, const struct a64_insn *insn)
     return A64_NEXT;
 }
 
-/* Bitfield moves. With imms >= immr, bits imms..immr go to the bottom; else bits imms..0 go to position
- * width - immr. BFM keeps the destination's other bits, UBFM clears them, SBFM clears below and
- * copies the field's top bit above. */
+/* Bitfield moves. With imms >= immr, bits imms..immr go to the bottom; else bits imms..0 go to
+ * position width - immr. BFM keeps the destination's other bits, UBFM clears them, SBFM clears
+ * below and copies the field's top bit above. */
 static unsigned immr(const struct a64_insn *insn)
 {
     return insn->word >> 16 & 63;
@@ -133,7 +134,7 @@ static unsigned imms(const struct a64_insn *insn)
     {                                                                                              \
         const unsigned r = immr(insn), s = imms(insn);                                             \
         const unsigned lsb = s >= r ? 0 : bits - r;                                                \
-        const type field = (type)~(type)0 >> (bits - 1 - (s >= r ? s - r : s));                    \
+        const type field = (type) ~(type)0 >> (bits - 1 - (s >= r ? s - r : s));                   \
         const type source = (type)cpu->x[insn->rn] >> (s >= r ? r : 0);                            \
         const type kept = (type)cpu->x[insn->rd] & ~(field << lsb);                                \
         SET_##w(cpu, insn->rd, kept | (source & field) << lsb);                                    \

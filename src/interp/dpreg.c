@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Data processing, register (Arm ARM C4.1.93), but for pointer authentication (pauth.c): add and subtract,
- * logical, conditional select and compare, shifts, multiply, divide, bit counting, CRC32, and the flag manipulation of
- * FEAT_FlagM and FEAT_FlagM2. As in dpimm.c, macros make the W and X forms of one text. */
+/* Data processing, register (Arm ARM C4.1.93), but for pointer authentication (pauth.c): add and
+ * subtract, logical, conditional select and compare, shifts, multiply, divide, bit counting, CRC32,
+ * and the flag manipulation of FEAT_FlagM and FEAT_FlagM2. As in dpimm.c, macros make the W and X
+ * forms of one text. */
 
 #include "a64_exec.h"
 #include "alu.h"
@@ -11,7 +12,8 @@
 
 /* ---- add, subtract, logical ---- */
 
-/* ADD, ADDS, SUB, SUBS with a second operand of the form. rn and rd may be SP in the extended form. */
+/* ADD, ADDS, SUB, SUBS with a second operand of the form. rn and rd may be SP in the extended form.
+ */
 #define ADD_SUB(form, w, type, operand1, operand2, set_plain)                                      \
     int exec_add_##form##_##w(struct a64_cpu *cpu, const struct a64_insn *insn)                    \
     {                                                                                              \
@@ -122,7 +124,7 @@ SELECT(csneg, x, uint64_t, -m)
     int exec_##name##_##w(struct a64_cpu *cpu, const struct a64_insn *insn)                        \
     {                                                                                              \
         if (holds(cpu, insn))                                                                      \
-            add_flags_##w(cpu, (type)cpu->x[insn->rn], (type)(complement(type)operand2), carry);   \
+            add_flags_##w(cpu, (type)cpu->x[insn->rn], (type)(complement(type) operand2), carry);  \
         else                                                                                       \
             cpu->nzcv = (insn->word & 15) << 28;                                                   \
         return A64_NEXT;                                                                           \

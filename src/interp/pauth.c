@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Pointer authentication: PAC*, AUT*, XPAC*, PACGA and their forms among the hints. The hints do nothing on a CPU
- * without FEAT_PAuth. The codes themselves are made in src/a64/pac.c. */
+/* Pointer authentication: PAC*, AUT*, XPAC*, PACGA and their forms among the hints. The hints do
+ * nothing on a CPU without FEAT_PAuth. The codes themselves are made in src/a64/pac.c. */
 
 #include "a64_exec.h"
 
@@ -48,7 +48,7 @@ PAUTH(autdb, autdzb, auth, A64_KEY_DB)
 
 /* The hints: X17 by X16, X30 by SP, X30 by zero. */
 #define PAUTH_HINTS(name, operation, key)                                                          \
-    int exec_##name##1716(struct a64_cpu *cpu, const struct a64_insn *insn)                        \
+    int exec_##name##1716(struct a64_cpu * cpu, const struct a64_insn *insn)                       \
     {                                                                                              \
         return has_pauth(cpu) ? operation(cpu, 17, cpu->x[16], key) : A64_NEXT;                    \
     }                                                                                              \
@@ -95,7 +95,6 @@ int exec_pacga(struct a64_cpu *cpu, const struct a64_insn *insn)
 {
     if (a64_pac_check_trap(cpu))
         return A64_FAULT;
-    a64_set_x(cpu, insn->rd,
-              a64_pac_generic(cpu, cpu->x[insn->rn], a64_xsp(cpu, insn->rm)));
+    a64_set_x(cpu, insn->rd, a64_pac_generic(cpu, cpu->x[insn->rn], a64_xsp(cpu, insn->rm)));
     return A64_NEXT;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* System instructions (Arm ARM C4.1.89): barriers, hints, waiting for events and interrupts, and the ways into the
- * system registers and the SYS space, whose contents are in src/a64/sysreg*.c. */
+/* System instructions (Arm ARM C4.1.89): barriers, hints, waiting for events and interrupts, and
+ * the ways into the system registers and the SYS space, whose contents are in src/a64/sysreg*.c. */
 
 #include "a64_exec.h"
 
@@ -45,7 +45,8 @@ int exec_sysl(struct a64_cpu *cpu, const struct a64_insn *insn)
 
 /* ---- barriers ---- */
 
-/* All domains and types are one full barrier of the host: CPUs and devices are threads of one process. */
+/* All domains and types are one full barrier of the host: CPUs and devices are threads of one
+ * process. */
 int exec_dmb(struct a64_cpu *cpu, const struct a64_insn *insn)
 {
     atomic_thread_fence(memory_order_seq_cst);
@@ -74,8 +75,8 @@ int exec_clrex(struct a64_cpu *cpu, const struct a64_insn *insn)
 
 /* ---- hints ---- */
 
-/* NOP and everything that is allowed to do nothing: YIELD, CSDB, SB, PSB, TSB, DGH, BTI (the check of a branch's
- * target happens before it, see a64_check_watch), and all unallocated hints. */
+/* NOP and everything that is allowed to do nothing: YIELD, CSDB, SB, PSB, TSB, DGH, BTI (the check
+ * of a branch's target happens before it, see a64_check_watch), and all unallocated hints. */
 int exec_nop(struct a64_cpu *cpu, const struct a64_insn *insn)
 {
     return A64_NEXT;
@@ -88,15 +89,14 @@ enum wait_kind { WAIT_WFI = 0, WAIT_WFE = 1, WAIT_WFIT = 2, WAIT_WFET = 3 };
 #define SCTLR_NTWI (1ull << 16)
 #define SCTLR_NTWE (1ull << 18)
 
-/* SCTLR_ELx.nTWI and nTWE trap EL0, HCR_EL2.TWI and TWE what is below EL2. Asked only when the CPU would
- * wait. */
+/* SCTLR_ELx.nTWI and nTWE trap EL0, HCR_EL2.TWI and TWE what is below EL2. Asked only when the CPU
+ * would wait. */
 static int check_wait_trap(struct a64_cpu *cpu, enum wait_kind kind)
 {
     const uint64_t hcr = a64_hcr(cpu);
     const bool host = hcr & A64_HCR_E2H && hcr & A64_HCR_TGE;
     const bool wfe = kind & 1;
-    if (cpu->ps.el == 0 &&
-        !(cpu->sr.sctlr[host ? 2 : 1] & (wfe ? SCTLR_NTWE : SCTLR_NTWI)))
+    if (cpu->ps.el == 0 && !(cpu->sr.sctlr[host ? 2 : 1] & (wfe ? SCTLR_NTWE : SCTLR_NTWI)))
         return a64_raise(cpu, A64_EC_WFX, ISS_WFX | kind, 0);
     if (cpu->ps.el < 2 && !host && hcr & (wfe ? A64_HCR_TWE : A64_HCR_TWI))
         return a64_raise(cpu, A64_EC_WFX, ISS_WFX | kind, 2);
@@ -127,8 +127,8 @@ int exec_wfe(struct a64_cpu *cpu, const struct a64_insn *insn)
     return take_event(cpu) || a64_wakeup_pending(cpu) ? A64_NEXT : wait(cpu, WAIT_WFE);
 }
 
-/* With a timeout: a wait may end early for any reason, so these two only trap, and never sleep past their
- * deadline. */
+/* With a timeout: a wait may end early for any reason, so these two only trap, and never sleep past
+ * their deadline. */
 int exec_wfit(struct a64_cpu *cpu, const struct a64_insn *insn)
 {
     return a64_wakeup_pending(cpu) ? A64_NEXT : check_wait_trap(cpu, WAIT_WFIT);
@@ -161,8 +161,9 @@ int exec_sev(struct a64_cpu *cpu, const struct a64_insn *insn)
     return A64_NEXT;
 }
 
-/* ESB: a virtual SError that is pending but masked becomes a record in VDISR_EL2. A physical one is a level on the CPU's
- * line that its source holds, so it stays pending, which the architecture allows for an uncontained error. */
+/* ESB: a virtual SError that is pending but masked becomes a record in VDISR_EL2. A physical one is
+ * a level on the CPU's line that its source holds, so it stays pending, which the architecture
+ * allows for an uncontained error. */
 int exec_esb(struct a64_cpu *cpu, const struct a64_insn *insn)
 {
     const uint64_t hcr = a64_hcr(cpu);
