@@ -23,12 +23,10 @@ static uint64_t get_cpsr(const struct hv_vcpu *vcpu)
     return fresh ? RESET_CPSR : (uint32_t)a64_get_spsr(&vcpu->cpu);
 }
 
-/* The next instruction is not where the guest was going by itself: perhaps to code that the host
- * has written. */
+/* Apple's API has no call for "the host wrote code": who writes the PC may have. */
 static void set_pc(struct hv_vcpu *vcpu, uint64_t pc)
 {
-    if (pc != vcpu->exit_pc && pc != vcpu->exit_pc + 4)
-        a64_code_changed(&vcpu->vm->sys);
+    a64_code_changed(&vcpu->vm->sys);
     vcpu->cpu.pc = pc;
 }
 
