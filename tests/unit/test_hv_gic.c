@@ -35,7 +35,8 @@ static void guest_with_gic(struct guest *guest)
     guest_vcpu(guest);
     OK(hv_vcpu_set_trap_debug_exceptions(guest->vcpu, true));
     OK(hv_vcpu_set_sys_reg(guest->vcpu, HV_SYS_REG_VBAR_EL1, RAM_BASE + 0x1000));
-    const uint32_t irq = BRK(0x11), fiq = BRK(0x22);
+    const uint32_t irq = BRK(0x11), fiq = BRK(0x22), unexpected = BRK(0x44);
+    guest_code(guest, 0x1200, &unexpected, 1);
     guest_code(guest, 0x1280, &irq, 1);
     guest_code(guest, 0x1300, &fiq, 1);
 }
