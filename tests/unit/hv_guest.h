@@ -2,7 +2,8 @@
 #ifndef POMONA_TESTS_HV_GUEST_H
 #define POMONA_TESTS_HV_GUEST_H
 
-/* A small VM for the tests of the Hypervisor API: some RAM, one vCPU of this thread, code given as words. */
+/* A small VM for the tests of the Hypervisor API: some RAM, one vCPU of this thread, code given as
+ * words. */
 
 #include <Hypervisor/hv_pomona.h>
 
@@ -18,28 +19,28 @@
 #define OK(call) assert_int_equal((call), HV_SUCCESS)
 
 #define CPSR_EL1H 0x3c5u
-#define EC(exit) ((unsigned)((exit)->exception.syndrome >> 26) & 0x3f)
+#define EC(exit)  ((unsigned)((exit)->exception.syndrome >> 26) & 0x3f)
 
 /* Instructions that assemblers would make; X is a register number. */
-#define BRK(imm)        (0xd4200000u | (imm) << 5)
-#define HVC(imm)        (0xd4000002u | (imm) << 5)
-#define SMC(imm)        (0xd4000003u | (imm) << 5)
-#define WFI             0xd503207fu
-#define WFE             0xd503205fu
-#define NOP             0xd503201fu
-#define B_SELF          0x14000000u
-#define B(words)        (0x14000000u | ((uint32_t)(words) & 0x3ffffff))
-#define MOVZ(x, imm)    (0xd2800000u | (uint32_t)(imm) << 5 | (x))
-#define MOVK16(x, imm)  (0xf2a00000u | (uint32_t)(imm) << 5 | (x))
-#define MRS(x, enc)     (0xd5200000u | ((uint32_t)(enc) & 0xffff) << 5 | (x))
-#define MSR(enc, x)     (0xd5000000u | ((uint32_t)(enc) & 0xffff) << 5 | (x))
-#define LDR_X(t, n)     (0xf9400000u | (n) << 5 | (t))
-#define LDR_W(t, n)     (0xb9400000u | (n) << 5 | (t))
-#define STR_X(t, n)     (0xf9000000u | (n) << 5 | (t))
-#define STR_W(t, n)     (0xb9000000u | (n) << 5 | (t))
-#define STR_W_PRE(t, n, imm) (0xb8000c00u | ((uint32_t)(imm) & 0x1ff) << 12 | (n) << 5 | (t))
-#define DAIFCLR(imm)    (0xd50340ffu | (imm) << 8)
-#define ISB             0xd5033fdfu
+#define BRK(imm)             (0xd4200000u | (imm) << 5)
+#define HVC(imm)             (0xd4000002u | (imm) << 5)
+#define SMC(imm)             (0xd4000003u | (imm) << 5)
+#define WFI                  0xd503207fu
+#define WFE                  0xd503205fu
+#define NOP                  0xd503201fu
+#define B_SELF               0x14000000u
+#define B(words)             (0x14000000u | ((uint32_t)(words)&0x3ffffff))
+#define MOVZ(x, imm)         (0xd2800000u | (uint32_t)(imm) << 5 | (x))
+#define MOVK16(x, imm)       (0xf2a00000u | (uint32_t)(imm) << 5 | (x))
+#define MRS(x, enc)          (0xd5200000u | ((uint32_t)(enc)&0xffff) << 5 | (x))
+#define MSR(enc, x)          (0xd5000000u | ((uint32_t)(enc)&0xffff) << 5 | (x))
+#define LDR_X(t, n)          (0xf9400000u | (n) << 5 | (t))
+#define LDR_W(t, n)          (0xb9400000u | (n) << 5 | (t))
+#define STR_X(t, n)          (0xf9000000u | (n) << 5 | (t))
+#define STR_W(t, n)          (0xb9000000u | (n) << 5 | (t))
+#define STR_W_PRE(t, n, imm) (0xb8000c00u | ((uint32_t)(imm)&0x1ff) << 12 | (n) << 5 | (t))
+#define DAIFCLR(imm)         (0xd50340ffu | (imm) << 8)
+#define ISB                  0xd5033fdfu
 
 struct guest {
     hv_vcpu_t vcpu;

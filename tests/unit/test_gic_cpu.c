@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The GIC CPU interface and the virtual one, register by register, against a distributor of 64 interrupts that is no more
- * than arrays. What is expected is the GIC architecture specification's (IHI 0069). */
+/* The GIC CPU interface and the virtual one, register by register, against a distributor of 64
+ * interrupts that is no more than arrays. What is expected is the GIC architecture specification's
+ * (IHI 0069). */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -39,7 +40,8 @@ static void fake_select(struct gic_cpu *gic)
     gic->hppi = (struct gic_hppi){.intid = GIC_SPURIOUS};
     for (unsigned i = 0; i < INTIDS; i++) {
         const bool candidate = fake->pending[i] && !fake->active[i] && gic->igrpen[fake->group[i]];
-        if (candidate && (gic->hppi.intid == GIC_SPURIOUS || fake->priority[i] < gic->hppi.priority))
+        if (candidate &&
+            (gic->hppi.intid == GIC_SPURIOUS || fake->priority[i] < gic->hppi.priority))
             gic->hppi = (struct gic_hppi){i, fake->priority[i], fake->group[i]};
     }
 }
@@ -78,8 +80,8 @@ static void fake_virtual_lines(struct gic_cpu *gic, bool irq, bool fiq, bool mai
 }
 
 static const struct gic_ops ops = {
-    fake_lock, fake_lock,  fake_select,        fake_activate, fake_deactivate,
-    fake_sgi,  fake_lines, fake_virtual_lines,
+    fake_lock,       fake_lock, fake_select, fake_activate,
+    fake_deactivate, fake_sgi,  fake_lines,  fake_virtual_lines,
 };
 
 static int setup(void **state)

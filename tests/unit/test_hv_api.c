@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Each fact of the API sheet about the VM, its memory, vCPUs, registers and exits (A1 to A7) has a check here. */
+/* Each fact of the API sheet about the VM, its memory, vCPUs, registers and exits (A1 to A7) has a
+ * check here. */
 
 #include "hv_guest.h"
 
@@ -110,7 +111,8 @@ static void test_memory_rules(void **state)
 {
     const hv_memory_flags_t rwx = HV_MEMORY_READ | HV_MEMORY_WRITE | HV_MEMORY_EXEC;
     const size_t page = 0x4000;
-    uint8_t *memory = mmap(NULL, 0x20000, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    uint8_t *memory =
+        mmap(NULL, 0x20000, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     assert_int_equal(hv_vm_map(memory, 0x10000, page, rwx), HV_NO_DEVICE);
     OK(hv_vm_create(NULL));
     assert_int_equal(hv_vm_map(memory, 0x1000, page, rwx), HV_BAD_ARGUMENT);
@@ -191,9 +193,9 @@ static void test_permissions(void **state)
     assert_true(iss & 1 << 24); /* ISV */
     assert_int_equal(iss >> 22 & 3, 2);
     assert_int_equal(iss >> 16 & 31, 0);
-    assert_true(iss & 1 << 6);           /* WnR */
-    assert_int_equal(iss & 0x3c, 0x0c);  /* permission fault */
-    assert_true(iss & 1 << 25);          /* IL */
+    assert_true(iss & 1 << 6);          /* WnR */
+    assert_int_equal(iss & 0x3c, 0x0c); /* permission fault */
+    assert_true(iss & 1 << 25);         /* IL */
     OK(hv_vm_protect(RAM_BASE, RAM_SIZE, HV_MEMORY_READ | HV_MEMORY_WRITE));
     guest_set_reg(&guest, HV_REG_PC, RAM_BASE);
     guest_run_to(&guest, 0x20);
@@ -232,22 +234,25 @@ static void test_general_registers(void **state)
     guest_destroy(&guest);
 }
 
-/* Every name of the 15.x SDK that a VM without EL2, SME and GIC has: settable, with exact readback. */
+/* Every name of the 15.x SDK that a VM without EL2, SME and GIC has: settable, with exact readback.
+ */
 static const uint16_t plain_registers[] = {
-    HV_SYS_REG_MDCCINT_EL1, HV_SYS_REG_MDSCR_EL1, HV_SYS_REG_MIDR_EL1, HV_SYS_REG_MPIDR_EL1,
-    HV_SYS_REG_ID_AA64PFR0_EL1, HV_SYS_REG_ID_AA64PFR1_EL1, HV_SYS_REG_ID_AA64DFR0_EL1,
-    HV_SYS_REG_ID_AA64DFR1_EL1, HV_SYS_REG_ID_AA64ISAR0_EL1, HV_SYS_REG_ID_AA64ISAR1_EL1,
-    HV_SYS_REG_ID_AA64MMFR0_EL1, HV_SYS_REG_ID_AA64MMFR1_EL1, HV_SYS_REG_ID_AA64MMFR2_EL1,
-    HV_SYS_REG_SCTLR_EL1, HV_SYS_REG_CPACR_EL1, HV_SYS_REG_TTBR0_EL1, HV_SYS_REG_TTBR1_EL1,
-    HV_SYS_REG_TCR_EL1, HV_SYS_REG_APIAKEYLO_EL1, HV_SYS_REG_APIAKEYHI_EL1,
-    HV_SYS_REG_APIBKEYLO_EL1, HV_SYS_REG_APIBKEYHI_EL1, HV_SYS_REG_APDAKEYLO_EL1,
-    HV_SYS_REG_APDAKEYHI_EL1, HV_SYS_REG_APDBKEYLO_EL1, HV_SYS_REG_APDBKEYHI_EL1,
-    HV_SYS_REG_APGAKEYLO_EL1, HV_SYS_REG_APGAKEYHI_EL1, HV_SYS_REG_SPSR_EL1, HV_SYS_REG_ELR_EL1,
-    HV_SYS_REG_SP_EL0, HV_SYS_REG_AFSR0_EL1, HV_SYS_REG_AFSR1_EL1, HV_SYS_REG_ESR_EL1,
-    HV_SYS_REG_FAR_EL1, HV_SYS_REG_PAR_EL1, HV_SYS_REG_MAIR_EL1, HV_SYS_REG_AMAIR_EL1,
-    HV_SYS_REG_VBAR_EL1, HV_SYS_REG_CONTEXTIDR_EL1, HV_SYS_REG_TPIDR_EL1, HV_SYS_REG_CNTKCTL_EL1,
-    HV_SYS_REG_CSSELR_EL1, HV_SYS_REG_TPIDR_EL0, HV_SYS_REG_TPIDRRO_EL0, HV_SYS_REG_CNTV_CVAL_EL0,
-    HV_SYS_REG_SP_EL1,
+    HV_SYS_REG_MDCCINT_EL1,      HV_SYS_REG_MDSCR_EL1,        HV_SYS_REG_MIDR_EL1,
+    HV_SYS_REG_MPIDR_EL1,        HV_SYS_REG_ID_AA64PFR0_EL1,  HV_SYS_REG_ID_AA64PFR1_EL1,
+    HV_SYS_REG_ID_AA64DFR0_EL1,  HV_SYS_REG_ID_AA64DFR1_EL1,  HV_SYS_REG_ID_AA64ISAR0_EL1,
+    HV_SYS_REG_ID_AA64ISAR1_EL1, HV_SYS_REG_ID_AA64MMFR0_EL1, HV_SYS_REG_ID_AA64MMFR1_EL1,
+    HV_SYS_REG_ID_AA64MMFR2_EL1, HV_SYS_REG_SCTLR_EL1,        HV_SYS_REG_CPACR_EL1,
+    HV_SYS_REG_TTBR0_EL1,        HV_SYS_REG_TTBR1_EL1,        HV_SYS_REG_TCR_EL1,
+    HV_SYS_REG_APIAKEYLO_EL1,    HV_SYS_REG_APIAKEYHI_EL1,    HV_SYS_REG_APIBKEYLO_EL1,
+    HV_SYS_REG_APIBKEYHI_EL1,    HV_SYS_REG_APDAKEYLO_EL1,    HV_SYS_REG_APDAKEYHI_EL1,
+    HV_SYS_REG_APDBKEYLO_EL1,    HV_SYS_REG_APDBKEYHI_EL1,    HV_SYS_REG_APGAKEYLO_EL1,
+    HV_SYS_REG_APGAKEYHI_EL1,    HV_SYS_REG_SPSR_EL1,         HV_SYS_REG_ELR_EL1,
+    HV_SYS_REG_SP_EL0,           HV_SYS_REG_AFSR0_EL1,        HV_SYS_REG_AFSR1_EL1,
+    HV_SYS_REG_ESR_EL1,          HV_SYS_REG_FAR_EL1,          HV_SYS_REG_PAR_EL1,
+    HV_SYS_REG_MAIR_EL1,         HV_SYS_REG_AMAIR_EL1,        HV_SYS_REG_VBAR_EL1,
+    HV_SYS_REG_CONTEXTIDR_EL1,   HV_SYS_REG_TPIDR_EL1,        HV_SYS_REG_CNTKCTL_EL1,
+    HV_SYS_REG_CSSELR_EL1,       HV_SYS_REG_TPIDR_EL0,        HV_SYS_REG_TPIDRRO_EL0,
+    HV_SYS_REG_CNTV_CVAL_EL0,    HV_SYS_REG_SP_EL1,
 };
 
 static void check_readback(struct guest *guest, unsigned reg, uint64_t value)
@@ -289,7 +294,8 @@ static void test_id_registers_are_the_monitors(void **state)
 {
     struct guest guest;
     guest_create(&guest);
-    const uint32_t code[] = {MRS(0, HV_SYS_REG_ID_AA64ISAR0_EL1), MRS(1, HV_SYS_REG_MIDR_EL1), BRK(0)};
+    const uint32_t code[] = {MRS(0, HV_SYS_REG_ID_AA64ISAR0_EL1), MRS(1, HV_SYS_REG_MIDR_EL1),
+                             BRK(0)};
     guest_start(&guest, code);
     OK(hv_vcpu_set_trap_debug_exceptions(guest.vcpu, true));
     OK(hv_vcpu_set_sys_reg(guest.vcpu, HV_SYS_REG_ID_AA64ISAR0_EL1, 0x12340));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The GIC of the Hypervisor API: each fact of the API sheet's A8, then guests that use it: groups, timers, SGIs, SPIs,
- * messages, waiting in WFI, and stores without a valid syndrome. */
+/* The GIC of the Hypervisor API: each fact of the API sheet's A8, then guests that use it: groups,
+ * timers, SGIs, SPIs, messages, waiting in WFI, and stores without a valid syndrome. */
 
 #include "hv_guest.h"
 
@@ -156,9 +156,12 @@ static void test_reset_values(void **state)
     set_icc(&guest, HV_GIC_ICC_REG_PMR_EL1, 0xff);
     assert_int_equal(icc(&guest, HV_GIC_ICC_REG_PMR_EL1), 0xf8);
     assert_int_equal(hv_gic_set_icc_reg(guest.vcpu, HV_GIC_ICC_REG_RPR_EL1, 0), HV_DENIED);
-    assert_int_equal(hv_gic_get_icc_reg(guest.vcpu, HV_GIC_ICC_REG_SRE_EL2, &value), HV_UNSUPPORTED);
-    assert_int_equal(hv_gic_get_ich_reg(guest.vcpu, HV_GIC_ICH_REG_HCR_EL2, &value), HV_UNSUPPORTED);
-    assert_int_equal(hv_gic_get_icv_reg(guest.vcpu, HV_GIC_ICV_REG_PMR_EL1, &value), HV_UNSUPPORTED);
+    assert_int_equal(hv_gic_get_icc_reg(guest.vcpu, HV_GIC_ICC_REG_SRE_EL2, &value),
+                     HV_UNSUPPORTED);
+    assert_int_equal(hv_gic_get_ich_reg(guest.vcpu, HV_GIC_ICH_REG_HCR_EL2, &value),
+                     HV_UNSUPPORTED);
+    assert_int_equal(hv_gic_get_icv_reg(guest.vcpu, HV_GIC_ICV_REG_PMR_EL1, &value),
+                     HV_UNSUPPORTED);
     assert_int_equal(hv_gic_get_icc_reg(guest.vcpu, (hv_gic_icc_reg_t)0xc660, &value),
                      HV_BAD_ARGUMENT); /* ICC_IAR1_EL1 has effects and no name */
     assert_int_equal(dist(HV_GIC_DISTRIBUTOR_REG_GICD_CTLR), 0x50);
@@ -290,18 +293,19 @@ static void test_state(void **state)
 
 /* ---- guests ---- */
 
-/* The sequence of XNU's pe_fiq.c, with the pre-indexed store that has no syndrome; then the timer as FIQ. */
+/* The sequence of XNU's pe_fiq.c, with the pre-indexed store that has no syndrome; then the timer
+ * as FIQ. */
 static void test_group0_timer(void **state)
 {
     struct guest guest;
     guest_with_gic(&guest);
     const uint32_t code[] = {
-        STR_W_PRE(2, 1, 0x80),                    /* GICR_IGROUPR0 = x2, x1 += 0x80 */
-        STR_W_PRE(3, 1, 0x80),                    /* GICR_ISENABLER0 */
+        STR_W_PRE(2, 1, 0x80), /* GICR_IGROUPR0 = x2, x1 += 0x80 */
+        STR_W_PRE(3, 1, 0x80), /* GICR_ISENABLER0 */
         MSR(HV_GIC_ICC_REG_BPR0_EL1, 31),
         MSR(HV_GIC_ICC_REG_PMR_EL1, 4),
-        LDR_W(5, 6),                              /* GICD_CTLR |= 1 */
-        0x320000a5,                               /* orr w5, w5, #1 */
+        LDR_W(5, 6), /* GICD_CTLR |= 1 */
+        0x320000a5,  /* orr w5, w5, #1 */
         STR_W(5, 6),
         MSR(HV_GIC_ICC_REG_IGRPEN0_EL1, 7),
         MSR(HV_SYS_REG_CNTV_CVAL_EL0, 31),
@@ -322,8 +326,9 @@ static void test_group0_timer(void **state)
     assert_int_equal(guest_reg(&guest, HV_REG_X1), REDIST + 0x10100);
     assert_int_equal(guest_reg(&guest, HV_REG_X5), 0x51);
     assert_int_equal(redist(&guest, HV_GIC_REDISTRIBUTOR_REG_GICR_IGROUPR0), 0x81ffffff);
-    const uint32_t handler[] = {MRS(0, 0xc640), MSR(HV_SYS_REG_CNTV_CTL_EL0, 31), MRS(8, 0xc65b),
-                                MSR(0xc641, 0), MRS(9, 0xc640), BRK(1)};
+    const uint32_t handler[] = {MRS(0, 0xc640), MSR(HV_SYS_REG_CNTV_CTL_EL0, 31),
+                                MRS(8, 0xc65b), MSR(0xc641, 0),
+                                MRS(9, 0xc640), BRK(1)};
     guest_start(&guest, handler);
     guest_run_to(&guest, 0x3c);
     assert_int_equal(guest.exit->exception.syndrome & 0xffff, 1);
@@ -490,11 +495,13 @@ static void test_access_sizes(void **state)
     guest_start(&guest, code);
     guest_set_reg(&guest, HV_REG_X1, DIST + 0x400 + 37); /* IPRIORITYR of 37 */
     guest_set_reg(&guest, HV_REG_X2, 0xa8);
-    guest_set_reg(&guest, HV_REG_X3, DIST + 0x104); /* ISENABLER1, upper half; then with ISENABLER2 */
+    guest_set_reg(&guest, HV_REG_X3,
+                  DIST + 0x108); /* ISENABLER2, upper half; then with ISENABLER3 */
     guest_set_reg(&guest, HV_REG_X6, REDIST + 0x20000 - 16);
-    set_dist(HV_GIC_DISTRIBUTOR_REG_GICD_ISENABLER1, 1);
-    set_dist(HV_GIC_DISTRIBUTOR_REG_GICD_ISENABLER2, 2);
+    set_dist(HV_GIC_DISTRIBUTOR_REG_GICD_ISENABLER2, 1);
+    set_dist(HV_GIC_DISTRIBUTOR_REG_GICD_ISENABLER3, 2);
     guest_run_to(&guest, 0x3c);
+    assert_int_equal(guest.exit->exception.syndrome & 0xffff, 0);
     assert_int_equal(dist(HV_GIC_DISTRIBUTOR_REG_GICD_IPRIORITYR9), 0xa800);
     assert_true(guest_reg(&guest, HV_REG_X4) == 0x200a80001ull);
     assert_int_equal(guest_reg(&guest, HV_REG_X5), 0);
@@ -521,7 +528,8 @@ static void test_guest_message(void **state)
     guest_destroy(&guest);
 }
 
-/* A guest of a guest: EL2 routes interrupts to itself, injects with a list register; EL1 acknowledges by ICC names. */
+/* A guest of a guest: EL2 routes interrupts to itself, injects with a list register; EL1
+ * acknowledges by ICC names. */
 static void test_nested(void **state)
 {
     struct guest guest;
@@ -553,20 +561,13 @@ static void test_nested(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_parameters),
-        cmocka_unit_test(test_create_rules),
-        cmocka_unit_test(test_reset_values),
-        cmocka_unit_test(test_el2_registers),
-        cmocka_unit_test(test_spi_rules),
-        cmocka_unit_test(test_distributor_registers),
-        cmocka_unit_test(test_state),
-        cmocka_unit_test(test_group0_timer),
-        cmocka_unit_test(test_spi_wakes_wfi),
-        cmocka_unit_test(test_cancel_wakes_wfi),
-        cmocka_unit_test(test_timer_wakes_wfi),
-        cmocka_unit_test(test_sgis),
-        cmocka_unit_test(test_access_sizes),
-        cmocka_unit_test(test_guest_message),
+        cmocka_unit_test(test_parameters),      cmocka_unit_test(test_create_rules),
+        cmocka_unit_test(test_reset_values),    cmocka_unit_test(test_el2_registers),
+        cmocka_unit_test(test_spi_rules),       cmocka_unit_test(test_distributor_registers),
+        cmocka_unit_test(test_state),           cmocka_unit_test(test_group0_timer),
+        cmocka_unit_test(test_spi_wakes_wfi),   cmocka_unit_test(test_cancel_wakes_wfi),
+        cmocka_unit_test(test_timer_wakes_wfi), cmocka_unit_test(test_sgis),
+        cmocka_unit_test(test_access_sizes),    cmocka_unit_test(test_guest_message),
         cmocka_unit_test(test_nested),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
