@@ -183,7 +183,8 @@ static void faults_change_nothing(void **state)
                     continue; /* literals are aligned to words */
                 cross_at(&bench, row, word, BOUNDARY - k);
                 read_only_at(&bench, row, word, BOUNDARY - k);
-                misaligned_at(&bench, row, word, BOUNDARY - 128 + k);
+                misaligned_at(&bench, row, word, BOUNDARY - 128 + k); /* within 16 bytes, mostly */
+                misaligned_at(&bench, row, word, BOUNDARY - 128 - k); /* across them */
             }
         }
     }
