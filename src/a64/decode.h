@@ -36,6 +36,7 @@ struct a64_row {
     uint32_t flags;
     bool implemented;
     bool (*unless)(uint32_t word); /* NULL, or: the row does not match where this holds */
+    uint32_t unless_bits;          /* what it looks at */
     void (*print)(struct a64_dis *dis);
     uint64_t (*imm)(uint32_t word); /* NULL, or the immediate that the decoder precomputes */
     const char *rx, *wx, *rv, *wv;  /* registers read and written, by letters of the pattern */

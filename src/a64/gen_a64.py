@@ -117,6 +117,15 @@ def c_name(token):
     return re.sub(r"_+", "_", re.sub(r"[^A-Za-z0-9]", "_", token)).strip("_")
 
 
+def guard_bits(row):
+    """The bits that the row's `unless` looks at."""
+    text = row.option("unless") or ""
+    if re.search(r"\bw\b", text):
+        return ~row.mask & 0xFFFFFFFF
+    return sum(1 << bit for letter, bits in row.fields.items() if re.search(rf"\b{letter}\b", text)
+               for bit in bits)
+
+
 def guard(row):
     text = row.option("unless")
     if not text:
@@ -211,7 +220,7 @@ def make_rows_inc(rows):
         out += (f'    [A64_ROW_{r.name}] = {{.name = "{r.name}", .group = "{r.group}", '
                 f'.pattern = "{r.pattern}", .mask = {hex(r.mask)}u, .value = {hex(r.value)}u, '
                 f".feat = {feat}, .flags = {flag_bits(r)}, .implemented = "
-                f"{'false' if r.execute == '-' else 'true'}, .unless = {unless}, "
+                f"{'false' if r.execute == '-' else 'true'}, .unless = {unless}, .unless_bits = {hex(guard_bits(r))}u, "
                 f".print = {print_fn}, .imm = {imm}{', ' + regs if regs else ''}}},\n")
     out += "};\n"
     flat, starts, seen = [], [], {}

@@ -4,7 +4,7 @@
 
 /* Compare-and-swap on guest memory, 1 to 16 bytes, sequentially consistent: what exclusives and the
  * LSE instructions are made of. The 16-byte one is cmpxchg16b on x86-64 (every 64-bit x86 since
- * 2006, not in the compilers' baseline) and libatomic's elsewhere. */
+ * 2006, not in the compilers' baseline), LDAXP and STLXP on arm64, and libatomic's elsewhere. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -23,6 +23,24 @@ static inline bool host_cas16(void *p, void *expected, const void *desired)
                      : "b"(new[0]), "c"(new[1])
                      : "memory");
     memcpy(expected, old, 16);
+#elif defined(__aarch64__)
+    uint64_t found[2], put[2];
+    uint32_t failed;
+    /* What was there is stored back where it differs: only then is it known to be of one moment. */
+    __asm__ volatile(
+        "1: ldaxp %[found0], %[found1], %[mem]\n"
+        "   cmp %[found0], %[old0]\n"
+        "   ccmp %[found1], %[old1], #0, eq\n"
+        "   csel %[put0], %[new0], %[found0], eq\n"
+        "   csel %[put1], %[new1], %[found1], eq\n"
+        "   stlxp %w[failed], %[put0], %[put1], %[mem]\n"
+        "   cbnz %w[failed], 1b\n"
+        : [found0] "=&r"(found[0]), [found1] "=&r"(found[1]), [put0] "=&r"(put[0]),
+          [put1] "=&r"(put[1]), [failed] "=&r"(failed), [mem] "+Q"(*(unsigned __int128 *)p)
+        : [old0] "r"(old[0]), [old1] "r"(old[1]), [new0] "r"(new[0]), [new1] "r"(new[1])
+        : "cc", "memory");
+    done = found[0] == old[0] && found[1] == old[1];
+    memcpy(expected, found, 16);
 #else
     unsigned __int128 was, want;
     memcpy(&was, old, 16);

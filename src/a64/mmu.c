@@ -72,6 +72,7 @@ void a64_mmu_update(struct a64_cpu *cpu)
 {
     struct a64_mmu *mmu = cpu->mmu;
     const enum a64_regime regime = a64_current_regime(cpu);
+    mmu_tlb_watch(cpu);
     const uint64_t group = mmu_tlb_context(cpu, regime);
     const unsigned el = cpu->ps.el;
     const bool unpriv = (el == 1 || (el == 2 && mmu_host_mode(a64_hcr(cpu)))) && !cpu->ps.uao;

@@ -9,6 +9,7 @@
  * single-copy atomicity is promised there. */
 
 #include "mmu_access.h"
+#include "debug.h"
 #include "host_access.h"
 
 /* Whether an unaligned access faults whatever the memory: SCTLR.A, exclusives, and atomics or
@@ -41,6 +42,14 @@ static bool check_alignment(struct a64_cpu *cpu, uint64_t va, unsigned size, uns
     return false;
 }
 
+/* Watchpoints come after all faults of the MMU. False: cpu->exc is set. */
+static bool pass_watchpoints(struct a64_cpu *cpu, uint64_t va, unsigned size, unsigned access)
+{
+    if (!(cpu->sr.mdscr_el1 & MDSCR_MDE))
+        return true;
+    return !a64_check_watchpoints(cpu, a64_strip_tbi(cpu->mmu, va), size, access);
+}
+
 /* Bytes of [va, va + size) in the first page. */
 static unsigned first_part(uint64_t va, unsigned size)
 {
@@ -58,7 +67,8 @@ void *a64_host_slow(struct a64_cpu *cpu, uint64_t va, unsigned size, unsigned ac
         return NULL;
     }
     /* DC ZVA faults in Device memory however aligned. */
-    return mmu_access_page(cpu, va, access, unaligned || size > 16);
+    void *host = mmu_access_page(cpu, va, access, unaligned || size > 16);
+    return host && pass_watchpoints(cpu, va, size, access) ? host : NULL;
 }
 
 /* The one or two host ranges of an access. */
@@ -77,10 +87,12 @@ static bool find_parts(struct a64_cpu *cpu, uint64_t va, unsigned size, unsigned
     parts->host[0] = mmu_access_page(cpu, va, access, unaligned);
     if (!parts->host[0])
         return false;
-    if (parts->first == size)
-        return true;
-    parts->host[1] = mmu_access_page(cpu, va + parts->first, access, unaligned);
-    return parts->host[1];
+    if (parts->first != size) {
+        parts->host[1] = mmu_access_page(cpu, va + parts->first, access, unaligned);
+        if (!parts->host[1])
+            return false;
+    }
+    return pass_watchpoints(cpu, va, size, access);
 }
 
 int a64_ld_slow(struct a64_cpu *cpu, uint64_t va, unsigned size, unsigned access, void *value)
@@ -105,7 +117,8 @@ int a64_ld_slow(struct a64_cpu *cpu, uint64_t va, unsigned size, unsigned access
     return A64_NEXT;
 }
 
-/* One store under the exclusive monitor's rule; false, and nothing stored, if it leaves the granule. */
+/* One store under the exclusive monitor's rule; false, and nothing stored, if it leaves the
+ * granule. */
 static bool store_in_granule(struct a64_cpu *cpu, uint8_t *host, unsigned size, const void *value)
 {
     const unsigned granule = 1u << A64_GRANULE_SHIFT;
@@ -140,6 +153,8 @@ int a64_probe(struct a64_cpu *cpu, uint64_t va, unsigned size, unsigned access)
     while (size) {
         const unsigned part = first_part(va, size);
         if (!mmu_access_page(cpu, va, access, false))
+            return A64_FAULT;
+        if (!pass_watchpoints(cpu, va, part, access))
             return A64_FAULT;
         va += part;
         size -= part;

@@ -38,6 +38,8 @@
 
 #define VTCR_VS (1ull << 19)
 
+#define MDSCR_MDE (1ull << 15)
+
 /* Fault status codes; those of a walk have the level in bits 1:0 (Arm ARM, ISS encoding of a Data
  * Abort). */
 enum mmu_fsc {
@@ -107,6 +109,8 @@ int mmu_tlb_init(struct a64_cpu *cpu);
 void mmu_tlb_free(struct a64_cpu *cpu);
 /* The context id of VARIANT 0 in REGIME as its registers are now; the variant is added to it. */
 uint64_t mmu_tlb_context(struct a64_cpu *cpu, enum a64_regime regime);
+/* Follows a change of the watchpoint registers. */
+void mmu_tlb_watch(struct a64_cpu *cpu);
 /* Enters a page: ADDR is the stripped address, HOST the page's first byte, FLAGS what the VM's map
  * allows. */
 void mmu_tlb_fill(struct a64_cpu *cpu, uint64_t addr, uint64_t ctx, const struct a64_walk *walk,

@@ -17,12 +17,16 @@
  * A global page is entered once for each ASID that uses it; invalidations that ignore the ASID drop
  * all copies.
  *
+ * Pages that an enabled watchpoint covers never get tags for reading and writing, so that each
+ * access to them is looked at.
+ *
  * Changing the base address in TTBR or VTTBR without changing ASID or VMID leaves entries in place,
  * as it may on hardware. */
 
 #include <errno.h>
 #include <stdlib.h>
 
+#include "debug.h"
 #include "mmu_priv.h"
 #include "system.h"
 
@@ -42,6 +46,8 @@ struct a64_mmu_priv {
     uint16_t next[GROUPS]; /* in a hash chain: group + 1, 0 ends it */
     uint16_t bucket[BUCKETS];
     struct mmu_ctx_key key[GROUPS];
+    struct a64_dbg_pair watch[A64_DBG_PAIRS]; /* the watchpoints that fills look at */
+    bool watching;                            /* MDSCR_EL1.MDE: some of them may be enabled */
 };
 
 /* mmu_ctx_key.control */
@@ -165,6 +171,39 @@ uint64_t mmu_tlb_context(struct a64_cpu *cpu, enum a64_regime regime)
     return (uint64_t)group << VARIANT_BITS;
 }
 
+/* ---- watchpoints ---- */
+
+void mmu_tlb_watch(struct a64_cpu *cpu)
+{
+    static const struct a64_dbg_pair none[A64_DBG_PAIRS];
+    struct a64_mmu_priv *priv = cpu->mmu->priv;
+    const bool watching = cpu->sr.mdscr_el1 & MDSCR_MDE;
+    if (!watching && !priv->watching)
+        return;
+    const struct a64_dbg_pair *now = watching ? cpu->sr.wp : none;
+    priv->watching = watching;
+    if (!memcmp(priv->watch, now, sizeof priv->watch))
+        return;
+    memcpy(priv->watch, now, sizeof priv->watch);
+    a64_tlb_flush(cpu);
+}
+
+/* Whether a watchpoint may match in the page at BASE: by its address and mask alone. */
+static bool page_watched(const struct a64_mmu_priv *priv, uint64_t base)
+{
+    if (!priv->watching)
+        return false;
+    for (unsigned i = 0; i < A64_DBG_PAIRS; i++) {
+        const unsigned mask = priv->watch[i].control >> 24 & 0x1f;
+        const unsigned shift = mask > A64_PAGE_SHIFT ? mask : A64_PAGE_SHIFT;
+        /* VA[48:2]; the bits above repeat bit 48. */
+        const uint64_t differ = (base ^ priv->watch[i].value) & 0x0001ffffffffffffull;
+        if (priv->watch[i].control & 1 && !(differ >> shift))
+            return true;
+    }
+    return false;
+}
+
 /* ---- fills ---- */
 
 void mmu_tlb_fill(struct a64_cpu *cpu, uint64_t addr, uint64_t ctx, const struct a64_walk *walk,
@@ -178,6 +217,8 @@ void mmu_tlb_fill(struct a64_cpu *cpu, uint64_t addr, uint64_t ctx, const struct
     if (variant == MMU_PRIV_PAN && walk->user_read)
         perm &= A64_EXEC;
     perm &= page->flags;
+    if (page_watched(cpu->mmu->priv, base))
+        perm &= A64_EXEC;
     entry->read = perm & A64_READ ? base | ctx : A64_TLB_NONE;
     entry->write = perm & A64_WRITE ? base | ctx : A64_TLB_NONE;
     entry->exec = perm & A64_EXEC ? base | ctx : A64_TLB_NONE;

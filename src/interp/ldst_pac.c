@@ -10,8 +10,7 @@ static int load_authenticated(struct a64_cpu *cpu, const struct a64_insn *insn, 
 {
     const enum a64_key key = insn->word >> 23 & 1 ? A64_KEY_DB : A64_KEY_DA;
     uint64_t base, address, value;
-    if (ldst_base(cpu, insn->rn, &base) || a64_pac_check_trap(cpu) ||
-        a64_pac_auth(cpu, base, 0, key, &address))
+    if (ldst_base(cpu, insn->rn, &base) || a64_pac_auth_combined(cpu, base, 0, key, &address))
         return A64_FAULT;
     address += insn->imm;
     if (a64_ld(cpu, address, 8, 0, &value))

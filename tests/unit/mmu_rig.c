@@ -3,22 +3,6 @@
 
 #include <stdlib.h>
 
-#include "a64/exception.h"
-#include "a64/model.h"
-
-/* The MMU asks the rest of the CPU for two things. */
-__attribute__((weak)) uint64_t a64_id(const struct a64_cpu *cpu, unsigned enc)
-{
-    return 5; /* ID_AA64MMFR0_EL1.PARange: 48 bits */
-}
-
-__attribute__((weak)) int a64_raise(struct a64_cpu *cpu, enum a64_ec ec, uint32_t iss,
-                                    unsigned target_el)
-{
-    cpu->exc = (struct a64_exc){.ec = (uint8_t)ec, .iss = iss, .target_el = (uint8_t)target_el};
-    return A64_FAULT;
-}
-
 static bool page(void *ctx, uint64_t pa, struct a64_page *out)
 {
     struct rig *rig = ctx;

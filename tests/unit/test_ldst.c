@@ -183,7 +183,8 @@ static void faults_change_nothing(void **state)
                     continue; /* literals are aligned to words */
                 cross_at(&bench, row, word, BOUNDARY - k);
                 read_only_at(&bench, row, word, BOUNDARY - k);
-                misaligned_at(&bench, row, word, BOUNDARY - 128 + k);
+                misaligned_at(&bench, row, word, BOUNDARY - 128 + k); /* within 16 bytes, mostly */
+                misaligned_at(&bench, row, word, BOUNDARY - 128 - k); /* across them */
             }
         }
     }
@@ -326,6 +327,106 @@ static void emulation_matches(void **state)
     bench_free(&bench);
 }
 
+/* ---- the effects that rows state: the translator relies on them ---- */
+
+#define SP_BIT (1ull << 32)
+
+static unsigned field_of(const struct a64_row *row, uint32_t word, char letter)
+{
+    unsigned value = 0;
+    for (unsigned i = 0; i < 32; i++)
+        if (row->pattern[i] == letter)
+            value = value << 1 | (word >> (31 - i) & 1);
+    return value;
+}
+
+/* The registers that EFFECT (rx, wx, rv or wv: letters, each with a count) names in WORD. */
+static uint64_t named(const struct a64_row *row, uint32_t word, const char *effect, bool general)
+{
+    uint64_t set = 0;
+    for (const char *c = effect ? effect : ""; *c; c++) {
+        const unsigned first = field_of(row, word, *c);
+        const bool base = general && *c == 'n' && row->flags & A64_F_RSP;
+        unsigned count = 1;
+        if (c[1] >= '2' && c[1] <= '4')
+            count = (unsigned)(*++c - '0');
+        for (unsigned i = 0; i < count; i++)
+            set |= base && first == 31 ? SP_BIT : 1ull << (first + i) % 32;
+    }
+    return general ? set & ~(1ull << 31) : set;
+}
+
+/* Changes every register that is neither read nor written. */
+static void disturb(struct bench *bench, uint64_t general, uint64_t vector)
+{
+    struct a64_cpu *cpu = bench->cpu;
+    for (unsigned i = 0; i < 31; i++)
+        if (!(general >> i & 1))
+            cpu->x[i] ^= bench_random(bench);
+    if (!(general & SP_BIT))
+        cpu->sp ^= bench_random(bench) & ~15ull;
+    for (unsigned i = 0; i < 32; i++)
+        if (!(vector >> i & 1))
+            cpu->v[i].d[1] = cpu->v[i].d[0] ^= bench_random(bench);
+}
+
+/* Registers that differ between two states. */
+static void differences(const struct snapshot *a, const struct snapshot *b, uint64_t *general,
+                        uint64_t *vector)
+{
+    *general = a->sp != b->sp ? SP_BIT : 0;
+    *vector = 0;
+    for (unsigned i = 0; i < 32; i++) {
+        *general |= (uint64_t)(a->x[i] != b->x[i]) << i;
+        *vector |= (uint64_t)(memcmp(&a->v[i], &b->v[i], 16) != 0) << i;
+    }
+}
+
+static void run_armed(struct bench *bench, const struct a64_row *row, uint32_t word, uint64_t va,
+                      unsigned bytes, struct snapshot *after)
+{
+    uint64_t value[2];
+    if (is_exclusive(row))
+        a64_exclusive_load(bench->cpu, bench_at(bench, va), bytes, value);
+    if (bench_run(bench->cpu, word))
+        complain(row, word, va, "faulted");
+    take(bench, after);
+}
+
+static void effects_as_stated(void **state)
+{
+    struct bench bench;
+    bench_init(&bench, 7);
+    for (unsigned id = 0; id < A64_ROW_COUNT; id++) {
+        const struct a64_row *row = &a64_rows[id];
+        for (unsigned i = 0; bench_is_memory_row(row) && i < 10; i++) {
+            const uint32_t word = bench_random_word(&bench, row);
+            const uint64_t va = BOUNDARY - 64, written = named(row, word, row->wx, true);
+            const uint64_t written_v = named(row, word, row->wv, false);
+            const unsigned bytes = bench_aim(&bench, word, va);
+            struct snapshot before, first, second;
+            uint64_t general, vector;
+            fill_memory(&bench);
+            take(&bench, &before);
+            run_armed(&bench, row, word, va, bytes, &first);
+            differences(&before, &first, &general, &vector);
+            if (general & ~written || vector & ~written_v)
+                complain(row, word, va, "wrote a register that its row does not name");
+            if (!(row->flags & A64_F_MW) &&
+                memcmp(before.memory, first.memory, sizeof first.memory))
+                complain(row, word, va, "wrote memory");
+            restore(&bench, &before);
+            disturb(&bench, named(row, word, row->rx, true), named(row, word, row->rv, false));
+            run_armed(&bench, row, word, va, bytes, &second);
+            differences(&first, &second, &general, &vector);
+            if (general & written || vector & written_v ||
+                memcmp(first.memory, second.memory, sizeof first.memory))
+                complain(row, word, va, "read a register that its row does not name");
+        }
+    }
+    bench_free(&bench);
+}
+
 /* A syndrome is valid for one general register without write-back, exclusivity or
  * read-modify-write. */
 static void syndromes(void **state)
@@ -399,6 +500,7 @@ int main(void)
         cmocka_unit_test(emulation_matches),
         cmocka_unit_test(syndromes),
         cmocka_unit_test(authenticated_loads),
+        cmocka_unit_test(effects_as_stated),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -403,6 +403,33 @@ static void map_permissions(void **state)
     assert_int_equal(w->cpu->exc.iss, 0x07);
 }
 
+/* A watchpoint stops the accesses to its bytes, and only while it is on. */
+static void watchpoints(void **state)
+{
+    struct world *w = *state;
+    struct a64_cpu *cpu = w->cpu;
+    uint64_t value;
+    map_page(w, VA, DATA, USER);
+    cpu->ps.el = 0;
+    update(w);
+    assert_int_equal(a64_ld(cpu, VA + 8, 8, 0, &value), A64_NEXT);
+    cpu->sr.wp[0] = (struct a64_dbg_pair){VA + 8, 0x1ffd}; /* all bytes, loads and stores, EL0 */
+    cpu->sr.mdscr_el1 = 1 << 15;
+    update(w);
+    assert_int_equal(a64_ld(cpu, VA, 8, 0, &value), A64_NEXT);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(a64_ld(cpu, VA + 15, 1, 0, &value), A64_FAULT);
+        assert_int_equal(cpu->exc.ec, A64_EC_WATCH_LOW);
+        assert_int_equal(cpu->exc.far, VA + 15);
+        assert_int_equal(a64_st(cpu, VA + 4, 8, 0, &value), A64_FAULT);
+        assert_int_equal(cpu->exc.iss, 0x62);
+        assert_null(a64_host(cpu, VA + 8, 4, A64_READ | A64_WRITE));
+    }
+    cpu->sr.wp[0].control &= ~1ull;
+    update(w);
+    assert_int_equal(a64_ld(cpu, VA + 15, 1, 0, &value), A64_NEXT);
+}
+
 static void physical(void **state)
 {
     struct world *w = *state;
@@ -432,6 +459,7 @@ int main(void)
         TEST(top_byte),
         TEST(fetches),
         TEST(map_permissions),
+        TEST(watchpoints),
         TEST(physical),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,15 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 
-/* AT by us and by qemu-system-aarch64 on random translation tables:
+/* AT by us and by qemu-system-aarch64 7.2 on random translation tables:
+ *
  *     mmu_oracle make SEED COUNT FILE       writes the cases for guest.c
  *     mmu_oracle check SEED COUNT PAR.BIN   compares the answers; exit status 1 if any differs
+ *
  * run.sh does both. Not compared are PAR_EL1.NS (UNKNOWN), walks that leave the pool of tables (the
- * two machines have different memory there), and what QEMU 7.2 is known to do in its own way:
+ * two machines have different memory there), and what QEMU does in its own way:
+ *
  *  - it takes a block descriptor at level 0, or with 16K at level 1, for a block; to us it is
  *    reserved: a translation fault;
  *  - it holds a stage 2's input size and SL0 against VTCR_EL2.PS, the manual against PARange;
- *  - it reports a descriptor's SH for Device and Non-cacheable memory, the manual Outer Shareable.
- */
+ *  - it reports a descriptor's SH for Device and Non-cacheable memory, the manual Outer Shareable;
+ *  - its PA size is 52 bits: with stage 1 off, an address above our 48 is none too large;
+ *  - it takes Normal memory of stage 1 whose inner half is Non-cacheable for Device-nGnRE when
+ *    stage 2 makes it Device;
+ *  - for a stage-2 fault on a stage-1 walk it reports stage 1's level, the manual stage 2's;
+ *  - with HCR_EL2.FWB, when stage 2 forces Device memory to Write-Back, it keeps SH of stage 1's
+ *    descriptor, which Device memory does not look at;
+ *  - with HCR_EL2.FWB it forgets stage 1's Device type where stage 2 has another one. */
 
 #include <inttypes.h>
 #include <stdio.h>
