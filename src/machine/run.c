@@ -12,8 +12,11 @@
 void machine_request_stop(struct machine *machine, enum machine_stop why)
 {
     machine_lock(machine);
-    if (machine->stop == MACHINE_RUNNING)
+    if (machine->stop == MACHINE_RUNNING) {
         machine->stop = why;
+        /* Now, while the CPU that asks holds the turn: the others go on until they are parked. */
+        hv_pomona_vm_get_instruction_count(&machine->outcome.instructions);
+    }
     machine_unlock(machine);
     host_loop_wake(machine->loop);
 }
@@ -60,7 +63,6 @@ static void fill_outcome(struct machine *machine, struct machine_outcome *outcom
     machine->outcome.why = machine->stop;
     for (unsigned i = 0; i < machine->config.cpus; i++)
         machine->outcome.exits += machine->cpus[i].exits;
-    hv_pomona_vm_get_instruction_count(&machine->outcome.instructions);
     *outcome = machine->outcome;
 }
 
