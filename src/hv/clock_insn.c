@@ -17,21 +17,21 @@
 
 #define NEVER UINT64_MAX
 
-/* Ticks now, by the holder's count. Called by the holder's thread, or with the lock held. */
-static uint64_t ticks_now(const struct hv_clock *clock)
+/* Ticks when the holder last accounted for its instructions; that is now, except while it is
+ * inside. The lock is held, or the caller is the holder's thread. */
+static uint64_t ticks_accounted(const struct hv_clock *clock)
 {
-    const struct hv_vcpu *holder = clock->holder;
-    const uint64_t running = holder ? holder->cpu.icount - clock->icount_start : 0;
-    return clock->skipped + (clock->insns + running) / clock->config.insns_per_tick;
+    return clock->skipped + clock->insns / clock->config.insns_per_tick;
 }
 
 static uint64_t insn_now(struct a64_cpu *cpu)
 {
     struct hv_clock *clock = &hv_vm_of(cpu)->clock;
-    if (clock->holder == hv_vcpu_of(cpu))
-        return ticks_now(clock);
+    if (atomic_load(&clock->holder) == hv_vcpu_of(cpu))
+        return clock->skipped +
+               (clock->insns + (cpu->icount - clock->icount_start)) / clock->config.insns_per_tick;
     pthread_mutex_lock(&clock->lock);
-    const uint64_t now = clock->skipped + clock->insns / clock->config.insns_per_tick;
+    const uint64_t now = ticks_accounted(clock);
     pthread_mutex_unlock(&clock->lock);
     return now;
 }
@@ -39,8 +39,7 @@ static uint64_t insn_now(struct a64_cpu *cpu)
 /* The holder's icount at which time reaches TICKS. */
 static uint64_t icount_at(const struct hv_clock *clock, uint64_t ticks)
 {
-    const uint64_t start = clock->skipped + clock->insns / clock->config.insns_per_tick;
-    if (ticks <= start)
+    if (ticks <= ticks_accounted(clock))
         return clock->icount_start;
     const uint64_t left = ticks - clock->skipped;
     if (left > (NEVER >> 1) / clock->config.insns_per_tick)
@@ -80,9 +79,10 @@ void hv_insn_clock_init(struct hv_vm *vm)
 
 static void account(struct hv_clock *clock)
 {
-    if (!clock->holder)
+    const struct hv_vcpu *holder = atomic_load(&clock->holder);
+    if (!holder)
         return;
-    const uint64_t icount = clock->holder->cpu.icount;
+    const uint64_t icount = holder->cpu.icount;
     clock->insns += icount - clock->icount_start;
     clock->icount_start = icount;
 }
@@ -90,10 +90,10 @@ static void account(struct hv_clock *clock)
 static void give(struct hv_clock *clock, struct hv_vcpu *vcpu)
 {
     account(clock);
-    clock->holder = vcpu;
     vcpu->waiting = false;
     clock->icount_start = vcpu->cpu.icount;
     clock->quantum_end = vcpu->cpu.icount + clock->config.quantum;
+    clock->holder = vcpu; /* last: its thread reads the others without the lock once it sees this */
     pthread_cond_signal(&vcpu->token_cond);
 }
 
@@ -101,7 +101,7 @@ static void give(struct hv_clock *clock, struct hv_vcpu *vcpu)
  * and the machine. */
 static uint64_t wake_due(struct hv_vm *vm)
 {
-    const uint64_t now = ticks_now(&vm->clock);
+    const uint64_t now = ticks_accounted(&vm->clock);
     uint64_t next = vm->clock.deadline;
     for (unsigned i = 0; i < HV_MAX_VCPUS; i++) {
         struct hv_vcpu *vcpu = vm->vcpus[i];
@@ -130,7 +130,7 @@ static struct hv_vcpu *next_runnable(struct hv_vm *vm, const struct hv_vcpu *fro
 /* Calls the machine's deadlines that are due; drops the lock meanwhile. */
 static void fire_due(struct hv_clock *clock)
 {
-    while (clock->deadline <= ticks_now(clock)) {
+    while (clock->deadline <= ticks_accounted(clock)) {
         clock->deadline = NEVER;
         pthread_mutex_unlock(&clock->lock);
         clock->fire(clock->fire_context);
@@ -155,7 +155,7 @@ static void pass(struct hv_vm *vm, struct hv_vcpu *from)
             clock->holder = NULL;
             return;
         }
-        const uint64_t now = ticks_now(clock);
+        const uint64_t now = ticks_accounted(clock);
         if (next > now)
             clock->skipped += next - now;
     }
@@ -285,7 +285,7 @@ hv_return_t hv_pomona_vm_get_time(uint64_t *ticks)
         return HV_SUCCESS;
     }
     pthread_mutex_lock(&vm->clock.lock);
-    *ticks = ticks_now(&vm->clock);
+    *ticks = ticks_accounted(&vm->clock);
     pthread_mutex_unlock(&vm->clock.lock);
     return HV_SUCCESS;
 }

@@ -93,10 +93,10 @@ struct hv_clock {
     hv_pomona_clock_config_t config;
     uint64_t insns;   /* retired by all vCPUs, less what the holder retired since icount_start */
     uint64_t skipped; /* ticks that went by in jumps, with the start */
-    struct hv_vcpu *holder; /* has the token; NULL: nobody is online */
-    uint64_t icount_start;  /* holder's icount when `insns` was last brought up to date */
-    uint64_t quantum_end;   /* holder's icount at which it gives the token away */
-    uint64_t deadline;      /* ticks */
+    struct hv_vcpu *_Atomic holder; /* has the token; NULL: nobody is online */
+    uint64_t icount_start;          /* holder's icount when `insns` was last brought up to date */
+    uint64_t quantum_end;           /* holder's icount at which it gives the token away */
+    uint64_t deadline;              /* ticks */
     void (*fire)(void *context);
     void *fire_context;
 };

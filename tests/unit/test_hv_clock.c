@@ -188,7 +188,7 @@ static void *writer_thread(void *arg)
     struct writer *writer = arg;
     struct guest guest;
     guest_vcpu(&guest);
-    writer->vcpu = guest.vcpu;
+    __atomic_store_n(&writer->vcpu, guest.vcpu, __ATOMIC_SEQ_CST);
     OK(hv_vcpu_set_trap_debug_exceptions(guest.vcpu, true));
     guest_set_reg(&guest, HV_REG_PC, RAM_BASE);
     guest_set_reg(&guest, HV_REG_CPSR, CPSR_EL1H);
