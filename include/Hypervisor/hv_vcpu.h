@@ -64,7 +64,7 @@ HV_EXPORT hv_return_t hv_vcpu_set_serror(hv_vcpu_t vcpu, bool pending);
 /* Time spent waiting in WFI and WFE, in ticks of mach_absolute_time(). HV_UNSUPPORTED without a GIC. */
 HV_EXPORT hv_return_t hv_vcpu_get_wait_for_interrupt_time(hv_vcpu_t vcpu, uint64_t *time);
 
-/* What the TLBI named by OP does when the guest executes it with Xt = PARAM. */
+/* What the TLBI named by OP does when the guest executes it with Xt = PARAM, or more. */
 HV_EXPORT hv_return_t hv_vcpu_invalidate_tlb(hv_vcpu_t vcpu, hv_tlbi_op_t op, uint64_t param);
 
 /* SME: HV_UNSUPPORTED on a CPU without it. */

@@ -171,6 +171,16 @@ static int apply_options(struct a64_cpu *cpu, const struct a64_model_options *op
     return 0;
 }
 
+uint64_t a64_model_id(const struct a64_model *model, const struct a64_model_options *options,
+                      unsigned enc)
+{
+    struct a64_cpu cpu = {.model = model};
+    set_ids(&cpu, model->ids);
+    if (options->el2)
+        set_ids(&cpu, model->el2_ids);
+    return apply_options(&cpu, options) ? 0 : a64_id(&cpu, enc);
+}
+
 /* ---- a CPU ---- */
 
 int a64_cpu_init(struct a64_cpu *cpu, struct a64_system *sys, const struct a64_model *model,

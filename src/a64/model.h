@@ -47,6 +47,10 @@ extern const struct a64_model *const a64_models[];
 /* CCSIDR_EL1 of the cache at LEVEL (0: L1); 0 where there is none. */
 uint64_t a64_model_ccsidr(const struct a64_model *model, unsigned level, bool instruction);
 
+/* The value that ID register ENC has at reset in a CPU made of MODEL with OPTIONS; 0 for what is none. */
+uint64_t a64_model_id(const struct a64_model *model, const struct a64_model_options *options,
+                      unsigned enc);
+
 /* Makes CPU, zeroed but for `index` and `owner`, one of MODEL: features, ID registers, reset state (EL1h, or EL2h with el2; DAIF masked). MPIDR is
  * 0x80000000 | index. Does not enter it in sys->cpus. 0 or -errno. */
 int a64_cpu_init(struct a64_cpu *cpu, struct a64_system *sys, const struct a64_model *model,

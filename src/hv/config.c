@@ -198,32 +198,44 @@ static const uint16_t feature_regs[] = {
     [HV_FEATURE_REG_ID_AA64ZFR0_EL1] = HV_SYS_REG_ID_AA64ZFR0_EL1,
 };
 
-/* The model's value of an identification register; those it does not name are 0. */
-static uint64_t model_id(const struct a64_model *model, unsigned enc)
+struct a64_model_options hv_model_options(const struct hv_vm *vm)
 {
-    for (const struct a64_id_value *id = model->ids; id->enc; id++)
-        if (id->enc == enc)
-            return id->value;
-    return 0;
+    const struct hv_vm_config_s *config = &vm->config;
+    const bool wider = config->ipa_bits > HV_DEFAULT_IPA_BITS;
+    return (struct a64_model_options){
+        .el2 = config->el2,
+        .gic = vm->gic != NULL,
+        .e2h_fixed = config->e2h_fixed,
+        .pa_bits = config->pa_bits ? config->pa_bits
+                   : wider         ? HV_MAX_IPA_BITS
+                                   : 0,
+    };
 }
 
-/* The model that a vCPU made now would have: the VM's, or the default. */
-static const struct a64_model *config_model(void)
+/* The CPU that hv_vcpu_create would make now: of the context's VM, or of one with the defaults. */
+static const struct a64_model *next_model(struct a64_model_options *options)
 {
+    const struct a64_model *model = a64_model_find(DEFAULT_MODEL);
     struct hv_pomona_context_s *context = hv_context();
+    *options = (struct a64_model_options){0};
     pthread_mutex_lock(&context->lock);
-    const struct a64_model *model = context->vm ? context->vm->config.model : NULL;
+    if (context->vm) {
+        model = context->vm->config.model;
+        *options = hv_model_options(context->vm);
+    }
     pthread_mutex_unlock(&context->lock);
-    return model ? model : a64_model_find(DEFAULT_MODEL);
+    return model;
 }
 
 hv_return_t hv_vcpu_config_get_feature_reg(hv_vcpu_config_t config, hv_feature_reg_t feature_reg,
                                            uint64_t *value)
 {
+    struct a64_model_options options;
     if (!config || !value ||
         (uint32_t)feature_reg >= sizeof(feature_regs) / sizeof(feature_regs[0]))
         return HV_BAD_ARGUMENT;
-    *value = model_id(config_model(), feature_regs[feature_reg]);
+    const struct a64_model *model = next_model(&options);
+    *value = a64_model_id(model, &options, feature_regs[feature_reg]);
     return HV_SUCCESS;
 }
 
@@ -231,14 +243,11 @@ hv_return_t hv_vcpu_config_get_ccsidr_el1_sys_reg_values(hv_vcpu_config_t config
                                                          hv_cache_type_t cache_type,
                                                          uint64_t values[8])
 {
+    struct a64_model_options options;
     if (!config || !values || (uint32_t)cache_type > HV_CACHE_TYPE_INSTRUCTION)
         return HV_BAD_ARGUMENT;
-    /* CPU models carry no caches; these are the M1's efficiency cores' (reference: CLIDR
-     * 0x81000023). */
-    static const uint64_t m1[2][8] = {
-        [HV_CACHE_TYPE_DATA] = {0x700fe03a, 0x70ffe07b},
-        [HV_CACHE_TYPE_INSTRUCTION] = {0x201fe03a},
-    };
-    memcpy(values, m1[cache_type], sizeof(m1[0]));
+    const struct a64_model *model = next_model(&options);
+    for (unsigned level = 0; level < 8; level++)
+        values[level] = a64_model_ccsidr(model, level, cache_type == HV_CACHE_TYPE_INSTRUCTION);
     return HV_SUCCESS;
 }

@@ -25,6 +25,7 @@
 #define HV_DEFAULT_IPA_BITS 36
 
 struct hv_gic;
+struct hv_vm;
 
 /* ---- objects: what os_retain and os_release count (object.c) ---- */
 
@@ -46,6 +47,8 @@ struct hv_vm_config_s {
     const struct hv_engine *engine;
     hv_pomona_clock_config_t clock;
 };
+/* What the CPUs of VM are to be like beside their model. */
+struct a64_model_options hv_model_options(const struct hv_vm *vm);
 /* What a VM gets without a configuration. */
 void hv_vm_config_defaults(struct hv_vm_config_s *config);
 

@@ -16,11 +16,9 @@
 #include "gic.h"
 #include "hv_internal.h"
 
-#define NEVER UINT64_MAX
-/* State that Apple's framework leaves where the architecture says UNKNOWN or IMPLEMENTATION
- * DEFINED. */
-#define RESET_SCTLR_EL1 0x30100180u
-#define MPIDR_RES1      0x80000000u
+#define NEVER            UINT64_MAX
+#define SPSR_EL0T_MASKED 0x3c0u
+#define MPIDR_RES1       0x80000000u
 
 static _Thread_local struct hv_vcpu *own;
 
@@ -51,6 +49,16 @@ struct hv_vcpu *hv_vcpu_mine(hv_vcpu_t id)
 
 /* ---- creation ---- */
 
+/* vcpus[] is read under either lock. */
+static void set_slot(struct hv_vm *vm, unsigned slot, struct hv_vcpu *vcpu)
+{
+    pthread_mutex_lock(&vm->pause_lock);
+    pthread_mutex_lock(&vm->clock.lock);
+    vm->vcpus[slot] = vcpu;
+    pthread_mutex_unlock(&vm->clock.lock);
+    pthread_mutex_unlock(&vm->pause_lock);
+}
+
 /* Puts VCPU in the first free slot of VM; false when all are taken. Caller holds context->lock. */
 static bool insert(struct hv_vm *vm, struct hv_vcpu *vcpu)
 {
@@ -61,19 +69,15 @@ static bool insert(struct hv_vm *vm, struct hv_vcpu *vcpu)
         return false;
     vcpu->id = (uint64_t)vm->context->number << 32 | slot;
     vcpu->cpu.index = slot;
-    pthread_mutex_lock(&vm->pause_lock);
-    vm->vcpus[slot] = vcpu;
+    set_slot(vm, slot, vcpu);
     vm->vcpu_count++;
-    pthread_mutex_unlock(&vm->pause_lock);
     return true;
 }
 
 static void remove_vcpu(struct hv_vm *vm, struct hv_vcpu *vcpu)
 {
-    pthread_mutex_lock(&vm->pause_lock);
-    vm->vcpus[vcpu->cpu.index] = NULL;
+    set_slot(vm, vcpu->cpu.index, NULL);
     vm->vcpu_count--;
-    pthread_mutex_unlock(&vm->pause_lock);
 }
 
 /* Makes the CPU visible to the others' broadcasts, or takes it out. */
@@ -95,28 +99,22 @@ static uint64_t default_mpidr(unsigned index)
     return MPIDR_RES1 | (index & 15) | (uint64_t)(index >> 4) << 8;
 }
 
+/* Beyond the CPU model's reset: what Apple's framework leaves, where clients rely on it. */
 static void reset_as_apple(struct a64_cpu *cpu)
 {
-    if (!a64_el2_enabled(cpu)) {
-        cpu->sr.sctlr[1] = RESET_SCTLR_EL1;
-        a64_set_spsr(cpu, 0x3c0); /* EL0t until the monitor writes CPSR */
-    }
-    cpu->sr.par_el1 = 0x800;
-    a64_sysreg_write(cpu, HV_SYS_REG_MPIDR_EL1, default_mpidr(cpu->index));
-    a64_mmu_update(cpu);
-    a64_update_watch(cpu);
+    const uint64_t mpidr = default_mpidr(cpu->index);
+    a64_sysreg_write(cpu, HV_SYS_REG_MPIDR_EL1, mpidr);
+    if (a64_el2_enabled(cpu))
+        a64_sysreg_write(cpu, HV_SYS_REG_VMPIDR_EL2, mpidr);
+    else
+        a64_set_spsr(cpu, SPSR_EL0T_MASKED); /* until the monitor writes CPSR */
 }
 
 static hv_return_t init_cpu(struct hv_vm *vm, struct hv_vcpu *vcpu)
 {
     struct a64_cpu *cpu = &vcpu->cpu;
     const struct hv_vm_config_s *config = &vm->config;
-    const struct a64_model_options options = {
-        .el2 = config->el2,
-        .gic = vm->gic != NULL,
-        .e2h_fixed = config->e2h_fixed,
-        .pa_bits = config->pa_bits,
-    };
+    const struct a64_model_options options = hv_model_options(vm);
     if (a64_cpu_init(cpu, &vm->sys, config->model, &options))
         return HV_NO_RESOURCES;
     if (config->engine->init(cpu)) {
@@ -366,6 +364,21 @@ hv_return_t hv_vcpu_set_trap_debug_reg_accesses(hv_vcpu_t vcpu, bool value)
     if (!self)
         return HV_BAD_ARGUMENT;
     self->trap_debug_regs = value;
+    return HV_SUCCESS;
+}
+
+hv_return_t hv_vcpu_invalidate_tlb(hv_vcpu_t vcpu, hv_tlbi_op_t op, uint64_t param)
+{
+    static const uint32_t known = 1u << 0x11 | 1u << 0x13 | 1u << 0x15 | 1u << 0x17 | 1u << 0x18 |
+                                  1u << 0x19 | 1u << 0x1a | 1u << 0x1b | 1u << 0x1d | 1u << 0x1f;
+    struct hv_vcpu *self = hv_vcpu_own(vcpu);
+    if (!self || (uint32_t)op > 31 || !(known >> op & 1))
+        return HV_BAD_ARGUMENT;
+    /* A TLB may always forget more than it is asked to; monitors ask seldom. */
+    const struct a64_tlbi all = {
+        .kind = A64_TLBI_ALL, .regime = A64_REGIME_EL10, .any_vmid = true, .end = NEVER};
+    a64_tlbi_broadcast(&self->cpu, &all);
+    a64_tlbi_wait(&self->cpu);
     return HV_SUCCESS;
 }
 

@@ -5,6 +5,7 @@
 #include "hv_guest.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -173,6 +174,46 @@ static void test_map_between_runs(void **state)
     OK(hv_vm_unmap(0x20000000, 0x4000));
     guest_set_reg(&guest, HV_REG_PC, RAM_BASE);
     guest_run_to(&guest, 0x24); /* the TLB has forgotten it */
+    OK(hv_vm_deallocate(memory, 0x4000));
+    guest_destroy(&guest);
+}
+
+/* Unmapped under a running guest: the next access aborts; nothing reaches the memory after hv_vm_unmap. */
+static void *take_memory_away(void *arg)
+{
+    uint32_t *memory = arg;
+    for (int i = 0; i < 200; i++) {
+        usleep(100);
+        OK(hv_vm_unmap(0x20000000, 0x4000));
+        const uint32_t before = __atomic_load_n(memory, __ATOMIC_SEQ_CST);
+        sched_yield();
+        assert_int_equal(before, __atomic_load_n(memory, __ATOMIC_SEQ_CST));
+        OK(hv_vm_map(memory, 0x20000000, 0x4000, HV_MEMORY_READ | HV_MEMORY_WRITE));
+    }
+    return NULL;
+}
+
+static void test_map_while_running(void **state)
+{
+    struct guest guest;
+    pthread_t thread;
+    void *memory, *done = &thread;
+    unsigned aborts = 0;
+    guest_create(&guest);
+    OK(hv_vm_allocate(&memory, 0x4000, 0));
+    OK(hv_vm_map(memory, 0x20000000, 0x4000, HV_MEMORY_READ | HV_MEMORY_WRITE));
+    const uint32_t code[] = {0x11000400 /* add w0, w0, #1 */, STR_W(0, 1), B(-2)};
+    guest_start(&guest, code);
+    guest_set_reg(&guest, HV_REG_X1, 0x20000000);
+    pthread_create(&thread, NULL, take_memory_away, memory);
+    while (pthread_tryjoin_np(thread, &done)) {
+        OK(hv_pomona_vcpu_set_budget(guest.vcpu, 1000000));
+        OK(hv_vcpu_run(guest.vcpu));
+        aborts += guest.exit->reason == HV_EXIT_REASON_EXCEPTION;
+    }
+    assert_null(done);
+    assert_true(aborts > 0);
+    OK(hv_vm_unmap(0x20000000, 0x4000));
     OK(hv_vm_deallocate(memory, 0x4000));
     guest_destroy(&guest);
 }
@@ -868,6 +909,7 @@ int main(void)
         cmocka_unit_test(test_memory_rules),
         cmocka_unit_test(test_allocate),
         cmocka_unit_test(test_map_between_runs),
+        cmocka_unit_test(test_map_while_running),
         cmocka_unit_test(test_permissions),
         cmocka_unit_test(test_general_registers),
         cmocka_unit_test(test_system_registers),
