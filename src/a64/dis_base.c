@@ -233,6 +233,17 @@ A64_OP(pstate_imm)
     a64_dis_printf(dis, "#0x%x", dis_bits(dis, 11, 8));
 }
 
+A64_OP(genter_imm)
+{
+    a64_dis_printf(dis, "#0x%x", dis_bits(dis, 4, 0));
+}
+
+A64_OP(sdsb_domain)
+{
+    static const char *const domains[4] = {"osh", "nsh", "ish", "sy"};
+    a64_dis_text(dis, domains[dis_bits(dis, 1, 0)]);
+}
+
 /* ---- data processing, immediate ---- */
 
 static uint64_t width_mask(const struct a64_dis *dis)
