@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* Self-hosted debug and the checks that come before an instruction.
  *
- * cpu->watch names the instructions that must be looked at: all of them (A64_F_ANY) while software step or a
- * hardware breakpoint is active, PSTATE.IL is set or an indirect branch has just set BTYPE; those that
- * touch FP and SIMD registers (A64_F_FP) while an access control traps them. An engine calls
- * a64_check_watch() for each; everything else runs at full speed.
+ * cpu->watch names the instructions that must be looked at: all of them (A64_F_ANY) while software
+ * step or a hardware breakpoint is active, PSTATE.IL is set or an indirect branch has just set
+ * BTYPE; those that touch FP and SIMD registers (A64_F_FP) while an access control traps them. An
+ * engine calls a64_check_watch() for each; everything else runs at full speed.
  *
- * Left out: halting (external) debug, the Debug Communications Channel, vector catch (AArch32 only).
- * Facts: Arm ARM D2 (self-hosted debug), D8.4.6 (BTI), D1.3.4 (order of synchronous exceptions). */
+ * Left out: halting (external) debug, the Debug Communications Channel, vector catch (AArch32
+ * only). Facts: Arm ARM D2 (self-hosted debug), D8.4.6 (BTI), D1.3.4 (order of synchronous
+ * exceptions). */
 
 #include "debug.h"
 
@@ -17,14 +18,14 @@
 #include "model.h"
 #include "sysreg.h"
 
-#define MDSCR_SS (1ull << 0)
+#define MDSCR_SS  (1ull << 0)
 #define MDSCR_KDE (1ull << 13)
 #define MDSCR_MDE (1ull << 15)
-#define MDCR_TDE (1ull << 8)
+#define MDCR_TDE  (1ull << 8)
 
 #define IFSC_DEBUG 0x22u /* fault status of a debug exception */
-#define STEP_ISV (1u << 24)
-#define STEP_EX (1u << 6)
+#define STEP_ISV   (1u << 24)
+#define STEP_EX    (1u << 6)
 
 /* ISS of EC 0x07: CV = 1, COND = 0b1110. */
 #define FP_ISS 0x1e00000u
@@ -106,7 +107,7 @@ static bool state_matches(uint64_t control, unsigned el)
         return false;
     if (el == 2)
         return hmc;
-    return pac >> el & 1 ? el == 1 : el == 0 && (pac & 2);
+    return pac & (el == 1 ? 1 : 2);
 }
 
 /* VMID as VTTBR_EL2 holds it, in the width in use. */
@@ -123,8 +124,7 @@ static bool context_matches(const struct a64_cpu *cpu, unsigned n)
     const unsigned type = control >> 20 & 15 & ~1u;
     const bool in_host = a64_in_host(cpu), guest = cpu->ps.el < 2 && !in_host;
     const uint32_t id1 = (uint32_t)cpu->sr.contextidr[1], id2 = (uint32_t)cpu->sr.contextidr[2];
-    const bool vmid = guest && a64_el2_enabled(cpu) &&
-                      (value >> 32 & 0xffff) == current_vmid(cpu);
+    const bool vmid = guest && a64_el2_enabled(cpu) && (value >> 32 & 0xffff) == current_vmid(cpu);
     if (n < breakpoint_count(cpu) - context_count(cpu))
         return false; /* the last ones are context-aware */
     switch (type) {
@@ -192,6 +192,9 @@ static bool watchpoint_matches(const struct a64_cpu *cpu, unsigned n, uint64_t v
     const unsigned lsc = wp->control >> 3 & 3;
     const unsigned el = access & A64_UNPRIV ? 0 : cpu->ps.el;
     const bool kind = ((access & A64_READ) && (lsc & 1)) || ((access & A64_WRITE) && (lsc & 2));
+    /* Of cache maintenance only DC IVAC counts, as a store. */
+    if ((access & (A64_CACHEOP | A64_WRITE)) == A64_CACHEOP)
+        return false;
     if (!(wp->control & 1) || !kind || !state_matches(wp->control, el))
         return false;
     if ((wp->control >> 20 & 1) && !linked_matches(cpu, wp->control >> 16 & 15))
@@ -247,8 +250,7 @@ static bool is_load_exclusive(uint32_t word)
 /* Active-pending: the exception; its syndrome tells what was stepped. */
 static int step_exception(struct a64_cpu *cpu)
 {
-    const uint32_t stepped =
-        cpu->step.ran ? STEP_ISV | (cpu->step.exclusive ? STEP_EX : 0) : 0;
+    const uint32_t stepped = cpu->step.ran ? STEP_ISV | (cpu->step.exclusive ? STEP_EX : 0) : 0;
     cpu->step.armed = cpu->step.ran = false;
     return a64_raise(cpu, A64_EC_STEP_LOW, stepped | IFSC_DEBUG, 0);
 }

@@ -12,16 +12,16 @@
 #include "mmu.h"
 #include "pmu.h"
 
-#define SPSR_TCO (1u << 25)
-#define SPSR_DIT (1u << 24)
-#define SPSR_UAO (1u << 23)
-#define SPSR_PAN (1u << 22)
-#define SPSR_SS (1u << 21)
-#define SPSR_IL (1u << 20)
-#define SPSR_SSBS (1u << 12)
+#define SPSR_TCO         (1u << 25)
+#define SPSR_DIT         (1u << 24)
+#define SPSR_UAO         (1u << 23)
+#define SPSR_PAN         (1u << 22)
+#define SPSR_SS          (1u << 21)
+#define SPSR_IL          (1u << 20)
+#define SPSR_SSBS        (1u << 12)
 #define SPSR_BTYPE_SHIFT 10
-#define SPSR_DAIF_SHIFT 6
-#define SPSR_M_SHIFT 2
+#define SPSR_DAIF_SHIFT  6
+#define SPSR_M_SHIFT     2
 
 static bool is_debug(unsigned ec)
 {
@@ -96,7 +96,8 @@ void a64_set_sp_el(struct a64_cpu *cpu, unsigned el, uint64_t value)
         cpu->sp_el[el] = value;
 }
 
-/* Exchanges the banked stack pointers; what depends on the EL is brought up to date by the caller. */
+/* Exchanges the banked stack pointers; what depends on the EL is brought up to date by the caller.
+ */
 static void switch_el(struct a64_cpu *cpu, unsigned el, unsigned spsel)
 {
     a64_pmu_sync(cpu);

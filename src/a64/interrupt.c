@@ -3,15 +3,15 @@
  *
  * Lines are levels that other threads may change (a64_set_line); everything else runs on the CPU's
  * own thread. The architecture leaves the order among pending asynchronous exceptions open: here
- * SError goes before FIQ before IRQ, physical before virtual. SError is an edge: taking it consumes the
- * line. Facts: Arm ARM D1.3.5 (asynchronous exceptions, routing and masking), D1.6 (WFE, WFI), the
- * RAS chapter for ESB. */
+ * SError goes before FIQ before IRQ, physical before virtual. SError is an edge: taking it consumes
+ * the line. Facts: Arm ARM D1.3.5 (asynchronous exceptions, routing and masking), D1.6 (WFE, WFI),
+ * the RAS chapter for ESB. */
 
 #include "exception.h"
 #include "exception_internal.h"
 #include "system.h"
 
-#define DISR_A (1ull << 31)
+#define DISR_A     (1ull << 31)
 #define SERROR_ISS 0x1ffffffull
 
 struct source {
@@ -117,8 +117,7 @@ bool a64_wakeup_pending(const struct a64_cpu *cpu)
     const uint32_t lines = atomic_load(&cpu->lines);
     for (unsigned k = 0; k < SOURCE_COUNT; k++) {
         const struct source *source = &sources[k];
-        if (is_pending(cpu, source, lines) &&
-            (!source->is_virtual || virtual_enabled(cpu, source)))
+        if (is_pending(cpu, source, lines) && (!source->is_virtual || virtual_enabled(cpu, source)))
             return true;
     }
     return false;

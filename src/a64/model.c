@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* CPU models: from a table of identification registers to a CPU that can run.
  *
- * A model is its ID registers (model_ids.c); the features that the decoder, the system registers and the MMU go by
- * are read off their fields, so that what software is told and what is executed cannot differ. The
- * monitor may change an ID register later: that changes what the guest reads, not what is executed.
- * Facts: Arm ARM D19.2 (ID_AA64*), A2 (features). */
+ * A model is its ID registers (model_ids.c); the features that the decoder, the system registers
+ * and the MMU go by are read off their fields, so that what software is told and what is executed
+ * cannot differ. The monitor may change an ID register later: that changes what the guest reads,
+ * not what is executed. Facts: Arm ARM D19.2 (ID_AA64*), A2 (features). */
 
 #include "model.h"
 
@@ -18,13 +18,13 @@
 #include "sysreg.h"
 #include "system.h"
 
-#define PFR0_GIC (1ull << 24)
-#define MPIDR_RES1 (1ull << 31)
-#define MMFR0_PARANGE 0xfull
-#define SPSR_EL1H 0x3c5
-#define SPSR_EL2H 0x3c9
+#define PFR0_GIC        (1ull << 24)
+#define MPIDR_RES1      (1ull << 31)
+#define MMFR0_PARANGE   0xfull
+#define SPSR_EL1H       0x3c5
+#define SPSR_EL2H       0x3c9
 #define SCTLR_EL1_RESET 0x30100180
-#define PAR_RESET 0x800
+#define PAR_RESET       0x800
 
 /* ---- features ---- */
 
@@ -35,16 +35,19 @@ struct feature_field {
     uint16_t enc;
 };
 
-#define PFR0 A64_ID_AA64PFR0_EL1
-#define PFR1 A64_ID_AA64PFR1_EL1
-#define DFR0 A64_ID_AA64DFR0_EL1
+#define PFR0  A64_ID_AA64PFR0_EL1
+#define PFR1  A64_ID_AA64PFR1_EL1
+#define DFR0  A64_ID_AA64DFR0_EL1
 #define ISAR0 A64_ID_AA64ISAR0_EL1
 #define ISAR1 A64_ID_AA64ISAR1_EL1
 #define ISAR2 A64_ID_AA64ISAR2_EL1
 #define MMFR0 A64_ID_AA64MMFR0_EL1
 #define MMFR1 A64_ID_AA64MMFR1_EL1
 #define MMFR2 A64_ID_AA64MMFR2_EL1
-#define FIELD(FEAT, REG, SHIFT, MIN) {A64_FEAT_##FEAT, SHIFT, MIN, REG}
+#define FIELD(FEAT, REG, SHIFT, MIN)                                                               \
+    {                                                                                              \
+        A64_FEAT_##FEAT, SHIFT, MIN, REG                                                           \
+    }
 
 static const struct feature_field fields[] = {
     FIELD(EL2, PFR0, 8, 1),       FIELD(GICv3, PFR0, 24, 1),    FIELD(RAS, PFR0, 28, 1),

@@ -7,9 +7,9 @@
 #include "cpu.h"
 #include "sysreg.h"
 
-#define A64_ID_AA64PFR0_EL1 A64_SYSREG(3, 0, 0, 4, 0)
-#define A64_ID_AA64PFR1_EL1 A64_SYSREG(3, 0, 0, 4, 1)
-#define A64_ID_AA64DFR0_EL1 A64_SYSREG(3, 0, 0, 5, 0)
+#define A64_ID_AA64PFR0_EL1  A64_SYSREG(3, 0, 0, 4, 0)
+#define A64_ID_AA64PFR1_EL1  A64_SYSREG(3, 0, 0, 4, 1)
+#define A64_ID_AA64DFR0_EL1  A64_SYSREG(3, 0, 0, 5, 0)
 #define A64_ID_AA64ISAR0_EL1 A64_SYSREG(3, 0, 0, 6, 0)
 #define A64_ID_AA64ISAR1_EL1 A64_SYSREG(3, 0, 0, 6, 1)
 #define A64_ID_AA64ISAR2_EL1 A64_SYSREG(3, 0, 0, 6, 2)
@@ -20,16 +20,18 @@
 #define A64_CACHE_LEVELS 8
 
 struct a64_model {
-    const char *name;        /* "apple-m1" */
+    const char *name; /* "apple-m1" */
     const char *description;
     const struct a64_id_value *ids;     /* as a guest without EL2 sees them; ended by enc 0 */
     const struct a64_id_value *el2_ids; /* what differs where the guest has EL2 */
-    const enum a64_feat *features;      /* beyond those that the ID registers tell; ended by A64_FEAT_COUNT */
-    uint64_t ccsidr[2][A64_CACHE_LEVELS]; /* CCSIDR_EL1 of data or unified [0], instruction [1] caches */
+    const enum a64_feat
+        *features; /* beyond those that the ID registers tell; ended by A64_FEAT_COUNT */
+    uint64_t
+        ccsidr[2][A64_CACHE_LEVELS]; /* CCSIDR_EL1 of data or unified [0], instruction [1] caches */
 };
 
 struct a64_id_value {
-    uint16_t enc;     /* A64_SYSREG(...) */
+    uint16_t enc; /* A64_SYSREG(...) */
     uint64_t value;
 };
 
@@ -51,8 +53,9 @@ uint64_t a64_model_ccsidr(const struct a64_model *model, unsigned level, bool in
 uint64_t a64_model_id(const struct a64_model *model, const struct a64_model_options *options,
                       unsigned enc);
 
-/* Makes CPU, zeroed but for `index` and `owner`, one of MODEL: features, ID registers, reset state (EL1h, or EL2h with el2; DAIF masked). MPIDR is
- * 0x80000000 | index. Does not enter it in sys->cpus. 0 or -errno. */
+/* Makes CPU, zeroed but for `index` and `owner`, one of MODEL: features, ID registers, reset state
+ * (EL1h, or EL2h with el2; DAIF masked). MPIDR is 0x80000000 | index. Does not enter it in
+ * sys->cpus. 0 or -errno. */
 int a64_cpu_init(struct a64_cpu *cpu, struct a64_system *sys, const struct a64_model *model,
                  const struct a64_model_options *options);
 /* A cold reset; ID registers, icount and interrupt lines stay. */

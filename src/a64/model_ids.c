@@ -2,19 +2,19 @@
 /* The identification registers of the CPU models.
  *
  * `ids` is what a virtual machine without EL2 sees; `el2_ids` replaces some of it where the guest
- * has EL2. Apple's values of a virtual machine are those that Hypervisor.framework shows its guests, those with EL2
- * the hardware's, without EL3 and with what is not modelled taken out (see docs of each field below). `max` is
- * everything up to Armv8.6 that is implemented here. */
+ * has EL2. Apple's values of a virtual machine are those that Hypervisor.framework shows its
+ * guests, those with EL2 the hardware's, without EL3 and with what is not modelled taken out (see
+ * docs of each field below). `max` is everything up to Armv8.6 that is implemented here. */
 
 #include "model.h"
 
 #include <string.h>
 
 #define CLIDR_EL1 A64_SYSREG(3, 1, 0, 0, 1)
-#define AIDR_EL1 A64_SYSREG(3, 1, 0, 0, 7)
-#define CTR_EL0 A64_SYSREG(3, 3, 0, 0, 1)
+#define AIDR_EL1  A64_SYSREG(3, 1, 0, 0, 7)
+#define CTR_EL0   A64_SYSREG(3, 3, 0, 0, 1)
 #define DCZID_EL0 A64_SYSREG(3, 3, 0, 0, 7)
-#define MIDR_EL1 A64_SYSREG(3, 0, 0, 0, 0)
+#define MIDR_EL1  A64_SYSREG(3, 0, 0, 0, 0)
 
 /* Apple's AIDR_EL1 as the framework answers it. */
 #define APPLE_VM_AIDR 0x00980200
@@ -23,7 +23,10 @@
 
 #define APPLE_CCSIDR                                                                               \
     {                                                                                              \
-        {0x701fe03a, 0x73ffe05b}, {0x203fe02a, 0x73ffe05b}                                         \
+        {0x701fe03a, 0x73ffe05b},                                                                  \
+        {                                                                                          \
+            0x203fe02a, 0x73ffe05b                                                                 \
+        }                                                                                          \
     }
 
 static const enum a64_feat no_extra[] = {A64_FEAT_COUNT};
@@ -128,12 +131,10 @@ static const struct a64_id_value max_ids[] = {
 };
 
 static const struct a64_id_value max_el2_ids[] = {
-    {A64_ID_AA64PFR0_EL1, 0x1101000011110111},
-    {A64_ID_AA64DFR0_EL1, 0x10305109},
+    {A64_ID_AA64PFR0_EL1, 0x1101000011110111},  {A64_ID_AA64DFR0_EL1, 0x10305109},
     {A64_ID_AA64MMFR0_EL1, 0x210002120f100025}, /* FGT */
     {A64_ID_AA64MMFR1_EL1, 0x0000000010212120}, /* VHE, 16-bit VMIDs */
-    {A64_ID_AA64MMFR2_EL1, 0x1201011100001011},
-    {0, 0},
+    {A64_ID_AA64MMFR2_EL1, 0x1201011100001011}, {0, 0},
 };
 
 static const struct a64_model max = {

@@ -10,7 +10,8 @@
 
 /* Brings the counters up to cpu->icount at the current EL and sends the overflow wire (PPI 23). */
 void a64_pmu_update(struct a64_cpu *cpu);
-/* The icount at which some counter overflows and interrupts; ~0: never. For whoever sets cpu->slice_end. */
+/* The icount at which some counter overflows and interrupts; ~0: never. For whoever sets
+ * cpu->slice_end. */
 uint64_t a64_pmu_next(const struct a64_cpu *cpu);
 
 /* Before anything that changes what the counters count: the EL, above all. */

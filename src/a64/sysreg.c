@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* System registers: look-up, access rules, traps, the monitor's view, reset.
  *
- * The registers themselves are rows in sysreg_id.c, sysreg_el1.c, sysreg_el2.c, sysreg_timer.c, sysreg_debug.c and
- * sysreg_pmu.c. An access goes through these steps, in the architecture's order: E2H redirection,
- * UNDEFINED at this EL, traps to EL1 (of EL0), traps to EL2, and last the monitor below the guest,
- * which may keep any register for itself (system->sysreg_trap). Facts: Arm ARM D19, D1.3.6 (trap
- * priorities), D8.10 (E2H redirection). */
+ * The registers themselves are rows in sysreg_id.c, sysreg_el1.c, sysreg_el2.c, sysreg_timer.c,
+ * sysreg_debug.c and sysreg_pmu.c. An access goes through these steps, in the architecture's order:
+ * E2H redirection, UNDEFINED at this EL, traps to EL1 (of EL0), traps to EL2, and last the monitor
+ * below the guest, which may keep any register for itself (system->sysreg_trap). Facts: Arm ARM
+ * D19, D1.3.6 (trap priorities), D8.10 (E2H redirection). */
 
 #include "sysreg.h"
 
@@ -25,7 +25,7 @@ const struct a64_sysreg_set *const a64_sysreg_sets[] = {
 
 /* MDCR_EL2: TDRA, TDOSA and TDA count as 1 under TDE or TGE. */
 #define MDCR_DEBUG_TRAPS 0xe00ull
-#define MDCR_TDE (1ull << 8)
+#define MDCR_TDE         (1ull << 8)
 
 /* ---- look-up: an open hash of row pointers, one per CPU because sets differ ---- */
 
@@ -105,9 +105,9 @@ const char *a64_sysreg_name(unsigned enc)
 
 /* ---- E2H ---- */
 
-#define OP1(enc) ((enc) >> 11 & 7)
-#define CRN(enc) ((enc) >> 7 & 15)
-#define CRM(enc) ((enc) >> 3 & 15)
+#define OP1(enc)           ((enc) >> 11 & 7)
+#define CRN(enc)           ((enc) >> 7 & 15)
+#define CRM(enc)           ((enc) >> 3 & 15)
 #define WITH_OP1(enc, op1) (((enc) & ~(7u << 11)) | (op1) << 11)
 
 /* _EL1 registers whose names act on EL2's at EL2 with E2H, and that _EL12 names then reach. */
@@ -159,8 +159,8 @@ static unsigned redirect_el2(unsigned enc)
     return enc;
 }
 
-/* CNTHP_* are CRm 2 and CNTHV_* CRm 3 of op1 4: the same numbers as CNTP_* and CNTV_*. At EL0 of a host only
- * the timers are redirected. */
+/* CNTHP_* are CRm 2 and CNTHV_* CRm 3 of op1 4: the same numbers as CNTP_* and CNTV_*. At EL0 of a
+ * host only the timers are redirected. */
 static unsigned redirect(const struct a64_cpu *cpu, unsigned enc)
 {
     if (enc >> 14 != 3 || !a64_in_host(cpu))

@@ -14,21 +14,24 @@
 /* The encoding in an MRS, MSR, SYS or SYSL word (op0 from bits 20:19). */
 static inline unsigned a64_sysreg_of(uint32_t word)
 {
-    return (word >> 5 & 0x3fff) | (word >> 19 & 1 ? 3u : 2u) << 14; /* MRS/MSR: o0 is bit 19, op0 = 2 + o0 */
+    return (word >> 5 & 0x3fff) | (word >> 19 & 1 ? 3u : 2u)
+                                      << 14; /* MRS/MSR: o0 is bit 19, op0 = 2 + o0 */
 }
 
-/* MRS Xt and MSR Xt as the guest executes them, with all access rules and traps, E2H redirection included.
- * A64_NEXT or A64_SYNC on success, A64_FAULT with cpu->exc otherwise. */
+/* MRS Xt and MSR Xt as the guest executes them, with all access rules and traps, E2H redirection
+ * included. A64_NEXT or A64_SYNC on success, A64_FAULT with cpu->exc otherwise. */
 int a64_mrs(struct a64_cpu *cpu, const struct a64_insn *insn, unsigned enc, uint64_t *value);
 int a64_msr(struct a64_cpu *cpu, const struct a64_insn *insn, unsigned enc, uint64_t value);
 /* SYS (op0 = 1): DC, IC, AT, TLBI, CFP/DVP/CPP RCTX; op1, CRn, CRm, op2 from the word. */
 int a64_sys(struct a64_cpu *cpu, const struct a64_insn *insn, uint64_t value);
 int a64_sysl(struct a64_cpu *cpu, const struct a64_insn *insn, uint64_t *value);
 /* MSR (immediate): PSTATE fields, with the EL0 rules for DAIF (SCTLR.UMA). */
-int a64_msr_imm(struct a64_cpu *cpu, const struct a64_insn *insn, unsigned op1, unsigned op2, unsigned imm);
+int a64_msr_imm(struct a64_cpu *cpu, const struct a64_insn *insn, unsigned op1, unsigned op2,
+                unsigned imm);
 
-/* The monitor's view (hv_vcpu_get_sys_reg): no traps, no redirection, no masks: what is written is read back.
- * 0, -ENOENT for an unknown encoding, -ENOTSUP for a register that this CPU does not have. */
+/* The monitor's view (hv_vcpu_get_sys_reg): no traps, no redirection, no masks: what is written is
+ * read back. 0, -ENOENT for an unknown encoding, -ENOTSUP for a register that this CPU does not
+ * have. */
 int a64_sysreg_read(struct a64_cpu *cpu, unsigned enc, uint64_t *value);
 int a64_sysreg_write(struct a64_cpu *cpu, unsigned enc, uint64_t value);
 /* "TTBR0_EL1", or NULL. */
@@ -48,7 +51,8 @@ enum a64_sysreg_flag {
     A64_SR_IDST = 1 << 4,  /* of the ID space that FEAT_IDST turns into EC 0x18 at EL0 */
     A64_SR_GIC = 1 << 5,   /* UNDEFINED while cpu->gic is NULL */
     A64_SR_VHE = 1 << 6,   /* UNDEFINED unless HCR_EL2.E2H is 1 */
-    A64_SR_READ = 1 << 7,  /* the monitor too must go through read(): the stored value is not the register's */
+    A64_SR_READ =
+        1 << 7, /* the monitor too must go through read(): the stored value is not the register's */
 };
 
 /* Registers without a field of their own live in a64_sysregs.misc. The first 64 are the ID space
@@ -88,22 +92,24 @@ struct a64_sysreg {
     uint16_t offset;    /* of a uint64_t in struct a64_cpu; 0: code only */
     uint16_t trap_mdcr; /* MDCR_EL2 bits that trap EL1 and EL0 to EL2 */
     uint64_t trap_read, trap_write; /* HCR_EL2 bits that do */
-    uint64_t write_mask; /* bits that a guest's write changes; 0: all */
+    uint64_t write_mask;            /* bits that a guest's write changes; 0: all */
     uint64_t reset;
     uint64_t (*read)(struct a64_cpu *cpu, const struct a64_sysreg *reg);
     void (*write)(struct a64_cpu *cpu, const struct a64_sysreg *reg, uint64_t value);
-    /* A further access rule: 0 allowed, else the EL to trap to (EC 0x18), or A64_CHECK_UNDEF, or A64_CHECK_FP. */
+    /* A further access rule: 0 allowed, else the EL to trap to (EC 0x18), or A64_CHECK_UNDEF, or
+     * A64_CHECK_FP. */
     unsigned (*check)(struct a64_cpu *cpu, const struct a64_sysreg *reg, bool write);
 };
 
 #define A64_CHECK_UNDEF 0x80u /* EC 0 */
-#define A64_CHECK_FP 0x81u    /* whatever a64_check_fp() says */
+#define A64_CHECK_FP    0x81u /* whatever a64_check_fp() says */
 
-#define A64_FGT_HFG(bit) ((bit) + 1)
+#define A64_FGT_HFG(bit)  ((bit) + 1)
 #define A64_FGT_HDFG(bit) ((bit) + 65)
 
-/* A table of rows. Further sets (the GIC's CPU interface, a vendor's registers) are added to the list in sysreg.c
- * (a64_sysreg_sets), or to one CPU with a64_sysreg_add(). Where two rows have one encoding the later one counts. */
+/* A table of rows. Further sets (the GIC's CPU interface, a vendor's registers) are added to the
+ * list in sysreg.c (a64_sysreg_sets), or to one CPU with a64_sysreg_add(). Where two rows have one
+ * encoding the later one counts. */
 struct a64_sysreg_set {
     const struct a64_sysreg *rows;
     unsigned count;
@@ -126,7 +132,7 @@ int a64_sysreg_trap(struct a64_cpu *cpu, const struct a64_insn *insn, unsigned t
 /* Whether FEAT_FGT traps an operation of the current EL: bit BIT of the given register. */
 bool a64_fgt_trap(const struct a64_cpu *cpu, uint64_t fgt_register, unsigned bit);
 /* Bits of HFGITR_EL2 that the interpreter asks about. */
-#define A64_HFGITR_ERET 51
+#define A64_HFGITR_ERET    51
 #define A64_HFGITR_SVC_EL0 52
 #define A64_HFGITR_SVC_EL1 53
 

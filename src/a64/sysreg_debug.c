@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Debug registers (op0 2). What they do is in debug.c.
  *
- * A guest sees as many breakpoints and watchpoints as ID_AA64DFR0_EL1 says; the monitor's view has all
- * sixteen. The Debug Communications Channel has nobody at its other end: it reads as empty. Left out: the
- * trace registers, AArch32's. Facts: Arm ARM D19.3, MDCR_EL2.{TDA,TDOSA,TDRA}. */
+ * A guest sees as many breakpoints and watchpoints as ID_AA64DFR0_EL1 says; the monitor's view has
+ * all sixteen. The Debug Communications Channel has nobody at its other end: it reads as empty.
+ * Left out: the trace registers, AArch32's. Facts: Arm ARM D19.3, MDCR_EL2.{TDA,TDOSA,TDRA}. */
 
 #include "debug.h"
 #include "exception.h"
@@ -11,14 +11,14 @@
 #include "sysreg_sets.h"
 
 /* MDCR_EL2 */
-#define TDA 0x200
+#define TDA   0x200
 #define TDOSA 0x400
-#define TDRA 0x800
+#define TDRA  0x800
 
-#define OSLSR_OSLM 8u /* the OS lock is implemented */
-#define MDSCR_TDCC (1ull << 12)
+#define OSLSR_OSLM      8u /* the OS lock is implemented */
+#define MDSCR_TDCC      (1ull << 12)
 #define AUTHSTATUS_NSID 2ull /* invasive and non-invasive debug: implemented, disabled */
-#define CLAIM_TAGS 0xffull
+#define CLAIM_TAGS      0xffull
 
 /* Which of them there are: the row's index is the pair's number. */
 static unsigned check_breakpoint(struct a64_cpu *cpu, const struct a64_sysreg *reg, bool write)
@@ -77,8 +77,22 @@ static void write_claimclr(struct a64_cpu *cpu, const struct a64_sysreg *reg, ui
                WATCHED)
 
 static const struct a64_sysreg rows[] = {
-    PAIR(0), PAIR(1), PAIR(2), PAIR(3), PAIR(4), PAIR(5), PAIR(6), PAIR(7), PAIR(8), PAIR(9),
-    PAIR(10), PAIR(11), PAIR(12), PAIR(13), PAIR(14), PAIR(15),
+    PAIR(0),
+    PAIR(1),
+    PAIR(2),
+    PAIR(3),
+    PAIR(4),
+    PAIR(5),
+    PAIR(6),
+    PAIR(7),
+    PAIR(8),
+    PAIR(9),
+    PAIR(10),
+    PAIR(11),
+    PAIR(12),
+    PAIR(13),
+    PAIR(14),
+    PAIR(15),
     SYSREG("OSDTRRX_EL1", 2, 0, 0, 0, 2, 1, 1, AT_MISC(A64_MISC_OSDTRRX), .trap_mdcr = TDA,
            .write_mask = 0xffffffff),
     SYSREG("MDCCINT_EL1", 2, 0, 0, 2, 0, 1, 1, AT_SR(mdccint_el1), .trap_mdcr = TDA,

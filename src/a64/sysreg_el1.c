@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* System registers of EL0 and EL1 but timers, debug, identification and the GIC.
  *
- * Most are plain storage: the row says who may touch them, which HCR_EL2 bits trap them and what must be
- * brought up to date after a write. Fields of features that a model lacks are not masked out where
- * nothing reads them. Facts: Arm ARM D19.2, C5.2 (special-purpose registers). */
+ * Most are plain storage: the row says who may touch them, which HCR_EL2 bits trap them and what
+ * must be brought up to date after a write. Fields of features that a model lacks are not masked
+ * out where nothing reads them. Facts: Arm ARM D19.2, C5.2 (special-purpose registers). */
 
 #include "exception.h"
 #include "mmu.h"
@@ -154,8 +154,9 @@ static uint64_t read_isr(struct a64_cpu *cpu, const struct a64_sysreg *reg)
     uint64_t isr = 0;
     for (unsigned k = 0; k < 3; k++) {
         const bool virtual_view = cpu->ps.el == 1 && (hcr & kinds[k].route);
-        const bool pending = virtual_view ? (lines & kinds[k].virtual_line) || (hcr & kinds[k].inject)
-                                          : lines & kinds[k].physical;
+        const bool pending = virtual_view
+                                 ? (lines & kinds[k].virtual_line) || (hcr & kinds[k].inject)
+                                 : lines & kinds[k].physical;
         isr |= (uint64_t)pending << kinds[k].bit;
     }
     return isr;
@@ -261,8 +262,7 @@ static const struct a64_sysreg rows[] = {
     SYSREG("TPIDR_EL0", 3, 3, 13, 0, 2, 0, 0, AT_SR(tpidr[0]), .fgt = A64_FGT_HFG(35)),
     SYSREG("TPIDRRO_EL0", 3, 3, 13, 0, 3, 0, 1, AT_SR(tpidrro_el0), .fgt = A64_FGT_HFG(34)),
     SYSREG("TPIDR2_EL0", 3, 3, 13, 0, 5, 0, 0, AT_MISC(A64_MISC_TPIDR2), .feat = A64_FEAT_ABSENT),
-    SYSREG("SCXTNUM_EL0", 3, 3, 13, 0, 7, 0, 0, AT_MISC(A64_MISC_SCXTNUM),
-           .feat = A64_FEAT_ABSENT),
+    SYSREG("SCXTNUM_EL0", 3, 3, 13, 0, 7, 0, 0, AT_MISC(A64_MISC_SCXTNUM), .feat = A64_FEAT_ABSENT),
     SYSREG("SP_EL1", 3, 4, 4, 1, 0, 2, 2, .index = 1, .read = read_sp, .write = write_sp),
     SYSREG("SP_EL2", 3, 6, 4, 1, 0, A64_NEVER, A64_NEVER, .index = 2, .read = read_sp,
            .write = write_sp, .feat = A64_FEAT_EL2),

@@ -3,8 +3,8 @@
  * Extensions and of fine-grained traps with theirs. Facts: Arm ARM D19.2, D19.6. */
 
 #include "exception.h"
-#include "model.h"
 #include "mmu.h"
+#include "model.h"
 #include "sysreg_sets.h"
 
 #define EL2(NAME, crn, crm, op2, FIELD, ...)                                                       \
@@ -12,7 +12,7 @@
 #define EL2_FEAT(NAME, FEAT, crn, crm, op2, FIELD, ...)                                            \
     SYSREG(NAME, 3, 4, crn, crm, op2, 2, 2, AT_SR(FIELD), .feat = A64_FEAT_##FEAT,                 \
            .check = check_el2, __VA_ARGS__)
-#define REGIME .flags = A64_SR_SYNC | A64_SR_MMU
+#define REGIME  .flags = A64_SR_SYNC | A64_SR_MMU
 #define CONTROL .flags = A64_SR_SYNC | A64_SR_MMU | A64_SR_WATCH | A64_SR_IRQ
 
 /* A row gated by a feature that a model without EL2 may have too. */
@@ -59,11 +59,11 @@ static void write_hcr(struct a64_cpu *cpu, const struct a64_sysreg *reg, uint64_
     cpu->sr.hcr_el2 = (value & hcr_mask(cpu)) | fixed;
 }
 
-/* CPTR_EL2 has two layouts. With E2H: TCPAC, TTA (28), FPEN. Without: TCPAC, TTA (20), TFP, and ones in bits
- * 13, 12 and 9..0 but TFP's. The bits of both are kept, the view follows E2H. */
-#define CPTR_E2H (1ull << 31 | 1ull << 28 | 3ull << 20)
+/* CPTR_EL2 has two layouts. With E2H: TCPAC, TTA (28), FPEN. Without: TCPAC, TTA (20), TFP, and
+ * ones in bits 13, 12 and 9..0 but TFP's. The bits of both are kept, the view follows E2H. */
+#define CPTR_E2H   (1ull << 31 | 1ull << 28 | 3ull << 20)
 #define CPTR_PLAIN (1ull << 31 | 1ull << 20 | 1ull << 10)
-#define CPTR_RES1 0x33ffull
+#define CPTR_RES1  0x33ffull
 
 static uint64_t read_cptr(struct a64_cpu *cpu, const struct a64_sysreg *reg)
 {
@@ -94,7 +94,8 @@ static const struct a64_sysreg rows[] = {
     SYSREG("ACTLR_EL2", 3, 4, 1, 0, 1, 2, A64_NEVER, .feat = A64_FEAT_EL2, .read = read_actlr_el2),
     EL2("HCR_EL2", 1, 1, 0, hcr_el2, .write = write_hcr, CONTROL),
     EL2("MDCR_EL2", 1, 1, 1, mdcr_el2, .write = write_mdcr, .flags = A64_SR_SYNC | A64_SR_WATCH),
-    EL2("CPTR_EL2", 1, 1, 2, cptr_el2, .read = read_cptr, .write = write_cptr, .flags = A64_SR_SYNC | A64_SR_WATCH),
+    EL2("CPTR_EL2", 1, 1, 2, cptr_el2, .read = read_cptr, .write = write_cptr,
+        .flags = A64_SR_SYNC | A64_SR_WATCH),
     EL2("HSTR_EL2", 1, 1, 3, hstr_el2),
     EL2_FEAT("HFGRTR_EL2", FGT, 1, 1, 4, hfgrtr_el2),
     EL2_FEAT("HFGWTR_EL2", FGT, 1, 1, 5, hfgwtr_el2),
@@ -121,7 +122,7 @@ static const struct a64_sysreg rows[] = {
     SYSREG("RVBAR_EL2", 3, 4, 12, 0, 1, 2, A64_NEVER, .feat = A64_FEAT_EL2),
     EL2_FEAT("VDISR_EL2", RAS, 12, 1, 1, vdisr_el2, .write_mask = 0x81ffffff),
     EL2_FEAT("CONTEXTIDR_EL2", VHE, 13, 0, 1, contextidr[2], .write_mask = 0xffffffff,
-        .flags = A64_SR_WATCH),
+             .flags = A64_SR_WATCH),
     EL2("TPIDR_EL2", 13, 0, 2, tpidr[2]),
     SYSREG("SCXTNUM_EL2", 3, 4, 13, 0, 7, 2, 2, AT_MISC(A64_MISC_SCXTNUM + 2),
            .feat = A64_FEAT_ABSENT),

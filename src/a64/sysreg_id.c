@@ -2,15 +2,15 @@
 /* The identification registers.
  *
  * Their values come from the CPU model (model_ids.c) and from the monitor, which may set each of
- * them; what a guest reads is what was set last. The space op0 3, op1 0, CRn 0, CRm 1..7 has a row for every encoding:
- * those that the architecture has not allocated read as zero. Facts: Arm ARM D19.1 ("Identification registers"),
- * FEAT_IDST, HCR_EL2.{TID1,TID2,TID3,TID4}. */
+ * them; what a guest reads is what was set last. The space op0 3, op1 0, CRn 0, CRm 1..7 has a row
+ * for every encoding: those that the architecture has not allocated read as zero. Facts: Arm ARM
+ * D19.1 ("Identification registers"), FEAT_IDST, HCR_EL2.{TID1,TID2,TID3,TID4}. */
 
 #include "exception.h"
 #include "model.h"
 #include "sysreg_sets.h"
 
-#define ID_OFFSET(crm, op2) AT_MISC((crm) * 8 + (op2))
+#define ID_OFFSET(crm, op2) AT_MISC((crm)*8 + (op2))
 
 /* An ID register of group 3. */
 #define ID(NAME, crm, op2)                                                                         \
@@ -44,8 +44,8 @@ static uint64_t read_dczid(struct a64_cpu *cpu, const struct a64_sysreg *reg)
     const unsigned el = cpu->ps.el;
     const bool el0 = el == 0 && !(a64_sctlr(cpu) & A64_SCTLR_DZE);
     const bool el2 = el < 2 && !a64_e2h_tge(cpu) && (a64_hcr(cpu) & A64_HCR_TDZ);
-    const uint64_t prohibited = el0 || el2 ||
-                                a64_fgt_trap(cpu, cpu->sr.hfgitr_el2, 11) ? 1 << 4 : 0;
+    const uint64_t prohibited =
+        el0 || el2 || a64_fgt_trap(cpu, cpu->sr.hfgitr_el2, 11) ? 1 << 4 : 0;
     return cpu->sr.misc[A64_MISC_DCZID] | prohibited;
 }
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The Performance Monitors, PMUv3 for Armv8.1: a cycle counter, six event counters, the overflow interrupt.
+/* The Performance Monitors, PMUv3 for Armv8.1: a cycle counter, six event counters, the overflow
+ * interrupt.
  *
- * Events: SW_INCR (0x00), INST_RETIRED (0x08), CPU_CYCLES (0x11); an instruction counts as one cycle, so that
- * counts are a function of what the guest executed. Counters are brought up to date lazily: at every change
- * of the EL (the filters go by it), at every access and at timer updates. Left out: the counters that
- * MDCR_EL2.HPMN keeps for EL2 count like the others, by PMCR_EL0.E. Facts: Arm ARM D13, D19.5. */
+ * Events: SW_INCR (0x00), INST_RETIRED (0x08), CPU_CYCLES (0x11); an instruction counts as one
+ * cycle, so that counts are a function of what the guest executed. Counters are brought up to date
+ * lazily: at every change of the EL (the filters go by it), at every access and at timer updates.
+ * Left out: the counters that MDCR_EL2.HPMN keeps for EL2 count like the others, by PMCR_EL0.E.
+ * Facts: Arm ARM D13, D19.5. */
 
 #include "pmu.h"
 
@@ -12,16 +14,16 @@
 #include "sysreg_sets.h"
 #include "system.h"
 
-#define PMCR_P (1ull << 1) /* write: event counters to zero */
-#define PMCR_C (1ull << 2) /* write: cycle counter to zero */
-#define PMCR_DP (1ull << 5)
-#define PMCR_LC (1ull << 6)
+#define PMCR_P    (1ull << 1) /* write: event counters to zero */
+#define PMCR_C    (1ull << 2) /* write: cycle counter to zero */
+#define PMCR_DP   (1ull << 5)
+#define PMCR_LC   (1ull << 6)
 #define PMCR_KEPT (A64_PMCR_E | 1ull << 3 | 1ull << 4 | PMCR_DP | PMCR_LC)
 
-#define EVENT_SW_INCR 0x00
+#define EVENT_SW_INCR      0x00
 #define EVENT_INST_RETIRED 0x08
-#define EVENT_CPU_CYCLES 0x11
-#define CYCLE_BIT (1ull << A64_PMU_CYCLE)
+#define EVENT_CPU_CYCLES   0x11
+#define CYCLE_BIT          (1ull << A64_PMU_CYCLE)
 
 #define PMU_PPI 23
 
@@ -33,7 +35,7 @@
 
 /* MDCR_EL2 */
 #define TPMCR 0x20
-#define TPM 0x40
+#define TPM   0x40
 
 /* ---- counting ---- */
 
@@ -190,7 +192,8 @@ static void write_pmcr(struct a64_cpu *cpu, const struct a64_sysreg *reg, uint64
     send_wire(cpu);
 }
 
-/* The bit masks, by the row's index: enable, interrupt enable, overflow; reset says whether a write of ones clears. */
+/* The bit masks, by the row's index: enable, interrupt enable, overflow; reset says whether a write
+ * of ones clears. */
 static uint64_t *mask_of(struct a64_cpu *cpu, unsigned index)
 {
     uint64_t *const masks[] = {&cpu->pmu.cnten, &cpu->pmu.inten, &cpu->pmu.ovs};
@@ -327,8 +330,8 @@ static const struct a64_sysreg rows[] = {
         .check = check_plain, .fgt = A64_FGT_HDFG(18)),
     PMU("PMSWINC_EL0", 3, 12, 4, A64_NEVER, 0, .write = write_swinc, .check = check_swinc,
         .fgt = A64_FGT_HDFG(20)),
-    PMU("PMSELR_EL0", 3, 12, 5, 0, 0, .read = read_selr, .write = write_selr,
-        .check = check_select, .fgt = A64_FGT_HDFG(19)),
+    PMU("PMSELR_EL0", 3, 12, 5, 0, 0, .read = read_selr, .write = write_selr, .check = check_select,
+        .fgt = A64_FGT_HDFG(19)),
     PMU("PMCEID0_EL0", 3, 12, 6, 0, A64_NEVER, .check = check_plain, .fgt = A64_FGT_HDFG(58),
         .reset = 1ull << EVENT_SW_INCR | 1ull << EVENT_INST_RETIRED | 1ull << EVENT_CPU_CYCLES),
     PMU("PMCEID1_EL0", 3, 12, 7, 0, A64_NEVER, .check = check_plain, .fgt = A64_FGT_HDFG(58)),

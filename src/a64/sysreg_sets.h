@@ -13,20 +13,18 @@ extern const struct a64_sysreg_set a64_sysregs_id, a64_sysregs_el1, a64_sysregs_
 
 /* A row: name, encoding, lowest EL for reading, for writing, and further members by designator. */
 #define SYSREG(NAME, op0, op1, crn, crm, op2, READ_EL, WRITE_EL, ...)                              \
-    {.name = NAME,                                                                                 \
-     .enc = A64_SYSREG(op0, op1, crn, crm, op2),                                                   \
-     .min_el = READ_EL,                                                                            \
-     .write_el = WRITE_EL,                                                                         \
-     __VA_ARGS__}
+    {                                                                                              \
+        .name = NAME, .enc = A64_SYSREG(op0, op1, crn, crm, op2), .min_el = READ_EL,               \
+        .write_el = WRITE_EL, __VA_ARGS__                                                          \
+    }
 
 /* Where the row's value is kept. */
 #define AT_CPU(member) .offset = offsetof(struct a64_cpu, member)
-#define AT_SR(member) .offset = offsetof(struct a64_cpu, sr.member)
-#define AT_MISC(n) .offset = offsetof(struct a64_cpu, sr.misc) + 8 * (n)
-#define IS_RAZ_WI .reset = 0
+#define AT_SR(member)  .offset = offsetof(struct a64_cpu, sr.member)
+#define AT_MISC(n)     .offset = offsetof(struct a64_cpu, sr.misc) + 8 * (n)
+#define IS_RAZ_WI      .reset = 0
 
 #define SYSREG_SET(NAME, ROWS)                                                                     \
     const struct a64_sysreg_set NAME = {ROWS, sizeof(ROWS) / sizeof((ROWS)[0])}
-
 
 #endif

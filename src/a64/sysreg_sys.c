@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The SYS space: cache maintenance, address translation, prediction restriction. TLB maintenance is in sysreg_tlbi.c.
+/* The SYS space: cache maintenance, address translation, prediction restriction. TLB maintenance is
+ * in sysreg_tlbi.c.
  *
  * Caches are not modelled, so a clean or invalidate does nothing but what software can see: it
  * translates its address and may fault, and an instruction-cache operation makes engines
- * re-validate their code. Facts: Arm ARM C5.3 to C5.6, D7.5; HCR_EL2.{TSW,TPCP,TPU,TOCU,TICAB,TDZ}. */
+ * re-validate their code. Facts: Arm ARM C5.3 to C5.6, D7.5; HCR_EL2.{TSW,TPCP,TPU,TOCU,TICAB,TDZ}.
+ */
 
 #include "sysreg_sys.h"
 
@@ -17,9 +19,9 @@
 #define OP(op1, crn, crm, op2) ((op1) << 11 | (crn) << 7 | (crm) << 3 | (op2))
 
 enum sys_kind {
-    SYS_DC_VA,     /* by address, needs to be readable */
-    SYS_DC_VA_W,   /* by address, needs to be writable (DC IVAC) */
-    SYS_DC_SW,     /* by set and way */
+    SYS_DC_VA,   /* by address, needs to be readable */
+    SYS_DC_VA_W, /* by address, needs to be writable (DC IVAC) */
+    SYS_DC_SW,   /* by set and way */
     SYS_DC_ZVA,
     SYS_IC_ALL,
     SYS_IC_VA,
@@ -29,12 +31,12 @@ enum sys_kind {
 
 struct sys_op {
     uint16_t op;
-    uint8_t kind;     /* enum sys_kind */
+    uint8_t kind; /* enum sys_kind */
     uint8_t min_el;
     uint8_t feat;
-    uint8_t fgt;      /* bit of HFGITR_EL2 + 1 */
-    uint64_t trap;    /* HCR_EL2 */
-    uint64_t el0;     /* SCTLR bit that lets EL0 */
+    uint8_t fgt;   /* bit of HFGITR_EL2 + 1 */
+    uint64_t trap; /* HCR_EL2 */
+    uint64_t el0;  /* SCTLR bit that lets EL0 */
 };
 
 static const struct sys_op ops[] = {
@@ -91,8 +93,9 @@ static int check_op(struct a64_cpu *cpu, const struct a64_insn *insn, const stru
     return A64_NEXT;
 }
 
-/* DC ZVA: a store of a whole aligned block, so only its first part can fault; Device memory makes it an
- * alignment fault, which a64_host() sees to. It is no cache maintenance (CM = 0), and its FAR is the address as given. */
+/* DC ZVA: a store of a whole aligned block, so only its first part can fault; Device memory makes
+ * it an alignment fault, which a64_host() sees to. It is no cache maintenance (CM = 0), and its FAR
+ * is the address as given. */
 static int zero_block(struct a64_cpu *cpu, uint64_t va)
 {
     static const uint64_t zero[2];

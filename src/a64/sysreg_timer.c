@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The generic timers' registers; what they do is in timer.c.
  *
- * Access from EL0 is granted by CNTKCTL_EL1 (of a VHE host: CNTHCTL_EL2), from EL1 and EL0 of a guest by
- * CNTHCTL_EL2, whose EL1PCTEN and EL1PCEN sit elsewhere when E2H is set. Facts: Arm ARM D12, D19.12. */
+ * Access from EL0 is granted by CNTKCTL_EL1 (of a VHE host: CNTHCTL_EL2), from EL1 and EL0 of a
+ * guest by CNTHCTL_EL2, whose EL1PCTEN and EL1PCEN sit elsewhere when E2H is set. Facts: Arm ARM
+ * D12, D19.12. */
 
 #include "exception.h"
 #include "sysreg_sets.h"
@@ -12,13 +13,13 @@
 /* CNTKCTL_EL1, and CNTHCTL_EL2 with E2H. */
 #define EL0PCTEN (1ull << 0)
 #define EL0VCTEN (1ull << 1)
-#define EL0VTEN (1ull << 8)
-#define EL0PTEN (1ull << 9)
+#define EL0VTEN  (1ull << 8)
+#define EL0PTEN  (1ull << 9)
 /* CNTHCTL_EL2: counter and timer, plain and with E2H; FEAT_ECV's traps are the same in both. */
 #define EL1PCTEN(e2h) ((e2h) ? 1ull << 10 : 1ull << 0)
-#define EL1PCEN(e2h) ((e2h) ? 1ull << 11 : 1ull << 1)
-#define EL1TVT (1ull << 13)
-#define EL1TVCT (1ull << 14)
+#define EL1PCEN(e2h)  ((e2h) ? 1ull << 11 : 1ull << 1)
+#define EL1TVT        (1ull << 13)
+#define EL1TVCT       (1ull << 14)
 
 /* EL0's permission: 0, or the EL that an access without any of BITS traps to. */
 static unsigned check_el0(const struct a64_cpu *cpu, uint64_t bits)
@@ -145,12 +146,12 @@ static void write_control(struct a64_cpu *cpu, const struct a64_sysreg *reg, uin
     a64_timer_update(cpu);
 }
 
-#define TIMER(NAME, SUFFIX, op1, crm, EL, ID, CHECK, FEAT)                                                 \
-    SYSREG(NAME "_TVAL_" SUFFIX, 3, op1, 14, crm, 0, EL, EL, .index = ID, .read = read_tval,                \
+#define TIMER(NAME, SUFFIX, op1, crm, EL, ID, CHECK, FEAT)                                         \
+    SYSREG(NAME "_TVAL_" SUFFIX, 3, op1, 14, crm, 0, EL, EL, .index = ID, .read = read_tval,       \
            .write = write_tval, .check = CHECK, .feat = FEAT, .flags = A64_SR_SYNC),               \
-        SYSREG(NAME "_CTL_" SUFFIX, 3, op1, 14, crm, 1, EL, EL, .index = ID, .read = read_ctl,              \
+        SYSREG(NAME "_CTL_" SUFFIX, 3, op1, 14, crm, 1, EL, EL, .index = ID, .read = read_ctl,     \
                .write = write_ctl, .check = CHECK, .feat = FEAT, .flags = A64_SR_SYNC),            \
-        SYSREG(NAME "_CVAL_" SUFFIX, 3, op1, 14, crm, 2, EL, EL, .index = ID, .read = read_cval,            \
+        SYSREG(NAME "_CVAL_" SUFFIX, 3, op1, 14, crm, 2, EL, EL, .index = ID, .read = read_cval,   \
                .write = write_cval, .check = CHECK, .feat = FEAT, .flags = A64_SR_SYNC)
 #define CONTROL(NAME, op1, crn, crm, op2, EL, INDEX, FEAT, MASK)                                   \
     SYSREG(NAME, 3, op1, crn, crm, op2, EL, EL, .index = INDEX, .read = read_control,              \

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* TLB maintenance: from a TLBI instruction to a struct a64_tlbi.
  *
- * The encoding is regular. CRm tells the shareability (1, 5: Outer Shareable; 2, 3: Inner Shareable; 6, 7: this CPU)
- * and whether the operation is by range (2, 5, 6); op1 4 with CRm 0 and 4 are the stage-2 operations. Last-level
- * forms do what the others do: intermediate levels of walks are not cached. The nXS forms (CRn 9) are of
- * FEAT_XS and undefined. Facts: Arm ARM C5.5, D8.14 (range operands), HCR_EL2.{FB,TTLB,TTLBIS,TTLBOS}. */
+ * The encoding is regular. CRm tells the shareability (1, 5: Outer Shareable; 2, 3: Inner
+ * Shareable; 6, 7: this CPU) and whether the operation is by range (2, 5, 6); op1 4 with CRm 0 and
+ * 4 are the stage-2 operations. Last-level forms do what the others do: intermediate levels of
+ * walks are not cached. The nXS forms (CRn 9) are of FEAT_XS and undefined. Facts: Arm ARM C5.5,
+ * D8.14 (range operands), HCR_EL2.{FB,TTLB,TTLBIS,TTLBOS}. */
 
 #include "sysreg_sys.h"
 
@@ -17,16 +18,21 @@ enum share { LOCAL, INNER, OUTER };
 
 struct form {
     uint8_t op1, crm, op2;
-    uint8_t kind;   /* of struct a64_tlbi */
-    uint8_t share;  /* enum share */
+    uint8_t kind;  /* of struct a64_tlbi */
+    uint8_t share; /* enum share */
     bool range;
     bool stage12, any_vmid;
     uint8_t fgt; /* HFGITR_EL2 bit + 1 */
 };
 
-#define VMALL(op1, crm, op2, share, fgt) {op1, crm, op2, A64_TLBI_VMALL, share, 0, 0, 0, fgt}
+#define VMALL(op1, crm, op2, share, fgt)                                                           \
+    {                                                                                              \
+        op1, crm, op2, A64_TLBI_VMALL, share, 0, 0, 0, fgt                                         \
+    }
 #define FORM(op1, crm, op2, kind, share, range, fgt)                                               \
-    {op1, crm, op2, A64_TLBI_##kind, share, range, 0, 0, fgt}
+    {                                                                                              \
+        op1, crm, op2, A64_TLBI_##kind, share, range, 0, 0, fgt                                    \
+    }
 
 /* VMALLE1, VAE1, ASIDE1, VAAE1, VALE1, VAALE1 of one shareability; FGT is the first one's bit. */
 #define EL1_FORMS(crm, share, fgt)                                                                 \
@@ -41,9 +47,10 @@ struct form {
 #define EL2_FORMS(crm, share)                                                                      \
     FORM(4, crm, 0, ALL, share, 0, 0), FORM(4, crm, 1, VA, share, 0, 0),                           \
         {4, crm, 4, A64_TLBI_ALL, share, 0, 1, 1, 0}, FORM(4, crm, 5, VA, share, 0, 0),            \
-        {4, crm, 6, A64_TLBI_VMALL, share, 0, 1, 0, 0}
-#define EL2_RANGES(crm, share)                                                                     \
-    FORM(4, crm, 1, VA, share, 1, 0), FORM(4, crm, 5, VA, share, 1, 0)
+    {                                                                                              \
+        4, crm, 6, A64_TLBI_VMALL, share, 0, 1, 0, 0                                               \
+    }
+#define EL2_RANGES(crm, share) FORM(4, crm, 1, VA, share, 1, 0), FORM(4, crm, 5, VA, share, 1, 0)
 
 static const struct form forms[] = {
     EL1_FORMS(1, OUTER, 18),
@@ -86,7 +93,8 @@ static int check_form(struct a64_cpu *cpu, const struct a64_insn *insn, const st
 {
     const struct a64_features *feat = &cpu->feat;
     const bool el2_op = form->op1 == 4;
-    if (cpu->ps.el < (el2_op ? 2 : 1) || (form->share == OUTER && !a64_has(feat, A64_FEAT_TLBIOS)) ||
+    if (cpu->ps.el < (el2_op ? 2 : 1) ||
+        (form->share == OUTER && !a64_has(feat, A64_FEAT_TLBIOS)) ||
         (form->range && !a64_has(feat, A64_FEAT_TLBIRANGE)))
         return a64_undefined(cpu);
     const uint64_t trap = A64_HCR_TTLB | (form->share == INNER   ? A64_HCR_TTLBIS

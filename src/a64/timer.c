@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* The generic timers: counters with their offsets, four compare registers, their output wires, the event stream.
+/* The generic timers: counters with their offsets, four compare registers, their output wires, the
+ * event stream.
  *
- * All run on the 24 MHz system counter that system->clock.now gives. Offsets: CNTVOFF_EL2 for the virtual view,
- * CNTPOFF_EL2 (FEAT_ECV) for EL1's and EL0's physical one, and below both the monitor's vtimer_offset: without EL2
- * it is the virtual counter's alone, as Hypervisor.framework has it; a guest with EL2 owns the virtual
- * offset itself, and the monitor's then moves all counters alike.
+ * All run on the 24 MHz system counter that system->clock.now gives. Offsets: CNTVOFF_EL2 for the
+ * virtual view, CNTPOFF_EL2 (FEAT_ECV) for EL1's and EL0's physical one, and below both the
+ * monitor's vtimer_offset: without EL2 it is the virtual counter's alone, as Hypervisor.framework
+ * has it; a guest with EL2 owns the virtual offset itself, and the monitor's then moves all
+ * counters alike.
  *
- * Contract: every change (a register, an offset) ends in a64_timer_update(), which sends changed wires
- * by system->ppi and tells the clock's owner the next deadline by clock.deadline; the owner sees to it
- * that a64_timer_update() runs again by then (A64_ATT_TIMER with host time, slice_end with the
- * instruction clock). Facts: Arm ARM D12 (generic timer), D12.1.5 (event streams), D8.10 (VHE). */
+ * Contract: every change (a register, an offset) ends in a64_timer_update(), which sends changed
+ * wires by system->ppi and tells the clock's owner the next deadline by clock.deadline; the owner
+ * sees to it that a64_timer_update() runs again by then (A64_ATT_TIMER with host time, slice_end
+ * with the instruction clock). Facts: Arm ARM D12 (generic timer), D12.1.5 (event streams), D8.10
+ * (VHE). */
 
 #include "timer.h"
 
@@ -17,15 +20,15 @@
 #include "pmu.h"
 #include "system.h"
 
-#define CTL_ENABLE 1u
-#define CTL_IMASK 2u
+#define CTL_ENABLE  1u
+#define CTL_IMASK   2u
 #define CTL_ISTATUS 4u
 
 #define CNTHCTL_ECV (1ull << 12)
-#define EVNTEN (1ull << 2)
-#define EVNTDIR (1ull << 3)
-#define EVNTI(reg) ((reg) >> 4 & 15)
-#define EVNTIS (1ull << 17) /* FEAT_ECV: EVNTI selects from bits 23..8 */
+#define EVNTEN      (1ull << 2)
+#define EVNTDIR     (1ull << 3)
+#define EVNTI(reg)  ((reg) >> 4 & 15)
+#define EVNTIS      (1ull << 17) /* FEAT_ECV: EVNTI selects from bits 23..8 */
 
 /* Outputs, as PPI INTIDs. */
 static const uint8_t timer_ppi[A64_TIMER_COUNT] = {
@@ -129,7 +132,8 @@ static uint64_t stream_count(struct a64_cpu *cpu, unsigned stream)
     return timer_count(cpu, stream ? A64_TIMER_HYP : A64_TIMER_VIRT);
 }
 
-/* Ticks between two events, 0 when the stream is off; *PHASE is the counter value modulo it at an event. */
+/* Ticks between two events, 0 when the stream is off; *PHASE is the counter value modulo it at an
+ * event. */
 static uint64_t stream_period(const struct a64_cpu *cpu, unsigned stream, uint64_t *phase)
 {
     const uint64_t control = stream_control(cpu, stream);
