@@ -178,7 +178,8 @@ static void test_map_between_runs(void **state)
     guest_destroy(&guest);
 }
 
-/* Unmapped under a running guest: the next access aborts; nothing reaches the memory after hv_vm_unmap. */
+/* Unmapped under a running guest: the next access aborts; nothing reaches the memory after
+ * hv_vm_unmap. */
 static void *take_memory_away(void *arg)
 {
     uint32_t *memory = arg;
@@ -849,6 +850,126 @@ static void test_sme_is_absent(void **state)
     guest_destroy(&guest);
 }
 
+/* A guest whose vector is itself undefined gets nowhere: with the option, the run ends. */
+static void test_loop_exit(void **state)
+{
+    struct guest guest;
+    hv_vm_config_t config = hv_vm_config_create();
+    OK(hv_pomona_vm_config_set_loop_exit(config, true));
+    OK(hv_vm_create(config));
+    os_release(config);
+    guest_map(&guest);
+    guest_vcpu(&guest);
+    OK(hv_vcpu_set_sys_reg(guest.vcpu, HV_SYS_REG_VBAR_EL1, RAM_BASE + 0x1000));
+    const uint32_t code[] = {0 /* udf #0 */};
+    guest_start(&guest, code);
+    OK(hv_vcpu_run(guest.vcpu));
+    assert_int_equal(guest.exit->reason, HV_EXIT_REASON_UNKNOWN);
+    assert_int_equal(guest_reg(&guest, HV_REG_PC), RAM_BASE + 0x1200);
+    guest_destroy(&guest);
+}
+
+/* The M1's way: timers drive FIQ, WFI exits. */
+static void test_timers_on_fiq(void **state)
+{
+    struct guest guest;
+    hv_vm_config_t config = hv_vm_config_create();
+    OK(hv_pomona_vm_config_set_timer_wires(config, true));
+    OK(hv_vm_create(config));
+    os_release(config);
+    guest_map(&guest);
+    guest_vcpu(&guest);
+    OK(hv_vcpu_set_trap_debug_exceptions(guest.vcpu, true));
+    OK(hv_vcpu_set_sys_reg(guest.vcpu, HV_SYS_REG_VBAR_EL1, RAM_BASE + 0x1000));
+    const uint32_t fiq = BRK(2), code[] = {MSR(HV_SYS_REG_CNTV_CVAL_EL0, 31), MOVZ(0, 1),
+                                           MSR(HV_SYS_REG_CNTV_CTL_EL0, 0), DAIFCLR(1), B_SELF};
+    guest_code(&guest, 0x1300, &fiq, 1);
+    guest_start(&guest, code);
+    guest_run_to(&guest, 0x3c);
+    assert_int_equal(guest.exit->exception.syndrome & 0xffff, 2);
+    guest_destroy(&guest);
+}
+
+static void test_serror(void **state)
+{
+    struct guest guest;
+    bool pending;
+    guest_create(&guest);
+    OK(hv_vcpu_set_trap_debug_exceptions(guest.vcpu, true));
+    OK(hv_vcpu_set_sys_reg(guest.vcpu, HV_SYS_REG_VBAR_EL1, RAM_BASE + 0x1000));
+    const uint32_t handler = BRK(3), code[] = {BRK(0), DAIFCLR(4), B_SELF};
+    guest_code(&guest, 0x1380, &handler, 1);
+    guest_start(&guest, code);
+    OK(hv_vcpu_set_serror(guest.vcpu, true));
+    guest_run_to(&guest, 0x3c);
+    OK(hv_vcpu_get_serror(guest.vcpu, &pending));
+    assert_true(pending);
+    guest_set_reg(&guest, HV_REG_PC, RAM_BASE + 4);
+    guest_run_to(&guest, 0x3c);
+    assert_int_equal(guest.exit->exception.syndrome & 0xffff, 3);
+    OK(hv_vcpu_get_serror(guest.vcpu, &pending));
+    assert_false(pending);
+    guest_destroy(&guest);
+}
+
+static void test_injection(void **state)
+{
+    struct guest guest;
+    uint64_t value;
+    guest_create(&guest);
+    OK(hv_vcpu_set_trap_debug_exceptions(guest.vcpu, true));
+    OK(hv_vcpu_set_sys_reg(guest.vcpu, HV_SYS_REG_VBAR_EL1, RAM_BASE + 0x1000));
+    const uint32_t handler = BRK(4), code[] = {LDR_X(0, 1)};
+    guest_code(&guest, 0x1200, &handler, 1);
+    guest_start(&guest, code);
+    guest_set_reg(&guest, HV_REG_X1, 0x20000008);
+    guest_run_to(&guest, 0x24);
+    OK(hv_pomona_vcpu_inject_abort(guest.vcpu));
+    guest_run_to(&guest, 0x3c);
+    OK(hv_vcpu_get_sys_reg(guest.vcpu, HV_SYS_REG_ESR_EL1, &value));
+    assert_int_equal(value, 0x96000010);
+    OK(hv_vcpu_get_sys_reg(guest.vcpu, HV_SYS_REG_FAR_EL1, &value));
+    assert_int_equal(value, 0x20000008);
+    OK(hv_vcpu_get_sys_reg(guest.vcpu, HV_SYS_REG_ELR_EL1, &value));
+    assert_int_equal(value, RAM_BASE);
+    const uint32_t trapped[] = {MRS(0, HV_SYS_REG_CNTP_CTL_EL0)};
+    guest_start(&guest, trapped);
+    guest_run_to(&guest, 0x18);
+    OK(hv_pomona_vcpu_inject_undefined(guest.vcpu));
+    guest_run_to(&guest, 0x3c);
+    OK(hv_vcpu_get_sys_reg(guest.vcpu, HV_SYS_REG_ESR_EL1, &value));
+    assert_int_equal(value, 0x02000000);
+    guest_destroy(&guest);
+}
+
+/* Software step and breakpoints, with the trap. */
+static void test_debug_exceptions(void **state)
+{
+    struct guest guest;
+    guest_create(&guest);
+    OK(hv_vcpu_set_trap_debug_exceptions(guest.vcpu, true));
+    const uint32_t code[] = {NOP, NOP, STR_W(0, 1), B_SELF};
+    guest_start(&guest, code);
+    OK(hv_vcpu_set_sys_reg(guest.vcpu, HV_SYS_REG_MDSCR_EL1, 1));
+    guest_set_reg(&guest, HV_REG_CPSR, CPSR_EL1H | 1 << 21);
+    guest_run_to(&guest, 0x32);
+    assert_int_equal(guest_reg(&guest, HV_REG_PC), RAM_BASE + 4);
+    OK(hv_vcpu_set_sys_reg(guest.vcpu, HV_SYS_REG_MDSCR_EL1, 1 << 15));
+    guest_set_reg(&guest, HV_REG_CPSR, CPSR_EL1H);
+    OK(hv_vcpu_set_sys_reg(guest.vcpu, HV_SYS_REG_DBGBVR0_EL1, RAM_BASE + 12));
+    OK(hv_vcpu_set_sys_reg(guest.vcpu, HV_SYS_REG_DBGBCR0_EL1, 0x1e7));
+    OK(hv_vcpu_set_sys_reg(guest.vcpu, HV_SYS_REG_DBGWVR0_EL1, RAM_BASE + 0x8000));
+    OK(hv_vcpu_set_sys_reg(guest.vcpu, HV_SYS_REG_DBGWCR0_EL1, 0x1ff7));
+    guest_set_reg(&guest, HV_REG_X1, RAM_BASE + 0x8000);
+    guest_run_to(&guest, 0x34);
+    assert_int_equal(guest_reg(&guest, HV_REG_PC), RAM_BASE + 8);
+    assert_int_equal(guest.exit->exception.virtual_address, RAM_BASE + 0x8000);
+    OK(hv_vcpu_set_sys_reg(guest.vcpu, HV_SYS_REG_DBGWCR0_EL1, 0));
+    guest_run_to(&guest, 0x30);
+    assert_int_equal(guest_reg(&guest, HV_REG_PC), RAM_BASE + 12);
+    guest_destroy(&guest);
+}
+
 static void *other_context(void *arg)
 {
     hv_pomona_context_t context = hv_pomona_context_create();
@@ -931,6 +1052,11 @@ int main(void)
         cmocka_unit_test(test_max_vcpus),
         cmocka_unit_test(test_el2),
         cmocka_unit_test(test_sme_is_absent),
+        cmocka_unit_test(test_loop_exit),
+        cmocka_unit_test(test_timers_on_fiq),
+        cmocka_unit_test(test_serror),
+        cmocka_unit_test(test_injection),
+        cmocka_unit_test(test_debug_exceptions),
         cmocka_unit_test(test_contexts),
         cmocka_unit_test(test_debugger_memory),
     };
