@@ -41,9 +41,10 @@ struct mmu_ctx_key {
 };
 
 struct a64_mmu_priv {
-    unsigned groups;       /* in use */
-    uint16_t last[3];      /* by regime: the group found last */
-    uint16_t next[GROUPS]; /* in a hash chain: group + 1, 0 ends it */
+    uint64_t owner[A64_TLB_SIZE]; /* as in the entries, side by side for invalidation */
+    unsigned groups;              /* in use */
+    uint16_t last[3];             /* by regime: the group found last */
+    uint16_t next[GROUPS];        /* in a hash chain: group + 1, 0 ends it */
     uint16_t bucket[BUCKETS];
     struct mmu_ctx_key key[GROUPS];
     struct a64_dbg_pair watch[A64_DBG_PAIRS]; /* the watchpoints that fills look at */
@@ -227,21 +228,23 @@ void mmu_tlb_fill(struct a64_cpu *cpu, uint64_t addr, uint64_t ctx, const struct
     entry->owner = (base & 0x00ffffffffffffffull) | ctx | (uint64_t)shift << TLB_OWNER_SHIFT |
                    (walk->device ? TLB_OWNER_DEVICE : 0) | (walk->global ? TLB_OWNER_GLOBAL : 0) |
                    (walk->guarded ? TLB_OWNER_GUARDED : 0);
+    cpu->mmu->priv->owner[entry - cpu->mmu->tlb] = entry->owner;
 }
 
 /* ---- invalidation ---- */
 
-static void drop(struct a64_tlb_entry *entry)
+static void drop(struct a64_mmu *mmu, unsigned i)
 {
+    struct a64_tlb_entry *entry = &mmu->tlb[i];
     entry->read = entry->write = entry->exec = A64_TLB_NONE;
-    entry->owner = 0;
+    entry->owner = mmu->priv->owner[i] = 0;
 }
 
 void a64_tlb_flush(struct a64_cpu *cpu)
 {
     struct a64_mmu *mmu = cpu->mmu;
     for (unsigned i = 0; i < A64_TLB_SIZE; i++)
-        drop(&mmu->tlb[i]);
+        drop(mmu, i);
     mmu->generation++;
 }
 
@@ -276,18 +279,18 @@ static bool asid_matches(const struct mmu_ctx_key *key, const struct a64_tlbi *o
 static bool entry_matches(const struct a64_mmu_priv *priv, uint64_t owner,
                           const struct a64_tlbi *op, uint64_t start, uint64_t last)
 {
+    const bool by_address = op->kind == A64_TLBI_VA || op->kind == A64_TLBI_VAA;
+    if (by_address && !in_range(owner, start, last))
+        return false;
     const struct mmu_ctx_key *key = &priv->key[(owner & A64_PAGE_MASK) >> VARIANT_BITS];
     if (!key_matches(key, op))
         return false;
     const bool global = owner & TLB_OWNER_GLOBAL;
-    const bool asid = asid_matches(key, op);
     switch (op->kind) {
     case A64_TLBI_ASID:
-        return asid && !global;
+        return asid_matches(key, op) && !global;
     case A64_TLBI_VA:
-        return (asid || global) && in_range(owner, start, last);
-    case A64_TLBI_VAA:
-        return in_range(owner, start, last);
+        return asid_matches(key, op) || global;
     case A64_TLBI_IPA:
         return key->control & KEY_STAGE2;
     default:
@@ -301,9 +304,9 @@ void a64_tlb_invalidate(struct a64_cpu *cpu, const struct a64_tlbi *op)
     const uint64_t start = (uint64_t)((int64_t)(op->start << 8) >> 8);
     const uint64_t last = (uint64_t)((int64_t)((op->end - 1) << 8) >> 8);
     for (unsigned i = 0; i < A64_TLB_SIZE; i++) {
-        const uint64_t owner = mmu->tlb[i].owner;
+        const uint64_t owner = mmu->priv->owner[i];
         if (owner && entry_matches(mmu->priv, owner, op, start, last))
-            drop(&mmu->tlb[i]);
+            drop(mmu, i);
     }
     mmu->generation++;
 }

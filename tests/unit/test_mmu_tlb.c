@@ -441,6 +441,113 @@ static void physical(void **state)
     assert_false(a64_phys_read(w->cpu, GEN_RAM_BASE + GEN_RAM_SIZE - 8, out, 16));
 }
 
+/* ---- coherence ---- */
+
+#define ASIDS 4
+#define PAGES 24
+
+struct fuzz {
+    struct world *w;
+    uint64_t seed;
+    uint64_t root[ASIDS];
+};
+
+static void enter_asid(struct fuzz *f, unsigned asid)
+{
+    f->w->cpu->sr.ttbr0[1] = f->root[asid] | (uint64_t)(asid + 1) << 48;
+    update(f->w);
+}
+
+static uint64_t fuzz_va(unsigned page)
+{
+    return VA + page * PAGE; /* 16 of a contiguous range, then others */
+}
+
+/* Changes one page, or the contiguous range, of one ASID, or of all where it is global. */
+static uint64_t change_tables(struct fuzz *f, unsigned page, bool global)
+{
+    const uint64_t r = gen_random(&f->seed);
+    const unsigned first = page < 16 && r & 1 ? 0 : page, count = first == page ? 1 : 16;
+    uint64_t attributes = r & (USER | RO | 3ull << 53);
+    attributes |= (global ? 0 : NG) | (count == 16 ? CONT : 0);
+    for (unsigned i = first; i < first + count; i++)
+        map_page(f->w, fuzz_va(i), DATA + (r >> 8 & 15) * PAGE + i * PAGE, attributes);
+    if (r >> 60 == 0)
+        map_page(f->w, fuzz_va(page), DATA, 0), map(f->w, fuzz_va(page), 3, 0);
+    return fuzz_va(first);
+}
+
+/* Any operation that covers the change. */
+static void invalidate_change(struct fuzz *f, unsigned asid, uint64_t va, bool was_global)
+{
+    const uint64_t r = gen_random(&f->seed), whole = 16 * PAGE;
+    switch (r % (was_global ? 4 : 5)) {
+    case 0:
+        invalidate_va(f->w, A64_TLBI_VA, asid + 1, va, whole);
+        break;
+    case 1:
+        invalidate_va(f->w, A64_TLBI_VAA, 0, va, whole);
+        break;
+    case 2:
+        invalidate(f->w, (struct a64_tlbi){.kind = A64_TLBI_VMALL});
+        break;
+    case 3:
+        invalidate(f->w, (struct a64_tlbi){.kind = A64_TLBI_ALL, .any_vmid = true, .vmid = 9});
+        break;
+    default:
+        invalidate(f->w, (struct a64_tlbi){.kind = A64_TLBI_ASID, .asid = (uint16_t)(asid + 1)});
+    }
+}
+
+/* What the TLB gives must be what a walk gives. */
+static void compare_page(struct fuzz *f, unsigned page)
+{
+    struct a64_cpu *cpu = f->w->cpu;
+    const uint64_t r = gen_random(&f->seed);
+    const unsigned access = r & 1 ? A64_READ : A64_WRITE;
+    struct a64_walk walk;
+    cpu->ps.el = r >> 1 & 1;
+    cpu->ps.pan = r >> 2 & 1;
+    update(f->w);
+    const unsigned pan = cpu->ps.pan ? A64_PAN : 0;
+    const int fault =
+        a64_walk(cpu, A64_REGIME_EL10, false, !cpu->ps.el, access | pan, fuzz_va(page), &walk);
+    const uint8_t *host = a64_host(cpu, fuzz_va(page), 1, access);
+    if (fault)
+        assert_null(host);
+    else
+        assert_ptr_equal(host, f->w->rig->ram + (walk.pa - GEN_RAM_BASE));
+}
+
+static void coherence(void **state)
+{
+    struct fuzz f = {.w = *state, .seed = 11};
+    bool global[PAGES] = {false};
+    for (unsigned asid = 0; asid < ASIDS; asid++)
+        f.root[asid] = new_table(f.w);
+    for (unsigned step = 0; step < 20000; step++) {
+        const unsigned asid = gen_random(&f.seed) % ASIDS, page = gen_random(&f.seed) % PAGES;
+        const bool now_global = page >= 20;
+        uint64_t va = fuzz_va(page);
+        /* A global page is the same for all, so the change is made for all before the invalidation.
+         */
+        for (unsigned i = 0; i < ASIDS; i++) {
+            enter_asid(&f, i);
+            const uint64_t seed = f.seed;
+            if (now_global || i == asid)
+                va = change_tables(&f, page, now_global);
+            if (now_global && i + 1 < ASIDS)
+                f.seed = seed;
+        }
+        invalidate_change(&f, asid, va, global[page] || now_global);
+        global[page] = now_global;
+        for (unsigned i = 0; i < 16; i++) {
+            enter_asid(&f, gen_random(&f.seed) % ASIDS);
+            compare_page(&f, gen_random(&f.seed) % PAGES);
+        }
+    }
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -461,6 +568,7 @@ int main(void)
         TEST(map_permissions),
         TEST(watchpoints),
         TEST(physical),
+        TEST(coherence),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -411,8 +411,57 @@ static void random_tables(void **state)
     assert_true(seen.ok > 1000 && seen.unmapped > 100 && seen.walk > 1000);
 }
 
+/* ---- tables that change under the walk ---- */
+
+struct vandal {
+    struct rig *rig;
+    atomic_bool stop;
+};
+
+/* Writes descriptors that lead on within the pool, one word at a time, everywhere. */
+static void *vandalize(void *arg)
+{
+    struct vandal *v = arg;
+    uint64_t seed = 99;
+    while (!atomic_load(&v->stop)) {
+        const uint64_t r = gen_random(&seed);
+        const uint64_t desc =
+            r & 1 ? r : ((r & 0xff000) + GEN_RAM_BASE) | (r & 0x7800000000000fffull);
+        __atomic_store_n(rig_word(v->rig, GEN_RAM_BASE + (r >> 20 & 0xffff8)), desc,
+                         __ATOMIC_RELAXED);
+    }
+    return NULL;
+}
+
+static void hostile_tables(void **state)
+{
+    struct vandal v = {.rig = rig_new()};
+    struct a64_cpu *cpu = &v.rig->cpu[0];
+    pthread_t thread;
+    uint64_t seed = 5;
+    struct gen_case c;
+    assert_int_equal(pthread_create(&thread, NULL, vandalize, &v), 0);
+    for (unsigned i = 0; i < 300; i++) {
+        gen_make(&seed, &c, v.rig->ram);
+        rig_load(cpu, &c);
+        cpu->ps.el = c.mode >= GEN_EL2 ? 2 : 1;
+        a64_mmu_update(cpu);
+        for (unsigned n = 0; n < 200; n++) {
+            const uint64_t va = c.va[n % GEN_VAS] ^ (n << 12);
+            uint8_t *host = a64_host(cpu, va, 1, 1u << n % 2);
+            assert_true(!host || (host >= v.rig->ram && host < v.rig->ram + GEN_RAM_SIZE));
+            if (n % 16 == 0)
+                a64_tlb_flush(cpu);
+        }
+    }
+    atomic_store(&v.stop, true);
+    pthread_join(thread, NULL);
+    rig_free(v.rig);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(random_tables)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(random_tables),
+                                       cmocka_unit_test(hostile_tables)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
