@@ -23,6 +23,7 @@ struct answer {
     int stage;
     bool walk; /* stage 2, for a table of stage 1 */
     uint64_t pa;
+    uint64_t ipa; /* what stage 2 could not translate */
 };
 
 struct question {
@@ -193,8 +194,11 @@ static bool ref_two_stages(const struct gen_case *c)
 
 static struct answer ref_output(const struct question *q, uint64_t ipa)
 {
-    if (ref_two_stages(q->c))
-        return ref_stage2(q, ipa, q->access, q->el0, false);
+    if (ref_two_stages(q->c)) {
+        struct answer a = ref_stage2(q, ipa, q->access, q->el0, false);
+        a.ipa = ipa;
+        return a;
+    }
     return (struct answer){.fsc = OK, .pa = ipa};
 }
 
@@ -236,6 +240,7 @@ static struct answer reference(const struct question *q, uint64_t va)
             struct answer s2 = ref_stage2(q, where, A64_READ, false, bits(q->c->hcr_el2, 2, 2));
             if (s2.fsc != OK) {
                 s2.walk = s2.fsc != UNMAPPED;
+                s2.ipa = where;
                 return s2;
             }
             where = s2.pa;
@@ -328,6 +333,8 @@ static void check_exception(const struct question *q, const struct a64_cpu *cpu,
     assert_int_equal(exc->ec, low ? ec - 1 : ec);
     assert_int_equal(exc->iss, (unsigned)want->fsc | wnr | (want->walk ? 0x80 : 0));
     assert_int_equal(exc->stage2, want->stage == 2);
+    if (want->stage == 2)
+        assert_int_equal(exc->ipa, want->ipa);
     assert_int_equal(exc->target_el, want->stage == 2 ? 2 : 0);
 }
 
