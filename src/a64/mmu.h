@@ -2,11 +2,12 @@
 #ifndef POMONA_A64_MMU_H
 #define POMONA_A64_MMU_H
 
-/* Guest memory as an instruction sees it: translation (4K and 16K granules, two stages), permissions,
- * the software TLB in front, and loads and stores through it by host atomics of the access's size.
+/* Guest memory as an instruction sees it: translation (4K and 16K granules, two stages),
+ * permissions, the software TLB in front, and loads and stores through it by host atomics of the
+ * access's size.
  *
- * The functions that can fail return A64_NEXT (0) or A64_FAULT with cpu->exc filled in; a failed access
- * has changed nothing in guest memory. */
+ * The functions that can fail return A64_NEXT (0) or A64_FAULT with cpu->exc filled in; a failed
+ * access has changed nothing in guest memory. */
 
 #include <stdint.h>
 #include <string.h>
@@ -20,8 +21,9 @@ enum a64_access {
     A64_READ = 1 << 0,
     A64_WRITE = 1 << 1,
     A64_EXEC = 1 << 2,
-    A64_UNPRIV = 1 << 3,  /* LDTR, STTR: as EL0 would (when at EL1, or EL2 with E2H,TGE) */
-    A64_ATOMIC = 1 << 4,  /* LSE, CAS, acquire/release: must lie in one aligned 16-byte granule (LSE2) */
+    A64_UNPRIV = 1 << 3, /* LDTR, STTR: as EL0 would (when at EL1, or EL2 with E2H,TGE) */
+    A64_ATOMIC =
+        1 << 4, /* LSE, CAS, acquire/release: must lie in one aligned 16-byte granule (LSE2) */
     A64_ALIGNED = 1 << 5, /* exclusives: must be aligned to its size */
     A64_CACHEOP = 1 << 6, /* DC, IC by address: abort ISS has CM */
     A64_ACQREL = 1 << 7,  /* abort ISS has AR */
@@ -29,16 +31,17 @@ enum a64_access {
     A64_PAN = 1 << 9, /* for a64_walk(): with PSTATE.PAN as if 1 (AT S1E1RP, S1E1WP) */
 };
 
-#define A64_TLB_BITS 10
-#define A64_TLB_SIZE (1u << A64_TLB_BITS)
+#define A64_TLB_BITS   10
+#define A64_TLB_SIZE   (1u << A64_TLB_BITS)
 #define A64_PAGE_SHIFT 12
-#define A64_PAGE_MASK 0xfffull
+#define A64_PAGE_MASK  0xfffull
 /* A tag that no address has. */
 #define A64_TLB_NONE (~0ull)
 
-/* One page of 4 KiB. A tag is (page's VA with TBI's top byte as the regime sign-extends it) | context id;
- * the context id stands for regime, ASID, VMID and everything else that changes what an access may do
- * (EL0 or not, PAN, ...), so that no switch flushes. A tag is set only when the access needs no check. */
+/* One page of 4 KiB. A tag is (page's VA with TBI's top byte as the regime sign-extends it) |
+ * context id; the context id stands for regime, ASID, VMID and everything else that changes what an
+ * access may do (EL0 or not, PAN, ...), so that no switch flushes. A tag is set only when the
+ * access needs no check. */
 struct a64_tlb_entry {
     uint64_t read, write, exec; /* tags; A64_TLB_NONE where this access needs the slow path */
     uintptr_t addend;           /* host address = VA (TBI-stripped) + addend */
@@ -50,13 +53,13 @@ struct a64_mmu {
     uint64_t ctx;      /* the context id of data accesses now (12 bits) */
     uint64_t ctx_user; /* and of unprivileged ones */
     uint64_t ctx_fetch;
-    bool align_check;  /* SCTLR.A */
-    bool tbi[2];       /* data: top byte ignored, by bit 55 */
-    bool tbi_fetch[2]; /* and of instruction addresses (TBI and not TBID) */
+    bool align_check;   /* SCTLR.A */
+    bool tbi[2];        /* data: top byte ignored, by bit 55 */
+    bool tbi_fetch[2];  /* and of instruction addresses (TBI and not TBID) */
     uint8_t va_bits[2]; /* 64 - TCR.TxSZ as it acts, by half: where a PAC begins */
-    uint8_t pa_bits;   /* ID_AA64MMFR0_EL1.PARange in bits */
-    /* Grows whenever a translation was dropped or context ids were given out anew: whoever keeps copies
-     * of tags or host addresses outside `tlb` must then drop them. */
+    uint8_t pa_bits;    /* ID_AA64MMFR0_EL1.PARange in bits */
+    /* Grows whenever a translation was dropped or context ids were given out anew: whoever keeps
+     * copies of tags or host addresses outside `tlb` must then drop them. */
     uint64_t generation;
     struct a64_tlb_entry tlb[A64_TLB_SIZE];
     struct a64_mmu_priv *priv; /* tlb.c's own: the context ids */
@@ -77,56 +80,69 @@ static inline struct a64_tlb_entry *a64_tlb_slot(struct a64_mmu *mmu, uint64_t v
 
 int a64_mmu_init(struct a64_cpu *cpu);
 void a64_mmu_free(struct a64_cpu *cpu);
-/* Recomputes ctx, align_check, tbi; after a change of EL, PAN, SCTLR, TCR, TTBRn, HCR, VTTBR, VTCR, MAIR ... Cheap. */
+/* Recomputes ctx, align_check, tbi; after a change of EL, PAN, SCTLR, TCR, TTBRn, HCR, VTTBR, VTCR,
+ * MAIR ... Cheap. */
 void a64_mmu_update(struct a64_cpu *cpu);
 
-/* Slow path of a64_host(): translates, checks, fills the TLB. NULL: cpu->exc is set: a fault, a watchpoint, or an
- * exit to the monitor because the address has no memory behind it. A range that crosses a page comes back
- * as an alignment fault: only a64_ld() and a64_st() split accesses. */
+/* Slow path of a64_host(): translates, checks, fills the TLB. NULL: cpu->exc is set: a fault, a
+ * watchpoint, or an exit to the monitor because the address has no memory behind it. A range that
+ * crosses a page comes back as an alignment fault: only a64_ld() and a64_st() split accesses. */
 void *a64_host_slow(struct a64_cpu *cpu, uint64_t va, unsigned size, unsigned access);
 int a64_ld_slow(struct a64_cpu *cpu, uint64_t va, unsigned size, unsigned access, void *value);
-int a64_st_slow(struct a64_cpu *cpu, uint64_t va, unsigned size, unsigned access, const void *value);
-/* Whether every byte of [va, va + size) can be accessed so; sets cpu->exc for the first that can't. */
+int a64_st_slow(struct a64_cpu *cpu, uint64_t va, unsigned size, unsigned access,
+                const void *value);
+/* Whether every byte of [va, va + size) can be accessed so; sets cpu->exc for the first that can't.
+ */
 int a64_probe(struct a64_cpu *cpu, uint64_t va, unsigned size, unsigned access);
 
-/* Fetches the word at PC. *PA is its physical address. Instruction aborts come back as A64_FAULT. */
+/* Fetches the word at PC. *PA is its physical address. Instruction aborts come back as A64_FAULT.
+ */
 int a64_fetch(struct a64_cpu *cpu, uint64_t pc, uint32_t *word, uint64_t *pa);
-/* Host address of the code at PC, valid to the end of its 4 KiB page; *PA its physical address, *guarded the
- * GP bit of its page. NULL: cpu->exc holds the instruction abort. */
+/* Host address of the code at PC, valid to the end of its 4 KiB page; *PA its physical address,
+ * *guarded the GP bit of its page. NULL: cpu->exc holds the instruction abort. */
 const void *a64_fetch_host(struct a64_cpu *cpu, uint64_t pc, uint64_t *pa, bool *guarded);
 
-/* A translation by the current or another regime, without side effects: for AT, debuggers, and decoding of
- * MMIO without a syndrome. 0, or the fault status code | stage << 8. */
+/* A translation by the current or another regime, without side effects: for AT, debuggers, and
+ * decoding of MMIO without a syndrome. 0, or the fault status code | stage << 8. */
 struct a64_walk {
     uint64_t pa, ipa;
-    uint8_t attr;    /* MAIR byte, both stages combined */
-    uint8_t sh, ap;  /* shareability as in a descriptor; AP[2:1] with APTable applied */
+    uint8_t attr;   /* MAIR byte, both stages combined */
+    uint8_t sh, ap; /* shareability as in a descriptor; AP[2:1] with APTable applied */
     bool user_exec, priv_exec, guarded, ns;
     uint64_t page_size; /* of the stage-1 block or contiguous range (4 KiB with stage 1 off) */
-    bool device;     /* some stage says Device: unaligned accesses fault */
-    bool global;     /* for every ASID */
-    uint8_t perm[2]; /* A64_READ, WRITE, EXEC after both stages: [0] privileged (PAN ignored), [1] EL0 */
+    bool device;        /* some stage says Device: unaligned accesses fault */
+    bool global;        /* for every ASID */
+    uint8_t perm[2]; /* A64_READ, WRITE, EXEC after both stages: [0] privileged (PAN ignored), [1]
+                        EL0 */
     bool user_read;  /* stage 1 lets EL0 read: what PAN goes by */
     /* After a fault: */
-    uint8_t fsc;     /* fault status code with its level; 0x14..0x17: no memory at the descriptor's address, `pa` */
-    uint8_t stage;   /* 1 or 2 */
-    bool s1ptw;      /* stage 2, on a stage-1 walk; ipa is then the descriptor's */
+    uint8_t fsc;   /* fault status code with its level; 0x14..0x17: no memory at the descriptor's
+                      address, `pa` */
+    uint8_t stage; /* 1 or 2 */
+    bool s1ptw;    /* stage 2, on a stage-1 walk; ipa is then the descriptor's */
 };
 enum a64_regime { A64_REGIME_EL10, A64_REGIME_EL2, A64_REGIME_EL20 };
 enum a64_regime a64_current_regime(const struct a64_cpu *cpu);
-int a64_walk(struct a64_cpu *cpu, enum a64_regime regime, bool stage1_only, bool el0, unsigned access,
-             uint64_t va, struct a64_walk *out);
+int a64_walk(struct a64_cpu *cpu, enum a64_regime regime, bool stage1_only, bool el0,
+             unsigned access, uint64_t va, struct a64_walk *out);
 
 /* Physical memory through the VM's map, for walks and debuggers; false where there is none. */
 bool a64_phys_read(struct a64_cpu *cpu, uint64_t pa, void *out, unsigned size);
 
 /* TLB maintenance on this CPU; broadcast forms are sent by sysreg code through a64_system. */
 struct a64_tlbi {
-    enum { A64_TLBI_ALL, A64_TLBI_VMALL, A64_TLBI_ASID, A64_TLBI_VA, A64_TLBI_VAA, A64_TLBI_IPA } kind;
+    enum {
+        A64_TLBI_ALL,
+        A64_TLBI_VMALL,
+        A64_TLBI_ASID,
+        A64_TLBI_VA,
+        A64_TLBI_VAA,
+        A64_TLBI_IPA
+    } kind;
     enum a64_regime regime;
     uint16_t asid, vmid;
-    bool any_vmid;      /* ALLE1: whatever the VMID */
-    bool stage12;       /* VMALLS12E1, ALLE1: stage-2 and combined entries too */
+    bool any_vmid;       /* ALLE1: whatever the VMID */
+    bool stage12;        /* VMALLS12E1, ALLE1: stage-2 and combined entries too */
     uint64_t start, end; /* addresses [start, end) for VA, VAA, IPA */
 };
 void a64_tlb_invalidate(struct a64_cpu *cpu, const struct a64_tlbi *op);
@@ -135,12 +151,14 @@ void a64_tlb_flush(struct a64_cpu *cpu);
 
 /* AT: performs the operation that op1, CRm (8, 9) and op2 name and writes PAR_EL1.
  * A64_NEXT, or A64_FAULT for a fault that AT itself reports as an abort (stage 2 on a walk). */
-int a64_address_translate(struct a64_cpu *cpu, unsigned op1, unsigned crm, unsigned op2, uint64_t va);
+int a64_address_translate(struct a64_cpu *cpu, unsigned op1, unsigned crm, unsigned op2,
+                          uint64_t va);
 
 /* ---- hot paths ---- */
 
-/* Host address of the SIZE bytes at VA if they lie in one page of RAM that the access may touch without any check;
- * NULL otherwise, with cpu->exc set. Used by atomics and by anything that wants the bytes themselves. */
+/* Host address of the SIZE bytes at VA if they lie in one page of RAM that the access may touch
+ * without any check; NULL otherwise, with cpu->exc set. Used by atomics and by anything that wants
+ * the bytes themselves. */
 static inline void *a64_host(struct a64_cpu *cpu, uint64_t va, unsigned size, unsigned access)
 {
     struct a64_mmu *mmu = cpu->mmu;
@@ -167,8 +185,8 @@ static inline void *a64_tlb_host(struct a64_mmu *mmu, uint64_t va, unsigned size
     return found == tag && !(addr & (size - 1)) ? (void *)(uintptr_t)(addr + entry->addend) : NULL;
 }
 
-/* Loads SIZE (1, 2, 4, 8, 16) bytes, zero-extended into *VALUE (8 bytes, or 16 for size 16); single-copy
- * atomic as FEAT_LSE2 says. */
+/* Loads SIZE (1, 2, 4, 8, 16) bytes, zero-extended into *VALUE (8 bytes, or 16 for size 16);
+ * single-copy atomic as FEAT_LSE2 says. */
 static inline int a64_ld(struct a64_cpu *cpu, uint64_t va, unsigned size, unsigned access,
                          void *value)
 {

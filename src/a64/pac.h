@@ -6,13 +6,13 @@
 
 #include "cpu.h"
 
-#define A64_APCTL_APPLE_MODE (1u << 0)
+#define A64_APCTL_APPLE_MODE  (1u << 0)
 #define A64_APCTL_KERN_KEY_EN (1u << 1)
 #define A64_APCTL_USER_KEY_EN (1u << 4)
 
-/* KEY as it acts now: IA and DA are diversified by KERNKEY where APCTL says so; XNU gives each process a
- * diversifier, and takes it on itself while it signs for a process. The other keys never change under
- * it, since its own return addresses are signed with IB meanwhile. */
+/* KEY as it acts now: IA and DA are diversified by KERNKEY where APCTL says so; XNU gives each
+ * process a diversifier, and takes it on itself while it signs for a process. The other keys never
+ * change under it, since its own return addresses are signed with IB meanwhile. */
 static inline struct a64_pac_key a64_pac_key_now(const struct a64_cpu *cpu, enum a64_key key)
 {
     const unsigned enable = cpu->ps.el == 0 ? A64_APCTL_USER_KEY_EN : A64_APCTL_KERN_KEY_EN;
@@ -24,15 +24,15 @@ static inline struct a64_pac_key a64_pac_key_now(const struct a64_cpu *cpu, enum
     return now;
 }
 
-/* AddPAC: the signed pointer; unchanged where the key is disabled (SCTLR_ELx.EnIA ...). The caller asked
- * a64_pac_check_key() before. */
+/* AddPAC: the signed pointer; unchanged where the key is disabled (SCTLR_ELx.EnIA ...). The caller
+ * asked a64_pac_check_key() before. */
 uint64_t a64_pac_sign(struct a64_cpu *cpu, uint64_t pointer, uint64_t modifier, enum a64_key key);
-/* Auth: *RESULT the pointer or the poisoned one; with FPAC a failure returns A64_FAULT (EC 0x1c). So does the trap
- * of a64_pac_check_key(). */
+/* Auth: *RESULT the pointer or the poisoned one; with FPAC a failure returns A64_FAULT (EC 0x1c).
+ * So does the trap of a64_pac_check_key(). */
 int a64_pac_auth(struct a64_cpu *cpu, uint64_t pointer, uint64_t modifier, enum a64_key key,
                  uint64_t *result);
-/* The same within BRAA, BLRAA, RETAA, ERETAA and LDRAA, which fault only with FPACCOMBINE: else the poisoned pointer
- * is branched to or loaded through. */
+/* The same within BRAA, BLRAA, RETAA, ERETAA and LDRAA, which fault only with FPACCOMBINE: else the
+ * poisoned pointer is branched to or loaded through. */
 int a64_pac_auth_combined(struct a64_cpu *cpu, uint64_t pointer, uint64_t modifier,
                           enum a64_key key, uint64_t *result);
 /* XPACI (data false), XPACD; never traps. */
@@ -40,8 +40,8 @@ uint64_t a64_pac_strip(struct a64_cpu *cpu, uint64_t pointer, bool data);
 /* PACGA: the 32-bit code in bits 63..32. */
 uint64_t a64_pac_generic(struct a64_cpu *cpu, uint64_t x, uint64_t y);
 
-/* HCR_EL2.API's trap: of instructions that use KEY, where that is enabled (disabled ones are NOPs, hints or not);
- * and of PACGA, always. A64_NEXT or A64_FAULT. */
+/* HCR_EL2.API's trap: of instructions that use KEY, where that is enabled (disabled ones are NOPs,
+ * hints or not); and of PACGA, always. A64_NEXT or A64_FAULT. */
 int a64_pac_check_key(struct a64_cpu *cpu, enum a64_key key);
 int a64_pac_check_trap(struct a64_cpu *cpu);
 
