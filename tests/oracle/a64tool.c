@@ -1,16 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /* The decode table and the disassembler for scripts that hold them against other people's tools.
  *
- *   a64tool rows   one line a row: name, group, pattern, feature, 1 if implemented, 1 if it has a
- * template a64tool dis    reads little-endian words from standard input; one line a word: the row
- * it is an encoding of, and what a64_disassemble() prints of it, as if the first word stood at
- * address 0 */
+ * `a64tool rows` prints a line a row: name, group, pattern, feature, 1 if implemented, 1 if it has
+ * a template.
+ *
+ * `a64tool dis` reads little-endian words from standard input and prints a line a word: the row it
+ * is an encoding of, and what a64_disassemble() prints of it, as if the first word stood at 0.
+ *
+ * `a64tool cpu MODEL` reads the same and prints the row as that CPU decodes it, - where it is
+ * undefined. */
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "decode.h"
 #include "dis.h"
+#include "model.h"
+#include "system.h"
 
 static int print_rows(void)
 {
@@ -33,12 +40,35 @@ static int print_words(void)
     return 0;
 }
 
+static int print_decoded(const char *name)
+{
+    const struct a64_model *model = a64_model_find(name);
+    const struct a64_model_options options = {0};
+    struct a64_system *sys = calloc(1, sizeof(*sys));
+    struct a64_cpu *cpu = calloc(1, sizeof(*cpu));
+    uint32_t word;
+    if (!model || !sys || !cpu || a64_cpu_init(cpu, sys, model, &options)) {
+        fprintf(stderr, "no CPU model %s\n", name);
+        return 2;
+    }
+    while (fread(&word, sizeof(word), 1, stdin) == 1) {
+        const struct a64_row *row = a64_decode_for(word, &cpu->feat);
+        puts(row ? row->name : "-");
+    }
+    a64_cpu_free(cpu);
+    free(cpu);
+    free(sys);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 2 && !strcmp(argv[1], "rows"))
         return print_rows();
     if (argc == 2 && !strcmp(argv[1], "dis"))
         return print_words();
-    fprintf(stderr, "usage: a64tool rows | dis\n");
+    if (argc == 3 && !strcmp(argv[1], "cpu"))
+        return print_decoded(argv[2]);
+    fprintf(stderr, "usage: a64tool rows | dis | cpu MODEL\n");
     return 2;
 }

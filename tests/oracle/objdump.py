@@ -6,11 +6,12 @@
 
 Every chosen row is filled FILLS times; without --group and --row, RANDOM random words come on top. Prints, by row, the
 number of words that differ and the first of them, and exits 1 if there are any that objdump-known.txt does not explain.
-Words of rows without a template are counted apart: they are no pass."""
+Words of rows without a template are counted apart: they are no pass. 77 without objdump."""
 import argparse
 import collections
 import os
 import re
+import shutil
 import struct
 import subprocess
 import sys
@@ -73,6 +74,9 @@ def main():
     parser.add_argument("--show", type=int, default=2, help="differences shown for a row")
     parser.add_argument("--allow-untemplated", action="store_true")
     args = parser.parse_args()
+    if not shutil.which(OBJDUMP):
+        print("no " + OBJDUMP)
+        sys.exit(77)
     chosen = table.select(table.load(args.tool), args.row, args.group)
     partial = bool(args.row or args.group)
     words = table.words(chosen, args.fills, 0 if partial else args.random, args.seed)
