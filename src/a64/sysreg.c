@@ -231,14 +231,20 @@ static bool el2_traps(const struct a64_cpu *cpu, const struct a64_sysreg *reg, b
     return fgt_traps(cpu, reg, write);
 }
 
+/* The space that the architecture leaves to implementations. */
+static bool is_impdef(unsigned enc)
+{
+    return enc >> 14 == 3 && (CRN(enc) == 11 || CRN(enc) == 15);
+}
+
 /* An encoding that nothing answers to: implementation-defined space may be trapped as a whole. */
 static int unallocated(struct a64_cpu *cpu, const struct a64_insn *insn, unsigned enc, bool write)
 {
-    const unsigned crn = CRN(enc), op1 = OP1(enc);
-    const bool impdef = crn == 11 || crn == 15;
+    const unsigned op1 = OP1(enc);
+    const bool impdef = is_impdef(enc);
     if (impdef && cpu->ps.el < 2 && !a64_e2h_tge(cpu) && (a64_hcr(cpu) & A64_HCR_TIDCP))
         return a64_sysreg_trap(cpu, insn, 2);
-    const unsigned min_el = op1 == 3 ? 0 : op1 < 3 || impdef ? 1 : op1 == 7 ? A64_NEVER : 2;
+    const unsigned min_el = op1 < 3 || impdef ? 1 : op1 == 3 ? 0 : op1 == 7 ? A64_NEVER : 2;
     if (cpu->ps.el >= min_el && monitor_traps(cpu, enc, write))
         return monitor_exit(cpu, insn);
     return a64_undefined(cpu);
@@ -311,6 +317,10 @@ static const struct a64_sysreg *resolve(struct a64_cpu *cpu, const struct a64_in
 {
     const unsigned named = redirect(cpu, enc);
     const struct a64_sysreg *reg = a64_sysreg_find(cpu, named);
+    if (OP1(enc) == 4 && cpu->ps.el < 2 && !is_impdef(enc)) {
+        a64_undefined(cpu); /* a host's EL0 reaches CNTHP and CNTHV by EL0's names alone */
+        return NULL;
+    }
     if (!reg || !exists(cpu, reg)) {
         unallocated(cpu, insn, named, write);
         return NULL;

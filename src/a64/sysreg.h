@@ -50,9 +50,7 @@ enum a64_sysreg_flag {
     A64_SR_IRQ = 1 << 3,   /* a write may unmask or raise an interrupt */
     A64_SR_IDST = 1 << 4,  /* of the ID space that FEAT_IDST turns into EC 0x18 at EL0 */
     A64_SR_GIC = 1 << 5,   /* UNDEFINED while cpu->gic is NULL */
-    A64_SR_VHE = 1 << 6,   /* UNDEFINED unless HCR_EL2.E2H is 1 */
-    A64_SR_READ =
-        1 << 7, /* the monitor too must go through read(): the stored value is not the register's */
+    A64_SR_READ = 1 << 6,  /* the monitor too reads by read(): what is stored is not the register */
 };
 
 /* Registers without a field of their own live in a64_sysregs.misc. The first 64 are the ID space

@@ -22,7 +22,6 @@ extern const struct a64_sysreg_set a64_sysregs_id, a64_sysregs_el1, a64_sysregs_
 #define AT_CPU(member) .offset = offsetof(struct a64_cpu, member)
 #define AT_SR(member)  .offset = offsetof(struct a64_cpu, sr.member)
 #define AT_MISC(n)     .offset = offsetof(struct a64_cpu, sr.misc) + 8 * (n)
-#define IS_RAZ_WI      .reset = 0
 
 #define SYSREG_SET(NAME, ROWS)                                                                     \
     const struct a64_sysreg_set NAME = {ROWS, sizeof(ROWS) / sizeof((ROWS)[0])}
