@@ -23,6 +23,9 @@
 #define ZBOOT_PAYLOAD_SIZE    12
 #define ZBOOT_COMPRESSION     24
 #define DTB_LIMIT             MIB(2)
+#define PE_OFFSET_AT          0x3c
+#define PE_HEADER             24
+#define PE_SECTION            40
 
 static bool is_image(const struct blob *in)
 {
@@ -78,6 +81,27 @@ static int open_image(const struct blob *file, struct blob *out, struct error *e
                       "not an arm64 Linux Image: its magic number is missing");
 }
 
+/* The Image's own header does not say how long the file is, but that of the EFI stub, which most
+ * kernels have, does: every PE section must be there. 0, or -1 for a file that was cut off. */
+static int check_sections(const struct blob *image, struct error *err)
+{
+    if (memcmp(image->data, "MZ", 2))
+        return 0;
+    const uint64_t pe = get_le32(image->data + PE_OFFSET_AT);
+    const uint8_t *coff = blob_at(image, pe, PE_HEADER);
+    const uint64_t table = coff ? pe + PE_HEADER + get_le16(coff + 20) : pe;
+    for (unsigned i = 0; coff && i < get_le16(coff + 6); i++) {
+        const uint8_t *section = blob_at(image, table + i * PE_SECTION, PE_SECTION);
+        if (!section || !blob_at(image, get_le32(section + 20), get_le32(section + 16))) {
+            coff = NULL;
+            break;
+        }
+    }
+    return coff ? 0
+                : blob_error(image, image->size, err,
+                             "truncated: the kernel ends here; get a whole copy");
+}
+
 struct layout {
     uint64_t kernel, kernel_size; /* with BSS */
     uint64_t initrd, initrd_size;
@@ -99,6 +123,8 @@ static int read_header(const struct blob *image, struct layout *layout, struct e
         return blob_error(image, IMAGE_TEXT_OFFSET, err,
                           "text_offset 0x%llx is above 2 MiB: corrupted header",
                           (unsigned long long)text_offset);
+    if (check_sections(image, err))
+        return -1;
     layout->kernel += size ? text_offset : OLD_TEXT_OFFSET;
     layout->kernel_size = size > image->size ? size : image->size;
     return 0;
