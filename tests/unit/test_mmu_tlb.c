@@ -441,6 +441,57 @@ static void physical(void **state)
     assert_false(a64_phys_read(w->cpu, GEN_RAM_BASE + GEN_RAM_SIZE - 8, out, 16));
 }
 
+/* ---- stage 2 ---- */
+
+#define S2_NORMAL (3ull << 6 | 0xfull << 2)
+
+/* Stage 1 off, stage 2 with the tables of VMID. */
+static void enter_vm(struct world *w, unsigned vmid, const uint64_t *root)
+{
+    w->cpu->sr.sctlr[1] = 0;
+    w->cpu->sr.hcr_el2 = A64_HCR_VM;
+    w->cpu->sr.vtcr_el2 = 25 | 1 << 6 | 5 << 16;
+    w->cpu->sr.vttbr_el2 = root[vmid] | (uint64_t)vmid << 48;
+    w->cpu->sr.ttbr0[1] = root[vmid]; /* for map() */
+    update(w);
+}
+
+static void virtual_machines(void **state)
+{
+    struct world *w = *state;
+    const uint64_t root[3] = {0, new_table(w), new_table(w)};
+    for (unsigned vmid = 1; vmid <= 2; vmid++) {
+        enter_vm(w, vmid, root);
+        map_page(w, VA, DATA + vmid * PAGE, S2_NORMAL);
+        assert_int_equal(where(w, VA), DATA + vmid * PAGE);
+    }
+    enter_vm(w, 1, root);
+    assert_int_equal(where(w, VA), DATA + PAGE);
+    map_page(w, VA, DATA + 3 * PAGE, S2_NORMAL);
+    invalidate(w,
+               (struct a64_tlbi){.kind = A64_TLBI_IPA, .vmid = 2, .start = VA, .end = VA + PAGE});
+    assert_int_equal(where(w, VA), DATA + PAGE);
+    invalidate(w,
+               (struct a64_tlbi){.kind = A64_TLBI_IPA, .vmid = 1, .start = VA, .end = VA + PAGE});
+    assert_int_equal(where(w, VA), DATA + 3 * PAGE);
+    map_page(w, VA, DATA, S2_NORMAL & ~(1ull << 7));
+    invalidate(w, (struct a64_tlbi){.kind = A64_TLBI_VMALL, .vmid = 1, .stage12 = true});
+    assert_null(a64_host(w->cpu, VA + 4, 4, A64_WRITE));
+    assert_int_equal(w->cpu->exc.ec, A64_EC_DABT_LOW);
+    assert_int_equal(w->cpu->exc.target_el, 2);
+    assert_int_equal(w->cpu->exc.iss, 0x4f);
+    assert_int_equal(w->cpu->exc.ipa, VA + 4);
+    /* The hypervisor's own regime has no stage 2. */
+    w->cpu->ps.el = 2;
+    w->cpu->sr.sctlr[2] = 0;
+    update(w);
+    assert_int_equal(where(w, DATA), DATA);
+    enter_vm(w, 2, root);
+    w->cpu->ps.el = 1;
+    update(w);
+    assert_int_equal(where(w, VA), DATA + 2 * PAGE);
+}
+
 /* ---- coherence ---- */
 
 #define ASIDS 4
@@ -568,6 +619,7 @@ int main(void)
         TEST(map_permissions),
         TEST(watchpoints),
         TEST(physical),
+        TEST(virtual_machines),
         TEST(coherence),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
