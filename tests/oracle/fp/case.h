@@ -2,8 +2,8 @@
 #ifndef POMONA_ORACLE_FP_CASE_H
 #define POMONA_ORACLE_FP_CASE_H
 
-/* What fp_oracle sends to its guest, and back. A batch is a struct fp_batch, WORDS instruction words
- * and CASES struct fp_case; the answer to it is CASES struct fp_result. All little-endian. */
+/* What fp_oracle sends to its guest, and back. A batch is a struct fp_batch, WORDS instruction
+ * words and CASES struct fp_case; the answer to it is CASES struct fp_result. All little-endian. */
 
 #include <stdint.h>
 

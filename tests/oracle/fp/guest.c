@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The guest half of fp_oracle, a static AArch64 Linux program: executes the words of each batch that
- * comes in on standard input, every case of it with its own registers, and writes the registers out.
- * Each word stands in a page of its own making as "word; ret". */
+/* The guest half of fp_oracle, a static AArch64 Linux program: executes the words of each batch
+ * that comes in on standard input, every case of it with its own registers, and writes the
+ * registers out. Each word stands in a page of its own making as "word; ret". */
 
 #include <stdlib.h>
 #include <sys/mman.h>
