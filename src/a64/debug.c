@@ -336,12 +336,17 @@ void a64_update_watch(struct a64_cpu *cpu)
     cpu->watch = (any ? A64_F_ANY : 0) | (fp_trap_el(cpu) ? A64_F_FP : 0);
 }
 
-int a64_check_watch(struct a64_cpu *cpu, const struct a64_insn *insn)
+int a64_check_step(struct a64_cpu *cpu)
 {
     const bool stepping = step_active(cpu);
     a64_step_undo(cpu);
-    if (stepping && !cpu->ps.ss)
-        return step_exception(cpu);
+    return stepping && !cpu->ps.ss ? step_exception(cpu) : A64_NEXT;
+}
+
+int a64_check_watch(struct a64_cpu *cpu, const struct a64_insn *insn)
+{
+    if (a64_check_step(cpu))
+        return A64_FAULT;
     if (breakpoints_active(cpu) && breakpoint_hit(cpu))
         return a64_raise(cpu, A64_EC_BREAK_LOW, IFSC_DEBUG, 0);
     if (cpu->ps.il)
@@ -350,7 +355,7 @@ int a64_check_watch(struct a64_cpu *cpu, const struct a64_insn *insn)
         return A64_FAULT;
     if ((insn->flags & A64_F_FP) && a64_check_fp(cpu) != A64_NEXT)
         return A64_FAULT;
-    if (stepping)
+    if (step_active(cpu))
         step_begin(cpu, insn);
     return A64_NEXT;
 }

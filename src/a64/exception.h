@@ -72,6 +72,9 @@ int a64_exception_return(struct a64_cpu *cpu, uint64_t address);
 /* The checks that cpu->watch asked for, before INSN runs at cpu->pc: illegal state, software step,
  * breakpoints, BTI, FP traps. A64_NEXT: go on. A64_FAULT: cpu->exc is set. */
 int a64_check_watch(struct a64_cpu *cpu, const struct a64_insn *insn);
+/* The software step exception alone, which comes before a failed fetch: when A64_F_ANY is watched and the fetch of
+ * the instruction at cpu->pc faults. A64_FAULT: cpu->exc is the step's. */
+int a64_check_step(struct a64_cpu *cpu);
 /* The FP and SIMD access controls alone (CPACR_EL1.FPEN, CPTR_EL2): A64_NEXT, or A64_FAULT with
  * cpu->exc set. */
 int a64_check_fp(struct a64_cpu *cpu);

@@ -108,17 +108,26 @@ static struct block *look_up(struct interp *interp, uint64_t pa, const uint32_t 
     return NULL;
 }
 
+/* Host address of the word at cpu->pc. NULL: cpu->exc says why not. */
+static const uint32_t *fetch(struct a64_cpu *cpu, uint64_t *pa)
+{
+    bool guarded;
+    const uint32_t *host = NULL;
+    if (cpu->pc & 3)
+        a64_raise_far(cpu, A64_EC_PC_ALIGN, 0, cpu->pc, 0);
+    else
+        host = a64_fetch_host(cpu, cpu->pc, pa, &guarded);
+    if (!host && cpu->watch & A64_F_ANY)
+        a64_check_step(cpu);
+    return host;
+}
+
 struct block *block_find(struct a64_cpu *cpu, struct interp *interp, struct block *from)
 {
     uint64_t pa;
-    bool guarded;
-    if (cpu->pc & 3) {
-        a64_raise_far(cpu, A64_EC_PC_ALIGN, 0, cpu->pc, 0);
-        return NULL;
-    }
     /* Before the words are read: a change that comes in between is seen next time. */
     const uint64_t generation = atomic_load(&cpu->sys->code_generation);
-    const uint32_t *host = a64_fetch_host(cpu, cpu->pc, &pa, &guarded);
+    const uint32_t *host = fetch(cpu, &pa);
     if (!host)
         return NULL;
     struct block *block = look_up(interp, pa, host, generation);

@@ -364,6 +364,26 @@ static void waiting_is_trapped_from_el0(void **state)
     destroy(rig);
 }
 
+/* A stepped branch has happened, wherever it leads: the step exception comes before what its target
+ * raises. */
+static void a_step_comes_before_a_failed_fetch(void **state)
+{
+    struct rig *rig = make("apple-m1", false);
+    struct a64_cpu *cpu = &rig->cpu;
+    PUT(rig, RAM_BASE, ERET, BR_X1);
+    PUT(rig, VECTORS + 0x400, HVC_5);
+    cpu->sr.mdscr_el1 = 1; /* SS */
+    cpu->sr.oslsr_el1 = 0;
+    cpu->sr.elr[1] = RAM_BASE + 4;
+    cpu->sr.spsr[1] = 1 << 21 | 0x3c0; /* SS, EL0 */
+    cpu->x[1] = 0x9000000;             /* nothing is there */
+    assert_int_equal(interp_run(cpu), ENGINE_VMEXIT);
+    assert_int_equal(cpu->exc.ec, A64_EC_HVC);
+    assert_int_equal(cpu->sr.esr[1] >> 26, A64_EC_STEP_LOW);
+    assert_int_equal(cpu->sr.elr[1], 0x9000000);
+    destroy(rig);
+}
+
 /* ---- BTYPE ---- */
 
 /* The M2 with its memory in guarded pages. */
@@ -446,6 +466,7 @@ int main(void)
         cmocka_unit_test(accesses_without_memory_leave),
         cmocka_unit_test(waiting),
         cmocka_unit_test(waiting_is_trapped_from_el0),
+        cmocka_unit_test(a_step_comes_before_a_failed_fetch),
         cmocka_unit_test(indirect_branches_land_on_bti),
         cmocka_unit_test(without_bti_branches_land_anywhere),
     };
