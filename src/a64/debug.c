@@ -338,14 +338,13 @@ void a64_update_watch(struct a64_cpu *cpu)
 
 int a64_check_step(struct a64_cpu *cpu)
 {
-    const bool stepping = step_active(cpu);
     a64_step_undo(cpu);
-    return stepping && !cpu->ps.ss ? step_exception(cpu) : A64_NEXT;
+    return step_active(cpu) && !cpu->ps.ss ? step_exception(cpu) : A64_NEXT;
 }
 
 int a64_check_watch(struct a64_cpu *cpu, const struct a64_insn *insn)
 {
-    if (a64_check_step(cpu))
+    if (a64_check_step(cpu) != A64_NEXT)
         return A64_FAULT;
     if (breakpoints_active(cpu) && breakpoint_hit(cpu))
         return a64_raise(cpu, A64_EC_BREAK_LOW, IFSC_DEBUG, 0);

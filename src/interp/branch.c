@@ -11,6 +11,7 @@
 #include "../a64/exception.h"
 #include "../a64/mmu.h"
 #include "../a64/pac.h"
+#include "../a64/sysreg.h"
 
 static int branch_by(struct a64_cpu *cpu, uint64_t offset)
 {
@@ -119,6 +120,19 @@ int exec_ret(struct a64_cpu *cpu, const struct a64_insn *insn)
     return branch_to(cpu, cpu->x[insn->rn]);
 }
 
+/* ISS of a trapped exception return. */
+enum eret_kind { ERET = 0, ERET_Aa = 2, ERET_Ab = 3 };
+
+/* UNDEFINED at EL0; HFGITR_EL2.ERET traps EL1's. */
+static int check_eret(struct a64_cpu *cpu, enum eret_kind kind)
+{
+    if (cpu->ps.el == 0)
+        return a64_undefined(cpu);
+    if (a64_fgt_trap(cpu, cpu->sr.hfgitr_el2, A64_HFGITR_ERET))
+        return a64_raise(cpu, A64_EC_ERET, kind, 2);
+    return A64_NEXT;
+}
+
 /* With pointer authentication. The modifier of BRAA and BLRAA is in the place of Rd. */
 #define AUTHENTICATED(key, letter)                                                                 \
     int exec_bra##letter(struct a64_cpu *cpu, const struct a64_insn *insn)                         \
@@ -161,8 +175,8 @@ int exec_ret(struct a64_cpu *cpu, const struct a64_insn *insn)
     int exec_ereta##letter(struct a64_cpu *cpu, const struct a64_insn *insn)                       \
     {                                                                                              \
         uint64_t target;                                                                           \
-        if (cpu->ps.el == 0)                                                                       \
-            return a64_undefined(cpu);                                                             \
+        if (check_eret(cpu, ERET_A##letter))                                                       \
+            return A64_FAULT;                                                                      \
         if (a64_pac_auth_combined(cpu, cpu->sr.elr[cpu->ps.el], cpu->sp, key, &target))            \
             return A64_FAULT;                                                                      \
         return a64_exception_return(cpu, target);                                                  \
@@ -172,12 +186,10 @@ AUTHENTICATED(A64_KEY_IB, b)
 
 /* ---- exceptions ---- */
 
-#define HCR_HCD (1ull << 29)
-
 int exec_eret(struct a64_cpu *cpu, const struct a64_insn *insn)
 {
-    if (cpu->ps.el == 0)
-        return a64_undefined(cpu);
+    if (check_eret(cpu, ERET))
+        return A64_FAULT;
     return a64_exception_return(cpu, cpu->sr.elr[cpu->ps.el]);
 }
 
@@ -188,6 +200,9 @@ static uint32_t imm16(const struct a64_insn *insn)
 
 int exec_svc(struct a64_cpu *cpu, const struct a64_insn *insn)
 {
+    const unsigned trap = cpu->ps.el ? A64_HFGITR_SVC_EL1 : A64_HFGITR_SVC_EL0;
+    if (a64_fgt_trap(cpu, cpu->sr.hfgitr_el2, trap))
+        return a64_raise(cpu, A64_EC_SVC, imm16(insn), 2);
     const int status = a64_raise(cpu, A64_EC_SVC, imm16(insn), 0);
     cpu->exc.after = true;
     return status;
@@ -196,7 +211,7 @@ int exec_svc(struct a64_cpu *cpu, const struct a64_insn *insn)
 /* Without EL2 the monitor below the guest takes the call. */
 int exec_hvc(struct a64_cpu *cpu, const struct a64_insn *insn)
 {
-    if (cpu->ps.el == 0 || a64_hcr(cpu) & HCR_HCD)
+    if (cpu->ps.el == 0 || a64_hcr(cpu) & A64_HCR_HCD)
         return a64_undefined(cpu);
     if (!a64_el2_enabled(cpu))
         return a64_vmexit(cpu, A64_EC_HVC, imm16(insn), true);

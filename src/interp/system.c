@@ -161,16 +161,7 @@ int exec_sev(struct a64_cpu *cpu, const struct a64_insn *insn)
     return A64_NEXT;
 }
 
-/* ESB: a virtual SError that is pending but masked becomes a record in VDISR_EL2. A physical one is
- * a level on the CPU's line that its source holds, so it stays pending, which the architecture
- * allows for an uncontained error. */
 int exec_esb(struct a64_cpu *cpu, const struct a64_insn *insn)
 {
-    const uint64_t hcr = a64_hcr(cpu);
-    const bool virtual = hcr & A64_HCR_AMO && !(hcr & A64_HCR_TGE) && cpu->ps.el < 2;
-    if (a64_has(&cpu->feat, A64_FEAT_RAS) && virtual && hcr & A64_HCR_VSE && cpu->ps.daif & 4) {
-        cpu->sr.vdisr_el2 = 1ull << 31 | (cpu->sr.vsesr_el2 & 0x1ffffff);
-        cpu->sr.hcr_el2 &= ~A64_HCR_VSE;
-    }
-    return A64_NEXT;
+    return a64_esb(cpu);
 }
