@@ -211,13 +211,16 @@ static bool watchpoint_matches(const struct a64_cpu *cpu, unsigned n, uint64_t v
 int a64_check_watchpoints(struct a64_cpu *cpu, uint64_t va, unsigned size, unsigned access)
 {
     const uint32_t cm = access & A64_CACHEOP ? 1u << 8 : 0;
-    const uint32_t wnr = access & (A64_WRITE | A64_CACHEOP) ? 1u << 6 : 0;
     uint64_t hit;
     if (!a64_watchpoints_active(cpu))
         return A64_NEXT;
     for (unsigned n = 0; n < watchpoint_count(cpu); n++) {
-        if (watchpoint_matches(cpu, n, va, size, access, &hit))
-            return a64_raise_far(cpu, A64_EC_WATCH_LOW, cm | wnr | IFSC_DEBUG, hit, 0);
+        if (!watchpoint_matches(cpu, n, va, size, access, &hit))
+            continue;
+        /* A read-modify-write that its read alone would have stopped is reported as a read. */
+        const bool by_read = (access & A64_READ) && (cpu->sr.wp[n].control >> 3 & 1);
+        const uint32_t wnr = by_read ? 0 : 1u << 6;
+        return a64_raise_far(cpu, A64_EC_WATCH_LOW, cm | wnr | IFSC_DEBUG, hit, 0);
     }
     return A64_NEXT;
 }

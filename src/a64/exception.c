@@ -199,6 +199,7 @@ void a64_enter_vector(struct a64_cpu *cpu, unsigned target, unsigned kind, uint6
     const unsigned offset = cpu->ps.el < target ? 0x400 : cpu->ps.spsel ? 0x200 : 0;
     cpu->sr.spsr[target] = a64_get_spsr(cpu);
     cpu->sr.elr[target] = return_address;
+    cpu->step.ran = false;
     switch_el(cpu, target, 1);
     enter_pstate(cpu);
     cpu->pc = (cpu->sr.vbar[target] & ~0x7ffull) + offset + kind;

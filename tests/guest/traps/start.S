@@ -88,6 +88,8 @@ from_vector:
     str x0, [x1, #RESULT + 0x20]
     mrs x0, elr_el2
     str x0, [x1, #RESULT + 0x28]
+    mrs x0, far_el2
+    str x0, [x1, #RESULT + 0x48]
     mov x0, #(1 << 31)
     msr hcr_el2, x0
     isb

@@ -5,51 +5,7 @@
  * address. Its output on another machine of the same architecture must be the same, line by line,
  * where both have the feature. */
 
-#include <stdint.h>
-
-#define UART (*(volatile uint32_t *)0x09000000)
-
-struct result {
-    uint64_t vector, x0, x3, esr2, spsr2, elr2, esr1, spsr1, elr1;
-};
-
-extern uint32_t slot[];
-extern struct {
-    uint64_t saved[16];
-    struct result result;
-} context;
-extern char vectors_el1[], vectors_el2[];
-void probe(uint64_t hcr, uint64_t spsr, uint64_t x3);
-
-static void put(char c)
-{
-    UART = (uint32_t)c;
-}
-
-static void text(const char *s)
-{
-    while (*s)
-        put(*s++);
-}
-
-static void hex(uint64_t value)
-{
-    unsigned digits = 1;
-    while (digits < 16 && value >> (4 * digits))
-        digits++;
-    while (digits--)
-        put("0123456789abcdef"[value >> (4 * digits) & 15]);
-}
-
-static void field(const char *name, uint64_t value)
-{
-    put(' ');
-    text(name);
-    put('=');
-    hex(value);
-}
-
-#define MSR(name, value) __asm__ volatile("msr " name ", %0" ::"r"((uint64_t)(value)))
+#include "guest.h"
 
 struct setting {
     const char *name;
@@ -57,7 +13,6 @@ struct setting {
     uint8_t modes; /* bits: EL0, EL1, EL2 */
 };
 
-#define BIT(n) (1ull << (n))
 #define RW     BIT(31)
 #define E2H    BIT(34)
 #define TGE    BIT(27)
@@ -111,13 +66,6 @@ static const struct setting settings[] = {
      .modes = 5},
 };
 
-#define REG(op0, op1, crn, crm, op2)                                                               \
-    ((op0) << 19 | (op1) << 16 | (crn) << 12 | (crm) << 8 | (op2) << 5)
-#define MRS(...)                (0xd5300003u | (REG(__VA_ARGS__) & ~(1u << 20)))
-#define MSR_(...)               (0xd5100003u | (REG(__VA_ARGS__) & ~(1u << 20)))
-#define SYS(op1, crn, crm, op2) (0xd5080003u | REG(0, op1, crn, crm, op2))
-#define BOTH(...)               MRS(__VA_ARGS__), MSR_(__VA_ARGS__)
-
 static const uint32_t words[] = {
 #include "words.inc"
 };
@@ -152,12 +100,6 @@ static void set_up(const struct setting *s)
     __asm__ volatile("isb");
 }
 
-/* A call that tells "it went through", allowed at this EL. */
-static uint32_t end_of(unsigned el)
-{
-    return el ? 0xd4000002u | 0x77 << 5 : 0xd4000001u | 0x77 << 5;
-}
-
 static void report(const struct setting *s, unsigned el, uint32_t word)
 {
     const struct result *r = &context.result;
@@ -187,13 +129,8 @@ static void report(const struct setting *s, unsigned el, uint32_t word)
 static void try_word(const struct setting *s, unsigned el, uint32_t word)
 {
     set_up(s);
-    slot[0] = word;
-    slot[1] = end_of(el);
-    __asm__ volatile("dc cvau, %0; dsb sy; ic ivau, %0; dsb sy; isb" ::"r"(slot) : "memory");
-    MSR("sp_el0", 0x40200000);
-    MSR("sp_el1", 0x40200000);
     /* X3: an address in RAM for cache operations, and harmless in every register. */
-    probe(s->hcr, 0x3c0 | el << 2 | (el != 0), 0x40300000);
+    run(s->hcr, el << 2 | (el != 0), 0x40300000, &word, 1);
     report(s, el, word);
 }
 
