@@ -31,7 +31,10 @@ enum a64_access {
     A64_PAN = 1 << 9, /* for a64_walk(): with PSTATE.PAN as if 1 (AT S1E1RP, S1E1WP) */
 };
 
-#define A64_TLB_BITS   10
+/* A build with 0 here, a TLB of one entry, shows who wrongly relies on what the TLB held. */
+#ifndef A64_TLB_BITS
+#define A64_TLB_BITS 10
+#endif
 #define A64_TLB_SIZE   (1u << A64_TLB_BITS)
 #define A64_PAGE_SHIFT 12
 #define A64_PAGE_MASK  0xfffull
