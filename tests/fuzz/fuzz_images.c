@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/* libFuzzer targets for the parsers of foreign files, one program each (FUZZ names the target): the input is the file. Errors
+ * are fine, and must be set; crashes, leaks and hangs are what is looked for. */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "boot/fdt.h"
+#include "image/adt.h"
+#include "image/compress.h"
+#include "image/im4p.h"
+#include "image/macho.h"
+#include "machine/board.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static struct error err;
+
+/* What every refusal must look like. */
+static void refused(int result)
+{
+    if (result && (!err.code || !err.text[0]))
+        abort();
+}
+
+__attribute__((unused)) static void fuzz_lzfse(const struct blob *in)
+{
+    struct blob out;
+    const int result = lzfse_decode(in, &out, &err);
+    refused(result);
+    if (!result)
+        blob_free(&out);
+}
+
+__attribute__((unused)) static void fuzz_lzss(const struct blob *in)
+{
+    struct blob out;
+    if (!lzss_recognise(in))
+        return;
+    const int result = lzss_decode(in, &out, &err);
+    refused(result);
+    if (!result)
+        blob_free(&out);
+}
+
+__attribute__((unused)) static void fuzz_im4p(const struct blob *in)
+{
+    struct blob out;
+    const int result = im4p_payload(in, &out, &err);
+    refused(result);
+    if (!result)
+        blob_free(&out);
+}
+
+static void walk(const struct macho *macho)
+{
+    struct macho_segment segment;
+    struct macho_section section;
+    struct xnu_version version;
+    uint64_t low, high;
+    for (uint64_t cursor = 0; macho_next_segment(macho, &cursor, &segment);)
+        macho_find_section(macho, segment.name, "__text", &section);
+    macho_range(macho, &low, &high);
+    macho_entry(macho, &low);
+    macho_xnu_version(macho, &version);
+}
+
+__attribute__((unused)) static void fuzz_macho(const struct blob *in)
+{
+    struct macho outer, inner;
+    uint64_t vmaddr, offset;
+    const int result = macho_open(in, &outer, &err);
+    refused(result);
+    if (result)
+        return;
+    walk(&outer);
+    if (macho_find_entry(&outer, "com.apple.kernel", &vmaddr, &offset) && !macho_open_inner(&outer, offset, &inner, &err))
+        walk(&inner);
+}
+
+/* What is read must be written again as a tree that reads the same. */
+__attribute__((unused)) static void fuzz_adt(const struct blob *in)
+{
+    struct adt_node *root, *again;
+    struct blob out, out2;
+    const int result = adt_parse(in, &root, &err);
+    refused(result);
+    if (result)
+        return;
+    if (adt_write(root, &out, &err) || adt_parse(&out, &again, &err) || adt_write(again, &out2, &err) ||
+        out.size != out2.size || memcmp(out.data, out2.data, out.size))
+        abort();
+    adt_find(root, "/chosen/memory-map");
+    adt_free(root);
+    adt_free(again);
+    blob_free(&out);
+    blob_free(&out2);
+}
+
+__attribute__((unused)) static void fuzz_dtb(const struct blob *in)
+{
+    const struct fdt_params params = {.board = &board_vmapple, .ram_size = 1 << 30, .cpus = 1, .command_line = "quiet"};
+    void *dtb;
+    size_t size;
+    const int result = fdt_patch(&params, in->data, in->size, "input", &dtb, &size, &err);
+    refused(result);
+    if (!result)
+        free(dtb);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    /* A copy of exactly this size, so that reading past it is seen. */
+    uint8_t *copy = malloc(size ? size : 1);
+    const struct blob in = {.data = copy, .size = size, .name = "input"};
+    memcpy(copy, data, size);
+    err = (struct error){0};
+    FUZZ(&in);
+    free(copy);
+    return 0;
+}
