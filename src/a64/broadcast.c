@@ -33,6 +33,7 @@ struct a64_broadcast {
     pthread_mutex_t lock;
     pthread_cond_t changed; /* mail, mail applied, a CPU left */
     unsigned waiters;
+    unsigned limit;            /* inboxes at and above it were never used */
     _Atomic unsigned attached; /* CPUs that have run */
     struct inbox inbox[A64_MAX_CPUS];
 };
@@ -105,7 +106,7 @@ void a64_tlbi_broadcast(struct a64_cpu *cpu, const struct a64_tlbi *op)
         return;
     pthread_mutex_lock(&b->lock);
     struct inbox *own = &b->inbox[cpu->index];
-    for (unsigned i = 0; i < A64_MAX_CPUS; i++) {
+    for (unsigned i = 0; i < b->limit; i++) {
         struct inbox *inbox = &b->inbox[i];
         if (!inbox->cpu || inbox == own)
             continue;
@@ -119,7 +120,7 @@ void a64_tlbi_broadcast(struct a64_cpu *cpu, const struct a64_tlbi *op)
 /* Whether a CPU inside the guest still has mail that OWN waits for. */
 static bool outstanding(const struct a64_broadcast *b, const struct inbox *own)
 {
-    for (unsigned i = 0; i < A64_MAX_CPUS; i++) {
+    for (unsigned i = 0; i < b->limit; i++) {
         const struct inbox *inbox = &b->inbox[i];
         if (inbox->running && inbox != own && inbox->applied < own->awaited[i])
             return true;
@@ -167,6 +168,8 @@ void a64_cpu_enter(struct a64_cpu *cpu)
     if (!inbox->cpu) {
         /* Nobody wrote to it yet, so what its TLB may hold from before is not to be trusted. */
         inbox->cpu = cpu;
+        if (b->limit <= cpu->index)
+            b->limit = cpu->index + 1;
         inbox->count = INBOX_SIZE + 1;
         atomic_fetch_add(&b->attached, 1);
     }
