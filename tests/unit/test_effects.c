@@ -164,12 +164,13 @@ static void check(const struct a64_row *row, uint32_t word, const struct a64_cpu
         perturb(second, &effects);
         *before = *first;
         const int status = insn.exec(first, &insn);
-        if (!kept(before, first, &effects))
+        const struct effects *may = status == A64_FAULT ? &nothing : &effects;
+        if (!kept(before, first, may))
             fail_msg("%s: %08x %s changes what the row does not name", row->name, word, text);
         *before = *second;
-        if (insn.exec(second, &insn) != status || !same_results(first, second, &effects))
+        if (insn.exec(second, &insn) != status || !same_results(first, second, may))
             fail_msg("%s: %08x %s reads what the row does not name", row->name, word, text);
-        if (!kept(before, second, &effects))
+        if (!kept(before, second, may))
             fail_msg("%s: %08x %s changes what the row does not name", row->name, word, text);
     }
     free(first);
@@ -177,16 +178,21 @@ static void check(const struct a64_row *row, uint32_t word, const struct a64_cpu
 
 static void effects_as_stated(void **state)
 {
-    const uint32_t outside = A64_F_MR | A64_F_MW | A64_F_SYS | A64_F_FAULT;
+    const uint32_t outside = A64_F_MR | A64_F_MW | A64_F_SYS;
     struct a64_mmu *mmu = calloc(1, sizeof(*mmu));
     struct a64_system sys = {.lock = PTHREAD_MUTEX_INITIALIZER};
     struct a64_cpu *blank = calloc(1, sizeof(*blank));
     unsigned rows = 0;
     *blank = (struct a64_cpu){.mmu = mmu, .sys = &sys, .pc = 0x12345678};
+    blank->sr.sctlr[1] = 1ull << 31 | 1ull << 30 | 1ull << 27 | 1ull << 13; /* all PAuth keys */
+    blank->ps.el = 1;
     for (unsigned k = A64_FEAT_BASE; k < A64_FEAT_COUNT; k++) {
         if (k != A64_FEAT_ABSENT && k != A64_FEAT_BTI) /* which would look at the branch's page */
             a64_feature_add(&blank->feat, (enum a64_feat)k);
     }
+    /* Random pointers carry no valid code: they are to be poisoned, not to fault. */
+    a64_feature_remove(&blank->feat, A64_FEAT_FPAC);
+    a64_feature_remove(&blank->feat, A64_FEAT_FPACCOMBINE);
     for (unsigned k = 0; k < A64_ROW_COUNT; k++) {
         const struct a64_row *row = &a64_rows[k];
         if (!row->implemented || row->flags & outside)
