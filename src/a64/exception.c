@@ -105,6 +105,7 @@ static void switch_el(struct a64_cpu *cpu, unsigned el, unsigned spsel)
     cpu->ps.el = (uint8_t)el;
     cpu->ps.spsel = (uint8_t)spsel;
     cpu->sp = cpu->sp_el[spsel ? el : 0];
+    a64_pmu_changed(cpu);
 }
 
 void a64_select_el(struct a64_cpu *cpu, unsigned el, unsigned spsel)

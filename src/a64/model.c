@@ -17,6 +17,7 @@
 #include "pmu.h"
 #include "sysreg.h"
 #include "system.h"
+#include "timer.h"
 
 #define PFR0_GIC        (1ull << 24)
 #define MPIDR_RES1      (1ull << 31)
@@ -236,8 +237,24 @@ static void reset_sysregs(struct a64_cpu *cpu)
         cpu->sr.oslsr_el1 &= ~A64_OSLSR_OSLK;
 }
 
+/* Outputs of what reset is about to clear. */
+static void lower_wires(struct a64_cpu *cpu)
+{
+    for (unsigned id = 0; id < A64_TIMER_COUNT; id++) {
+        cpu->timer[id].cval = 0;
+        cpu->timer[id].ctl = 0;
+        if (cpu->timer[id].output)
+            a64_timer_update(cpu);
+    }
+    cpu->pmu.pmcr = 0;
+    a64_pmu_update(cpu);
+    memset(&cpu->pmu, 0, sizeof(cpu->pmu));
+    cpu->pmu.seen_icount = cpu->icount;
+}
+
 void a64_cpu_reset(struct a64_cpu *cpu)
 {
+    lower_wires(cpu);
     memset(cpu->x, 0, sizeof(cpu->x));
     memset(cpu->v, 0, sizeof(cpu->v));
     memset(cpu->sp_el, 0, sizeof(cpu->sp_el));
@@ -246,12 +263,6 @@ void a64_cpu_reset(struct a64_cpu *cpu)
     cpu->event = false;
     a64_clear_exclusive(cpu);
     memset(&cpu->step, 0, sizeof(cpu->step));
-    memset(&cpu->pmu, 0, sizeof(cpu->pmu));
-    cpu->pmu.seen_icount = cpu->icount;
-    for (unsigned id = 0; id < A64_TIMER_COUNT; id++) {
-        cpu->timer[id].cval = 0;
-        cpu->timer[id].ctl = 0;
-    }
     memset(&cpu->ps, 0, sizeof(cpu->ps));
     reset_sysregs(cpu);
     a64_set_spsr(cpu, a64_el2_enabled(cpu) ? SPSR_EL2H : SPSR_EL1H);

@@ -125,6 +125,12 @@ uint64_t a64_pmu_next(const struct a64_cpu *cpu)
     return left > ~0ull - pmu->seen_icount ? ~0ull : pmu->seen_icount + left;
 }
 
+void a64_pmu_changed(struct a64_cpu *cpu)
+{
+    if ((cpu->pmu.pmcr & A64_PMCR_E) && (cpu->pmu.inten & cpu->pmu.cnten))
+        atomic_fetch_or(&cpu->attention, A64_ATT_TIMER);
+}
+
 /* ---- access rules ---- */
 
 /* EL0 needs PMUSERENR_EL0.EN or one of BITS. */
@@ -190,6 +196,7 @@ static void write_pmcr(struct a64_cpu *cpu, const struct a64_sysreg *reg, uint64
         cpu->pmu.cycle = 0;
     cpu->pmu.pmcr = value & PMCR_KEPT;
     send_wire(cpu);
+    a64_pmu_changed(cpu);
 }
 
 /* The bit masks, by the row's index: enable, interrupt enable, overflow; reset says whether a write
@@ -211,6 +218,7 @@ static void write_set(struct a64_cpu *cpu, const struct a64_sysreg *reg, uint64_
     a64_pmu_update(cpu);
     *mask_of(cpu, reg->index) |= value & visible_mask(cpu);
     send_wire(cpu);
+    a64_pmu_changed(cpu);
 }
 
 static void write_clear(struct a64_cpu *cpu, const struct a64_sysreg *reg, uint64_t value)
@@ -218,6 +226,7 @@ static void write_clear(struct a64_cpu *cpu, const struct a64_sysreg *reg, uint6
     a64_pmu_update(cpu);
     *mask_of(cpu, reg->index) &= ~(value & visible_mask(cpu));
     send_wire(cpu);
+    a64_pmu_changed(cpu);
 }
 
 static void write_swinc(struct a64_cpu *cpu, const struct a64_sysreg *reg, uint64_t value)
@@ -262,6 +271,7 @@ static void write_cycle(struct a64_cpu *cpu, const struct a64_sysreg *reg, uint6
 {
     a64_pmu_update(cpu);
     cpu->pmu.cycle = value;
+    a64_pmu_changed(cpu);
 }
 
 /* Event counter or type by number; PMX* go by PMSELR_EL0 (their rows have index 32). */
@@ -283,6 +293,7 @@ static void write_count(struct a64_cpu *cpu, const struct a64_sysreg *reg, uint6
     a64_pmu_update(cpu);
     if (n < visible(cpu))
         cpu->pmu.count[n] = (uint32_t)value;
+    a64_pmu_changed(cpu);
 }
 
 static uint64_t *type_of(struct a64_cpu *cpu, unsigned n)
@@ -305,6 +316,7 @@ static void write_type(struct a64_cpu *cpu, const struct a64_sysreg *reg, uint64
     a64_pmu_update(cpu);
     if (type)
         *type = value & (n == A64_PMU_CYCLE ? 0xfc000000 : 0xfc00ffff);
+    a64_pmu_changed(cpu);
 }
 
 #define PMU(NAME, op1, crm, op2, RD, WR, ...)                                                      \

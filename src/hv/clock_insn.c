@@ -13,6 +13,7 @@
  * What the host does by itself (an interrupt raised by another thread) arrives when it arrives: a
  * machine that wants two equal runs raises interrupts from vCPU threads and from deadlines only. */
 
+#include "../a64/pmu.h"
 #include "hv_internal.h"
 
 #define NEVER UINT64_MAX
@@ -179,6 +180,7 @@ bool hv_token_acquire(struct hv_vcpu *vcpu)
         fire_due(clock);
         const uint64_t next = min64(wake_due(vm), atomic_load(&vcpu->deadline));
         cpu->slice_end = min64(min64(clock->quantum_end, vcpu->budget_end), icount_at(clock, next));
+        cpu->slice_end = min64(cpu->slice_end, a64_pmu_next(cpu));
     }
     pthread_mutex_unlock(&clock->lock);
     return mine;

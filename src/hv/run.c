@@ -10,6 +10,7 @@
 #include <sched.h>
 
 #include "../a64/exception.h"
+#include "../a64/pmu.h"
 #include "../a64/timer.h"
 #include "hv_internal.h"
 
@@ -116,6 +117,10 @@ static enum outcome before_entry(struct hv_vcpu *vcpu)
     }
     atomic_fetch_and(&cpu->attention, ~(uint32_t)A64_ATT_TIMER);
     a64_timer_update(cpu);
+    if (!hv_insn_clock(vcpu->vm)) {
+        const uint64_t overflow = a64_pmu_next(cpu);
+        cpu->slice_end = overflow < vcpu->budget_end ? overflow : vcpu->budget_end;
+    }
     if (vtimer_fires(vcpu)) {
         vcpu->vtimer_mask = true;
         return finish(vcpu, HV_EXIT_REASON_VTIMER_ACTIVATED);
@@ -178,8 +183,6 @@ hv_return_t hv_vcpu_run(hv_vcpu_t vcpu)
     cpu->fpcr &= FPCR_BITS;
     cpu->fpsr &= FPSR_BITS;
     cpu->x[31] = 0;
-    if (!hv_insn_clock(self->vm))
-        cpu->slice_end = self->budget_end;
     set_run_lines(self, self->pending[0], self->pending[1]);
     atomic_fetch_or(&cpu->attention, A64_ATT_LINES);
     while (run_once(self) == GO_ON)

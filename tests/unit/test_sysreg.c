@@ -10,6 +10,7 @@
 #include <cmocka.h>
 #include <errno.h>
 
+#include "a64/pmu.h"
 #include "cpu_rig.h"
 
 #define E2H   A64_HCR_E2H
@@ -865,12 +866,19 @@ static void counters_count(void **state)
     cpu_rig_msr(cpu, count0, 0xfffffff0);
     cpu_rig_msr(cpu, interrupt, 1);
     assert_false(rig->wire[23]);
+    assert_int_equal(a64_pmu_next(cpu), cpu->icount + 0x10);
+    assert_true(cpu->attention & A64_ATT_TIMER);
     cpu->icount += 0x20;
     assert_int_equal(cpu_rig_mrs(cpu, count0, NULL), 0x10);
     assert_int_equal(cpu_rig_mrs(cpu, overflow, NULL), 1);
     assert_true(rig->wire[23]);
     cpu_rig_msr(cpu, overflow, 1);
     assert_false(rig->wire[23]);
+    cpu_rig_msr(cpu, A64_SYSREG(3, 3, 9, 14, 3), 1); /* PMOVSSET */
+    assert_true(rig->wire[23]);
+    a64_cpu_reset(cpu);
+    assert_false(rig->wire[23]);
+    assert_int_equal(a64_pmu_next(cpu), ~0ull);
 }
 
 int main(void)
