@@ -8,6 +8,7 @@ The grammar of a row is in src/a64/decode/README.md. Outputs:
   a64_exec.h       the prototypes of the interpreter's functions (exec_*)
   a64_rows.inc     the table of rows, their guard and print functions, and the look-up buckets
   a64_exec.inc     row -> interpreter function (compiled with src/interp only)
+  a64_coverage.md  which rows of which class are implemented, for people
 """
 import os
 import re
@@ -244,6 +245,22 @@ def make_exec_inc(rows):
     return out + "};\n"
 
 
+def make_coverage(rows):
+    groups = {}
+    for r in rows:
+        groups.setdefault(r.group, []).append(r)
+    done = sum(r.execute != "-" for r in rows)
+    out = (f"# A64 instructions\n\n{len(rows)} encodings are known outside SVE and SME, {done} are implemented. The others are "
+           "UNDEFINED: no CPU model has their feature, or they are Apple's own (apple_*).\n\n"
+           "| class | encodings | implemented | features | not implemented |\n|---|---|---|---|---|\n")
+    for name, members in sorted(groups.items()):
+        missing = [r.name.removesuffix("_" + name) for r in members if r.execute == "-"]
+        feats = sorted({r.feat for r in members} - {"-", "ABSENT"})
+        out += (f"| {name} | {len(members)} | {len(members) - len(missing)} | {' '.join(feats)} | "
+                f"{' '.join(missing) if len(missing) <= 40 else f'{len(missing)} encodings'} |\n")
+    return out
+
+
 def main():
     outdir, paths = sys.argv[1], sorted(sys.argv[2:])
     rows = read_rows(paths)
@@ -254,6 +271,8 @@ def main():
     write(os.path.join(outdir, "a64_exec.h"), make_exec_h(rows))
     write(os.path.join(outdir, "a64_rows.inc"), make_rows_inc(rows))
     write(os.path.join(outdir, "a64_exec.inc"), make_exec_inc(rows))
+    with open(os.path.join(outdir, "a64_coverage.md"), "w") as out:
+        out.write(make_coverage(rows))
 
 
 if __name__ == "__main__":
