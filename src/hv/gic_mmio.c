@@ -191,7 +191,7 @@ static uint32_t dist_read_word(struct hv_gic *gic, struct gic_redist *redist, ui
         return intid < GIC_SPI_BASE ? 0 : get_word(&gic->bank[intid / 32], kind, intid);
     if (is_router(offset, &intid))
         return (uint32_t)(gic->router[intid] >> (offset & 4 ? 32 : 0));
-    return offset >= PIDR4 && offset < 0x10000 ? id_register(offset) : 0;
+    return offset >= PIDR4 && offset < GIC_DIST_SIZE ? id_register(offset) : 0;
 }
 
 static void set_router(struct hv_gic *gic, uint32_t intid, bool high, uint32_t value)
@@ -241,7 +241,7 @@ static uint32_t redist_read_word(struct hv_gic *gic, struct gic_redist *redist, 
         return (uint32_t)(redist_typer(gic, redist) >> (offset & 4 ? 32 : 0));
     if (offset == GICR_WAKER)
         return redist->waker;
-    return offset >= PIDR4 ? id_register(offset) : 0;
+    return offset >= PIDR4 && offset < SGI_FRAME ? id_register(offset) : 0;
 }
 
 static void redist_write_word(struct hv_gic *gic, struct gic_redist *redist, uint32_t offset,
@@ -320,7 +320,7 @@ uint64_t gic_msi_read(struct hv_gic *gic, uint32_t offset, unsigned size)
     uint32_t word = 0;
     if ((offset & ~3u) == GICM_TYPER)
         word = GICM_VALID | gic->msi_intid << 16 | gic->msi_count;
-    else if (offset >= PIDR4)
+    else if (offset >= PIDR4 && offset < GIC_MSI_SIZE)
         word = id_register(offset & ~3u);
     return size == 8 ? word : (word >> (8 * (offset & 3))) & (uint32_t)((1ull << (8 * size)) - 1);
 }
@@ -347,43 +347,61 @@ static bool is_gic(const struct hv_gic *gic, uint64_t ipa)
            (gic->msi_count && in_region(ipa, gic->msi_base, GIC_MSI_SIZE));
 }
 
-/* One access at IPA; frames of vCPUs that do not exist read as zero. */
-static void access_gic(struct hv_gic *gic, uint64_t ipa, struct a64_mmio_access *access)
+static void access_dist(struct hv_gic *gic, uint32_t offset, struct a64_mmio_access *access)
 {
-    const unsigned size = access->size;
-    if (in_region(ipa, gic->dist_base, GIC_DIST_SIZE)) {
-        const uint32_t offset = (uint32_t)(ipa - gic->dist_base);
-        if (access->write)
-            gic_dist_write(gic, offset, size, access->value);
-        else
-            access->value = gic_dist_read(gic, offset, size);
-    } else if (in_region(ipa, gic->redist_base, GIC_REDIST_REGION)) {
-        const uint32_t offset = (uint32_t)((ipa - gic->redist_base) % GIC_REDIST_SIZE);
-        struct gic_redist *redist = gic->redist[(ipa - gic->redist_base) / GIC_REDIST_SIZE];
-        if (access->write && redist)
-            gic_redist_write(gic, redist, offset, size, access->value);
-        else
-            access->value = redist ? gic_redist_read(gic, redist, offset, size) : 0;
-    } else {
-        const uint32_t offset = (uint32_t)(ipa - gic->msi_base);
-        if (access->write)
-            gic_msi_write(gic, offset, size, access->value);
-        else
-            access->value = gic_msi_read(gic, offset, size);
-    }
+    if (access->write)
+        gic_dist_write(gic, offset, access->size, access->value);
+    else
+        access->value = gic_dist_read(gic, offset, access->size);
+}
+
+/* Frames of vCPUs that do not exist read as zero. */
+static void access_redist(struct hv_gic *gic, uint64_t offset, struct a64_mmio_access *access)
+{
+    struct gic_redist *redist = gic->redist[offset / GIC_REDIST_SIZE];
+    const uint32_t reg = (uint32_t)(offset % GIC_REDIST_SIZE);
+    if (!access->write)
+        access->value = redist ? gic_redist_read(gic, redist, reg, access->size) : 0;
+    else if (redist)
+        gic_redist_write(gic, redist, reg, access->size, access->value);
+}
+
+static void access_msi(struct hv_gic *gic, uint32_t offset, struct a64_mmio_access *access)
+{
+    if (access->write)
+        gic_msi_write(gic, offset, access->size, access->value);
+    else
+        access->value = gic_msi_read(gic, offset, access->size);
+}
+
+/* One access of an instruction that reaches the GIC; a part of it may lie elsewhere, in RAM or
+ * nowhere. */
+static void perform(struct hv_vcpu *vcpu, struct a64_mmio_access *access)
+{
+    struct hv_gic *gic = vcpu->vm->gic;
+    uint64_t ipa;
+    if (!hv_mmio_ipa(vcpu, access->va, &ipa))
+        return;
+    if (in_region(ipa, gic->dist_base, GIC_DIST_SIZE))
+        access_dist(gic, (uint32_t)(ipa - gic->dist_base), access);
+    else if (in_region(ipa, gic->redist_base, GIC_REDIST_REGION))
+        access_redist(gic, ipa - gic->redist_base, access);
+    else if (gic->msi_count && in_region(ipa, gic->msi_base, GIC_MSI_SIZE))
+        access_msi(gic, (uint32_t)(ipa - gic->msi_base), access);
+    else
+        hv_memory_copy(vcpu->vm, ipa, &access->value, access->size, access->write);
 }
 
 bool hv_gic_abort(struct hv_vcpu *vcpu)
 {
     struct hv_gic *gic = vcpu->vm->gic;
-    const struct a64_exc exc = vcpu->cpu.exc;
     struct a64_mmio_plan plan;
     struct a64_mmio_access *access;
-    if (!is_gic(gic, exc.ipa) || !hv_mmio_plan(vcpu, &plan))
+    if (!is_gic(gic, vcpu->cpu.exc.ipa) || !hv_mmio_plan(vcpu, &plan))
         return false;
     pthread_mutex_lock(&gic->lock);
     while ((access = a64_mmio_next(&plan)))
-        access_gic(gic, exc.ipa + (access->va - exc.far), access);
+        perform(vcpu, access);
     pthread_mutex_unlock(&gic->lock);
     hv_mmio_finish(vcpu, &plan);
     return true;

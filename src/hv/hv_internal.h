@@ -255,6 +255,9 @@ struct a64_mmio_plan;
 /* Plans the access that cpu->exc, a data abort, stopped; false: not one that devices understand.
  * Caller: inside, or with context->lock held. */
 bool hv_mmio_plan(struct hv_vcpu *vcpu, struct a64_mmio_plan *plan);
+/* The IPA of VA, one of the access's addresses: near the one that faulted, or in another page.
+ * False: that one is not mapped. Caller as above. */
+bool hv_mmio_ipa(struct hv_vcpu *vcpu, uint64_t va, uint64_t *ipa);
 /* Writes the registers and moves on. */
 void hv_mmio_finish(struct hv_vcpu *vcpu, const struct a64_mmio_plan *plan);
 

@@ -88,8 +88,7 @@ void hv_mmio_finish(struct hv_vcpu *vcpu, const struct a64_mmio_plan *plan)
     }
 }
 
-/* The IPA of VA, which lies near the access that faulted at exc->far. */
-static bool access_ipa(struct hv_vcpu *vcpu, uint64_t va, uint64_t *ipa)
+bool hv_mmio_ipa(struct hv_vcpu *vcpu, uint64_t va, uint64_t *ipa)
 {
     struct a64_cpu *cpu = &vcpu->cpu;
     const struct a64_exc *exc = &cpu->exc;
@@ -111,7 +110,7 @@ static bool perform(struct hv_vcpu *vcpu, const hv_pomona_mmio_ops_t *ops,
     pthread_mutex_t *lock = &vcpu->vm->context->lock;
     uint64_t ipa;
     pthread_mutex_lock(lock);
-    const bool found = access_ipa(vcpu, access->va, &ipa);
+    const bool found = hv_mmio_ipa(vcpu, access->va, &ipa);
     const bool elsewhere = found && (ipa ^ vcpu->cpu.exc.ipa) >= PAGE;
     const bool done =
         elsewhere && hv_memory_copy(vcpu->vm, ipa, &access->value, access->size, access->write);

@@ -6,7 +6,6 @@
 
 #include <pthread.h>
 #include <sched.h>
-#include <unistd.h>
 
 #include <mach/mach_time.h>
 
@@ -180,6 +179,7 @@ struct writer {
     pthread_barrier_t *start;
     unsigned number;
     hv_vcpu_t vcpu;
+    bool created;
     uint64_t icount;
 };
 
@@ -188,7 +188,8 @@ static void *writer_thread(void *arg)
     struct writer *writer = arg;
     struct guest guest;
     guest_vcpu(&guest);
-    __atomic_store_n(&writer->vcpu, guest.vcpu, __ATOMIC_SEQ_CST);
+    writer->vcpu = guest.vcpu;
+    __atomic_store_n(&writer->created, true, __ATOMIC_SEQ_CST);
     OK(hv_vcpu_set_trap_debug_exceptions(guest.vcpu, true));
     guest_set_reg(&guest, HV_REG_PC, RAM_BASE);
     guest_set_reg(&guest, HV_REG_CPSR, CPSR_EL1H);
@@ -219,10 +220,8 @@ static void run_writers(uint8_t list[CPUS * TURNS], uint64_t *total)
     for (unsigned i = 0; i < CPUS; i++) {
         writer[i] = (struct writer){.start = &start, .number = i};
         pthread_create(&thread[i], NULL, writer_thread, &writer[i]);
-        while (!__atomic_load_n(&writer[i].vcpu, __ATOMIC_SEQ_CST) && i)
+        while (!__atomic_load_n(&writer[i].created, __ATOMIC_SEQ_CST))
             sched_yield(); /* ids in order */
-        if (i == 0)
-            usleep(10000);
     }
     pthread_barrier_wait(&start);
     for (unsigned i = 0; i < CPUS; i++)

@@ -508,6 +508,45 @@ static void test_access_sizes(void **state)
     guest_destroy(&guest);
 }
 
+/* Every word of the frames, and pairs that begin before a frame or end behind it, read and written:
+ * nothing breaks. */
+static void test_hostile_accesses(void **state)
+{
+    static const uint64_t edges[] = {DIST, DIST + 0x10000, REDIST, REDIST + 0x20000,
+                                     MSI,  MSI + 0x10000};
+    struct guest guest;
+    guest_with_gic(&guest);
+    const uint32_t sweep[] = {LDR_X(0, 1),
+                              STR_X(2, 1),
+                              0x91001021 /* add x1, x1, #4 */,
+                              0xf1000463 /* subs x3, x3, #1 */,
+                              0x54ffff81 /* b.ne .-16 */,
+                              BRK(0)};
+    for (size_t i = 0; i < 6; i += 2) {
+        guest_start(&guest, sweep);
+        guest_set_reg(&guest, HV_REG_X1, edges[i]);
+        guest_set_reg(&guest, HV_REG_X2, ~0ull);
+        guest_set_reg(&guest, HV_REG_X3, (edges[i + 1] - edges[i]) / 4);
+        OK(hv_vcpu_set_sys_reg(guest.vcpu, HV_SYS_REG_VBAR_EL1, RAM_BASE + 0x2000));
+        const uint32_t skip[] = {MRS(9, HV_SYS_REG_ELR_EL1), 0x91001129 /* add x9, x9, #4 */,
+                                 MSR(HV_SYS_REG_ELR_EL1, 9), 0xd69f03e0 /* eret */};
+        guest_code(&guest, 0x2200, skip, 4); /* misaligned device accesses fault */
+        do
+            OK(hv_vcpu_run(guest.vcpu));
+        while (EC(guest.exit) != 0x3c &&
+               (guest_set_reg(&guest, HV_REG_PC, guest_reg(&guest, HV_REG_PC) + 4), true));
+    }
+    for (size_t i = 0; i < 6; i++) {
+        const uint32_t pair[] = {0xa97f0420 /* ldp x0, x1, [x1, #-16] */, BRK(0)};
+        for (unsigned back = 0; back <= 16; back += 8) {
+            guest_start(&guest, pair);
+            guest_set_reg(&guest, HV_REG_X1, edges[i] + back);
+            OK(hv_vcpu_run(guest.vcpu));
+        }
+    }
+    guest_destroy(&guest);
+}
+
 /* The GICv2m frame from the guest's side. */
 static void test_guest_message(void **state)
 {
@@ -567,8 +606,8 @@ int main(void)
         cmocka_unit_test(test_state),           cmocka_unit_test(test_group0_timer),
         cmocka_unit_test(test_spi_wakes_wfi),   cmocka_unit_test(test_cancel_wakes_wfi),
         cmocka_unit_test(test_timer_wakes_wfi), cmocka_unit_test(test_sgis),
-        cmocka_unit_test(test_access_sizes),    cmocka_unit_test(test_guest_message),
-        cmocka_unit_test(test_nested),
+        cmocka_unit_test(test_access_sizes),    cmocka_unit_test(test_hostile_accesses),
+        cmocka_unit_test(test_guest_message),   cmocka_unit_test(test_nested),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
