@@ -93,8 +93,8 @@ int exec_fmls_elem(struct a64_cpu *cpu, const struct a64_insn *insn)
     return accumulate_elem(cpu, insn, true);
 }
 
-/* FMLAL and its kin: the halves of one half of Vn and Vm, into singles. Bit 29 (by element: bit 29
- * too) is the upper half, FMLAL2; S, bit 23 or by element bit 14, subtracts. */
+/* FMLAL and its kin, half-precision products into singles: from the lower half of Vn and Vm or, by U
+ * (bit 29), FMLAL2, the upper. ELEMENT: index in Vm, or -1. */
 static int accumulate_long(struct a64_cpu *cpu, const struct a64_insn *insn, bool negate,
                            int element)
 {
