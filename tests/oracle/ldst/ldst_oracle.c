@@ -6,8 +6,8 @@
  *
  *     ldst_oracle GUEST [CASES [SEED [ROW-PREFIX]]]
  *
- * GUEST is guest.c built for AArch64. CASES defaults to 200,000 times POMONA_TEST_SCALE. Exits 77
- * if there is no qemu. */
+ * GUEST is guest.c built for AArch64. CASES defaults to 200,000 times POMONA_TEST_SCALE percent.
+ * Exits 77 if there is no qemu. */
 
 #include <errno.h>
 #include <stdio.h>
@@ -207,7 +207,7 @@ static bool have_qemu(void)
 static uint64_t default_cases(void)
 {
     const char *scale = getenv("POMONA_TEST_SCALE");
-    return (uint64_t)(200000 * (scale ? atof(scale) : 1));
+    return (uint64_t)(200000 * (scale ? atof(scale) / 100 : 1));
 }
 
 int main(int argc, char **argv)
