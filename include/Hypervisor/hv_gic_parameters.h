@@ -14,8 +14,7 @@ HV_EXPORT hv_return_t hv_gic_get_distributor_base_alignment(size_t *distributor_
 /* Of all redistributors together, and of one. */
 HV_EXPORT hv_return_t hv_gic_get_redistributor_region_size(size_t *redistributor_region_size);
 HV_EXPORT hv_return_t hv_gic_get_redistributor_size(size_t *redistributor_size);
-HV_EXPORT hv_return_t
-hv_gic_get_redistributor_base_alignment(size_t *redistributor_base_alignment);
+HV_EXPORT hv_return_t hv_gic_get_redistributor_base_alignment(size_t *redistributor_base_alignment);
 
 HV_EXPORT hv_return_t hv_gic_get_msi_region_size(size_t *msi_region_size);
 HV_EXPORT hv_return_t hv_gic_get_msi_region_base_alignment(size_t *msi_region_base_alignment);

@@ -2,8 +2,8 @@
 #ifndef POMONA_HYPERVISOR_HV_GIC_STATE_H
 #define POMONA_HYPERVISOR_HV_GIC_STATE_H
 
-/* The GIC's state as bytes, without the CPU interfaces (hv_gic_get_icc_reg and its kin). The format is versioned and
- * private; hv_gic_set_state takes it back. */
+/* The GIC's state as bytes, without the CPU interfaces (hv_gic_get_icc_reg and its kin). The format
+ * is versioned and private; hv_gic_set_state takes it back. */
 
 #include <Hypervisor/hv_gic_types.h>
 

@@ -2,19 +2,20 @@
 #ifndef POMONA_HYPERVISOR_HV_POMONA_H
 #define POMONA_HYPERVISOR_HV_POMONA_H
 
-/* What Apple's API cannot say. Every call here is one that an engine may lack: ask hv_pomona_supports() first, or
- * handle HV_UNSUPPORTED. Apple's calls and these mix freely.
+/* What Apple's API cannot say. Every call here is one that an engine may lack: ask
+ * hv_pomona_supports() first, or handle HV_UNSUPPORTED. Apple's calls and these mix freely.
  *
- * Contexts. Apple's calls act on "the" virtual machine of the process. Here they act on the current context of
- * the calling thread, which is the process's default context unless the thread chose another; each context
- * holds one VM. vCPU numbers are unique in the process (those of the default context are Apple's small ones), so calls
- * that take a vCPU need no context. */
+ * Contexts. Apple's calls act on "the" virtual machine of the process. Here they act on the current
+ * context of the calling thread, which is the process's default context unless the thread chose
+ * another; each context holds one VM. vCPU numbers are unique in the process (those of the default
+ * context are Apple's small ones), so calls that take a vCPU need no context. */
 
 #include <Hypervisor/Hypervisor.h>
 
 HV_DECLS_BEGIN
 
 /* Things that an engine can or cannot do. */
+/* clang-format off */
 HV_ENUM(hv_pomona_capability, uint32_t,
     HV_POMONA_CAP_CONTEXTS,         /* hv_pomona_context_* */
     HV_POMONA_CAP_CPU_MODEL,        /* hv_pomona_vm_config_set_cpu_model */
@@ -30,6 +31,7 @@ HV_ENUM(hv_pomona_capability, uint32_t,
     HV_POMONA_CAP_ENGINES,          /* hv_pomona_vm_config_set_engine */
     HV_POMONA_CAP_TIMER_WIRES,      /* hv_pomona_vm_config_set_timer_wires */
 );
+/* clang-format on */
 HV_EXPORT bool hv_pomona_supports(hv_pomona_capability_t capability);
 
 /* ---- contexts ---- */
@@ -61,14 +63,16 @@ HV_EXPORT hv_return_t hv_pomona_vm_config_set_e2h_fixed(hv_vm_config_t config, b
 HV_EXPORT hv_return_t hv_pomona_vm_config_set_engine(hv_vm_config_t config, const char *name);
 
 /* Guest time. With the instruction clock the counter advances by one tick (1/24 us) for every
- * INSNS_PER_TICK instructions that the VM's vCPUs retire together, at most one vCPU runs at a time, and a
- * token passes between the online ones (hv_pomona_vcpu_set_online) in their order every QUANTUM
- * instructions, or when its holder waits in WFI. When all wait, time jumps to the next timer or deadline. So
- * nothing in the guest depends on the host's speed. */
+ * INSNS_PER_TICK instructions that the VM's vCPUs retire together, at most one vCPU runs at a time,
+ * and a token passes between the online ones (hv_pomona_vcpu_set_online) in their order every
+ * QUANTUM instructions, or when its holder waits in WFI. When all wait, time jumps to the next
+ * timer or deadline. So nothing in the guest depends on the host's speed. */
+/* clang-format off */
 HV_ENUM(hv_pomona_clock, uint32_t,
     HV_POMONA_CLOCK_HOST, /* mach_absolute_time() */
     HV_POMONA_CLOCK_INSN,
 );
+/* clang-format on */
 typedef struct {
     hv_pomona_clock_t clock;
     uint32_t insns_per_tick; /* 0: 10 */
@@ -78,8 +82,8 @@ typedef struct {
 HV_EXPORT hv_return_t hv_pomona_vm_config_set_clock(hv_vm_config_t config,
                                                     const hv_pomona_clock_config_t *clock);
 
-/* A guest that takes 1,000 synchronous exceptions at one vector with nothing retired between exits with
- * HV_EXIT_REASON_UNKNOWN instead of spinning for ever. */
+/* A guest that takes 1,000 synchronous exceptions at one vector with nothing retired between exits
+ * with HV_EXIT_REASON_UNKNOWN instead of spinning for ever. */
 HV_EXPORT hv_return_t hv_pomona_vm_config_set_loop_exit(hv_vm_config_t config, bool enabled);
 
 /* Without a GIC: all timers' outputs are or-ed on the vCPU's FIQ line, as on the M1, instead of the
@@ -88,20 +92,22 @@ HV_EXPORT hv_return_t hv_pomona_vm_config_set_timer_wires(hv_vm_config_t config,
 
 /* ---- the VM ---- */
 
-/* The host wrote [ipa, ipa + size) of guest memory: code there is looked at again before it runs. Any thread. */
+/* The host wrote [ipa, ipa + size) of guest memory: code there is looked at again before it runs.
+ * Any thread. */
 HV_EXPORT hv_return_t hv_pomona_code_changed(hv_ipa_t ipa, size_t size);
 
-/* Stops all vCPUs between instructions, and lets them go on. While stopped, the pausing thread may use every
- * vCPU's register calls. Pauses nest. Any thread but one inside a deadline callback. */
+/* Stops all vCPUs between instructions, and lets them go on. While stopped, the pausing thread may
+ * use every vCPU's register calls. Pauses nest. Any thread but one inside a deadline callback. */
 HV_EXPORT hv_return_t hv_pomona_vm_pause(void);
 HV_EXPORT hv_return_t hv_pomona_vm_resume(void);
 
 /* The VM's time in ticks of 24 MHz, before any vCPU's offset. */
 HV_EXPORT hv_return_t hv_pomona_vm_get_time(uint64_t *ticks);
 
-/* Instruction clock: FIRE is called once, between instructions, on the thread of the vCPU that holds the token, when
- * time reaches TICKS; it may set the next deadline. UINT64_MAX: never. With the host clock
- * HV_UNSUPPORTED: use the host's timers. Call it from FIRE, from the token's holder outside run, or before the first run. */
+/* Instruction clock: FIRE is called once, between instructions, on the thread of the vCPU that
+ * holds the token, when time reaches TICKS; it may set the next deadline. UINT64_MAX: never. With
+ * the host clock HV_UNSUPPORTED: use the host's timers. Call it from FIRE, from the token's holder
+ * outside run, or before the first run. */
 HV_EXPORT hv_return_t hv_pomona_vm_set_deadline(uint64_t ticks, void (*fire)(void *context),
                                                 void *context);
 
@@ -110,8 +116,9 @@ HV_EXPORT hv_return_t hv_pomona_vm_get_instruction_count(uint64_t *count);
 
 /* ---- a vCPU ---- */
 
-/* Instruction clock: whether the token waits for this vCPU. A vCPU is online from its first run, or earlier when
- * another one's thread says so (PSCI CPU_ON), or until it is said not to be (CPU_OFF). Any thread. */
+/* Instruction clock: whether the token waits for this vCPU. A vCPU is online from its first run, or
+ * earlier when another one's thread says so (PSCI CPU_ON), or until it is said not to be (CPU_OFF).
+ * Any thread. */
 HV_EXPORT hv_return_t hv_pomona_vcpu_set_online(hv_vcpu_t vcpu, bool online);
 
 /* The level of the vCPU's IRQ or FIQ input; it stays until changed. Any thread. */
@@ -123,18 +130,20 @@ HV_EXPORT hv_return_t hv_pomona_vcpu_get_instruction_count(hv_vcpu_t vcpu, uint6
 /* Exits after COUNT more instructions with HV_EXIT_REASON_CANCELED; 0: no limit. */
 HV_EXPORT hv_return_t hv_pomona_vcpu_set_budget(hv_vcpu_t vcpu, uint64_t count);
 
-/* Guest-virtual memory in the current translation regime, without side effects or permission checks.
- * HV_FAULT: not mapped. Owner, or while paused. Writes tell the engine (hv_pomona_code_changed). */
+/* Guest-virtual memory in the current translation regime, without side effects or permission
+ * checks. HV_FAULT: not mapped. Owner, or while paused. Writes tell the engine
+ * (hv_pomona_code_changed). */
 HV_EXPORT hv_return_t hv_pomona_vcpu_translate(hv_vcpu_t vcpu, uint64_t va, hv_ipa_t *ipa);
 HV_EXPORT hv_return_t hv_pomona_vcpu_read(hv_vcpu_t vcpu, uint64_t va, void *data, size_t size);
 HV_EXPORT hv_return_t hv_pomona_vcpu_write(hv_vcpu_t vcpu, uint64_t va, const void *data,
                                            size_t size);
 
-/* A data abort that hv_vcpu_run returned for a device's registers, completed whatever the instruction is (pairs,
- * write-back, SIMD: forms without a valid syndrome): READ and WRITE are called for each access, in order,
- * the destination registers and the base are written, the PC moves on. HV_BAD_ARGUMENT: the last exit
- * was no data abort, or the instruction is none that may access devices (exclusives, atomics, DC ZVA); then nothing
- * has changed and hv_pomona_vcpu_inject_abort is the way out. SIZE is 1, 2, 4, 8; 16-byte accesses come as two. */
+/* A data abort that hv_vcpu_run returned for a device's registers, completed whatever the
+ * instruction is (pairs, write-back, SIMD: forms without a valid syndrome): READ and WRITE are
+ * called for each access, in order, the destination registers and the base are written, the PC
+ * moves on. HV_BAD_ARGUMENT: the last exit was no data abort, or the instruction is none that may
+ * access devices (exclusives, atomics, DC ZVA); then nothing has changed and
+ * hv_pomona_vcpu_inject_abort is the way out. SIZE is 1, 2, 4, 8; 16-byte accesses come as two. */
 typedef struct {
     uint64_t (*read)(void *context, hv_ipa_t ipa, size_t size);
     void (*write)(void *context, hv_ipa_t ipa, size_t size, uint64_t value);
@@ -142,7 +151,8 @@ typedef struct {
 } hv_pomona_mmio_ops_t;
 HV_EXPORT hv_return_t hv_pomona_vcpu_mmio(hv_vcpu_t vcpu, const hv_pomona_mmio_ops_t *ops);
 
-/* Gives the guest the synchronous external abort that the bus would have (at the exit's instruction). */
+/* Gives the guest the synchronous external abort that the bus would have (at the exit's
+ * instruction). */
 HV_EXPORT hv_return_t hv_pomona_vcpu_inject_abort(hv_vcpu_t vcpu);
 
 /* Gives the guest an UNDEFINED exception at its PC, for a trapped register that nobody knows. */

@@ -17,7 +17,8 @@ HV_EXPORT hv_return_t hv_vm_config_get_default_ipa_size(uint32_t *ipa_bit_length
 HV_EXPORT hv_return_t hv_vm_config_set_ipa_size(hv_vm_config_t config, uint32_t ipa_bit_length);
 HV_EXPORT hv_return_t hv_vm_config_get_ipa_size(hv_vm_config_t config, uint32_t *ipa_bit_length);
 
-/* Whether a guest can have EL2; asking for it always succeeds here and is judged by hv_vm_create. */
+/* Whether a guest can have EL2; asking for it always succeeds here and is judged by hv_vm_create.
+ */
 HV_EXPORT hv_return_t hv_vm_config_get_el2_supported(bool *el2_supported);
 HV_EXPORT hv_return_t hv_vm_config_get_el2_enabled(hv_vm_config_t config, bool *el2_enabled);
 HV_EXPORT hv_return_t hv_vm_config_set_el2_enabled(hv_vm_config_t config, bool el2_enabled);
@@ -26,8 +27,7 @@ HV_EXPORT hv_return_t hv_vm_config_set_el2_enabled(hv_vm_config_t config, bool e
 HV_EXPORT hv_return_t hv_vm_config_get_default_ipa_granule(hv_ipa_granule_t *granule);
 HV_EXPORT hv_return_t hv_vm_config_get_ipa_granule(hv_vm_config_t config,
                                                    hv_ipa_granule_t *granule);
-HV_EXPORT hv_return_t hv_vm_config_set_ipa_granule(hv_vm_config_t config,
-                                                   hv_ipa_granule_t granule);
+HV_EXPORT hv_return_t hv_vm_config_set_ipa_granule(hv_vm_config_t config, hv_ipa_granule_t granule);
 
 HV_DECLS_END
 

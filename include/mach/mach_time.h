@@ -2,7 +2,8 @@
 #ifndef POMONA_MACH_MACH_TIME_H
 #define POMONA_MACH_MACH_TIME_H
 
-/* Apple's clock, ticking at the guest's counter rate: CNTVCT_EL0 = mach_absolute_time() - vtimer_offset. */
+/* Apple's clock, ticking at the guest's counter rate: CNTVCT_EL0 = mach_absolute_time() -
+ * vtimer_offset. */
 
 #include <stdint.h>
 
@@ -23,8 +24,7 @@ typedef struct mach_timebase_info *mach_timebase_info_t;
 __attribute__((visibility("default"))) uint64_t mach_absolute_time(void);
 
 /* Nanoseconds = ticks * numer / denom: 125 / 3. Returns 0. */
-__attribute__((visibility("default"))) kern_return_t
-mach_timebase_info(mach_timebase_info_t info);
+__attribute__((visibility("default"))) kern_return_t mach_timebase_info(mach_timebase_info_t info);
 
 #ifdef __cplusplus
 }

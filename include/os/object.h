@@ -2,8 +2,8 @@
 #ifndef POMONA_OS_OBJECT_H
 #define POMONA_OS_OBJECT_H
 
-/* Reference counts of the API's opaque objects (configurations, GIC state). Objects are created with one
- * reference; the last release frees. */
+/* Reference counts of the API's opaque objects (configurations, GIC state). Objects are created
+ * with one reference; the last release frees. */
 
 #ifdef __cplusplus
 extern "C" {

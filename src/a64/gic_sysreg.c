@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The GIC's system registers as the guest reaches them: rows of the system register table, and who sees which
- * interface. At EL1 the virtual interface answers for Group 0 when HCR_EL2.FMO is set, for Group 1 with IMO, for what
- * both share with either; ICH_HCR_EL2 traps by the same classes, and SGIs of a guest always trap. IHI 0069 12.1. */
+/* The GIC's system registers as the guest reaches them: rows of the system register table, and who
+ * sees which interface. At EL1 the virtual interface answers for Group 0 when HCR_EL2.FMO is set,
+ * for Group 1 with IMO, for what both share with either; ICH_HCR_EL2 traps by the same classes, and
+ * SGIs of a guest always trap. IHI 0069 12.1. */
 
 #include "exception.h"
 #include "gic_cpu.h"
@@ -77,25 +78,17 @@ static void write_gic(struct a64_cpu *cpu, const struct a64_sysreg *reg, uint64_
 
 /* READ and WRITE are the lowest Exception levels that may. */
 #define GIC(NAME, CLASS, READ, WRITE)                                                              \
-    {.name = #NAME,                                                                                \
-     .enc = NAME,                                                                                  \
-     .min_el = READ,                                                                               \
-     .write_el = WRITE,                                                                            \
-     .index = CLASS,                                                                               \
-     .flags = A64_SR_GIC | A64_SR_READ | A64_SR_SYNC,                                              \
-     .read = read_gic,                                                                             \
-     .write = write_gic,                                                                           \
-     .check = check}
+    {                                                                                              \
+        .name = #NAME, .enc = NAME, .min_el = READ, .write_el = WRITE, .index = CLASS,             \
+        .flags = A64_SR_GIC | A64_SR_READ | A64_SR_SYNC, .read = read_gic, .write = write_gic,     \
+        .check = check                                                                             \
+    }
 #define ICH(NAME, ENC, WRITE)                                                                      \
-    {.name = NAME,                                                                                 \
-     .enc = ENC,                                                                                   \
-     .min_el = 2,                                                                                  \
-     .write_el = WRITE,                                                                            \
-     .feat = A64_FEAT_EL2,                                                                         \
-     .index = CLASS_HYP,                                                                           \
-     .flags = A64_SR_GIC | A64_SR_READ | A64_SR_SYNC,                                              \
-     .read = read_gic,                                                                             \
-     .write = write_gic}
+    {                                                                                              \
+        .name = NAME, .enc = ENC, .min_el = 2, .write_el = WRITE, .feat = A64_FEAT_EL2,            \
+        .index = CLASS_HYP, .flags = A64_SR_GIC | A64_SR_READ | A64_SR_SYNC, .read = read_gic,     \
+        .write = write_gic                                                                         \
+    }
 
 static const struct a64_sysreg rows[] = {
     GIC(ICC_PMR_EL1, CLASS_COMMON, 1, 1),

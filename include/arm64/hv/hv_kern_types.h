@@ -2,15 +2,15 @@
 #ifndef POMONA_ARM64_HV_KERN_TYPES_H
 #define POMONA_ARM64_HV_KERN_TYPES_H
 
-/* Return codes and memory flags. A code is err_local | err_sub(0xba5) | number, as mach error codes are;
- * as an int it is negative. */
+/* Return codes and memory flags. A code is err_local | err_sub(0xba5) | number, as mach error codes
+ * are; as an int it is negative. */
 
 #include <stdint.h>
 
 /* An enumeration of a fixed width in every language mode: a real one where the compiler can (C++,
  * clang), else constants and an integer type. */
 #if defined(__clang__)
-#if defined(__cplusplus) || __has_extension(c_fixed_enum) || __has_extension(cxx_fixed_enum) ||   \
+#if defined(__cplusplus) || __has_extension(c_fixed_enum) || __has_extension(cxx_fixed_enum) ||    \
     __has_extension(objc_fixed_enum)
 #define HV_FIXED_ENUMS 1
 #endif
@@ -21,8 +21,8 @@
 #ifdef HV_FIXED_ENUMS
 #define HV_ENUM(name, type, ...) typedef enum : type { __VA_ARGS__ } name##_t
 #else
-#define HV_ENUM(name, type, ...)                                                                  \
-    enum { __VA_ARGS__ };                                                                         \
+#define HV_ENUM(name, type, ...)                                                                   \
+    enum { __VA_ARGS__ };                                                                          \
     typedef type name##_t
 #endif
 
@@ -40,7 +40,8 @@ enum {
     HV_NO_DEVICE = HV_RETURN_CODE(0x06),
     HV_DENIED = HV_RETURN_CODE(0x07),
     HV_EXISTS = HV_RETURN_CODE(0x08),
-    HV_FAULT = HV_RETURN_CODE(0x08), /* the x86 header's name of the same code; many clients use it */
+    HV_FAULT =
+        HV_RETURN_CODE(0x08), /* the x86 header's name of the same code; many clients use it */
     HV_UNSUPPORTED = HV_RETURN_CODE(0x0f),
 };
 
