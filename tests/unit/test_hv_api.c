@@ -603,6 +603,56 @@ static void test_paravirtual_pac(void **state)
     guest_destroy(&guest);
 }
 
+static uint64_t call_pac(struct guest *guest, uint64_t function, uint64_t x1, uint64_t x2)
+{
+    const uint32_t code[] = {HVC(0), BRK(0)};
+    guest_start(guest, code);
+    guest_set_reg(guest, HV_REG_X0, function);
+    guest_set_reg(guest, HV_REG_X1, x1);
+    guest_set_reg(guest, HV_REG_X2, x2);
+    guest_run_to(guest, 0x3c);
+    return guest_reg(guest, HV_REG_X0);
+}
+
+/* A pointer signed by WORD (PACIA or PACIB x0, x1) at the EL of CPSR. */
+static uint64_t signed_pointer(struct guest *guest, uint32_t word, uint32_t cpsr)
+{
+    const uint32_t code[] = {word, BRK(0)};
+    guest_start(guest, code);
+    guest_set_reg(guest, HV_REG_CPSR, cpsr);
+    guest_set_reg(guest, HV_REG_X0, RAM_BASE + 0x123450);
+    guest_set_reg(guest, HV_REG_X1, 42);
+    guest_run_to(guest, 0x3c);
+    return guest_reg(guest, HV_REG_X0);
+}
+
+/* The diversifier changes A-key signatures of a process, and the kernel's while it acts for one; B
+ * keys never. */
+static void test_pac_diversifier(void **state)
+{
+    static const uint32_t pacia = 0xdac10020, pacib = 0xdac10420;
+    struct guest guest;
+    guest_create(&guest);
+    OK(hv_vcpu_set_trap_debug_exceptions(guest.vcpu, true));
+    OK(hv_vcpu_set_sys_reg(guest.vcpu, HV_SYS_REG_SCTLR_EL1, 0x30100180 | 1u << 31 | 1u << 30));
+    OK(hv_vcpu_set_sys_reg(guest.vcpu, HV_SYS_REG_TCR_EL1, 0x19 | 0x19 << 16));
+    assert_int_equal(call_pac(&guest, 0xc1000000, 0, 0), 0);
+    assert_int_equal(call_pac(&guest, 0xc1000004, 0x1234, 0), 0);
+    const uint64_t kernel = signed_pointer(&guest, pacia, 0x3c5);
+    const uint64_t user = signed_pointer(&guest, pacia, 0x3c0);
+    const uint64_t kernel_b = signed_pointer(&guest, pacib, 0x3c5);
+    assert_true(kernel != RAM_BASE + 0x123450);
+    assert_true(kernel != user);
+    assert_true(signed_pointer(&guest, pacib, 0x3c0) == kernel_b);
+    assert_int_equal(call_pac(&guest, 0xc1000005, 1, 0x1234), 0);
+    assert_true(signed_pointer(&guest, pacia, 0x3c5) == user);
+    assert_true(signed_pointer(&guest, pacib, 0x3c5) == kernel_b);
+    assert_int_equal(call_pac(&guest, 0xc1000005, 0, 0x5678), 0);
+    assert_true(signed_pointer(&guest, pacia, 0x3c5) == kernel);
+    assert_true(signed_pointer(&guest, pacia, 0x3c0) != user);
+    guest_destroy(&guest);
+}
+
 /* ---- A7 ---- */
 
 static void test_cancel_is_sticky(void **state)
@@ -1043,6 +1093,7 @@ int main(void)
         cmocka_unit_test(test_trapped_registers),
         cmocka_unit_test(test_no_syndrome),
         cmocka_unit_test(test_paravirtual_pac),
+        cmocka_unit_test(test_pac_diversifier),
         cmocka_unit_test(test_cancel_is_sticky),
         cmocka_unit_test(test_cancel_of_a_spinning_guest),
         cmocka_unit_test(test_pending_is_for_one_run),
