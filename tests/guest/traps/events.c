@@ -203,6 +203,67 @@ static void watchpoints(void)
     }
 }
 
+/* ---- exceptions that are no traps ---- */
+
+static void faults(void)
+{
+    static const struct {
+        const char *name;
+        uint32_t code[3];
+        uint64_t x3;
+    } cases[] = {
+        {"sp alignment",
+         {0x9100207f, 0xf94003e4, 0xd503201f},
+         0x40200000}, /* mov sp, x3 + 8; ldr x4, [sp] */
+        {"sp aligned", {0x9100407f, 0xf94003e4, 0xd503201f}, 0x40200000},
+        {"pc alignment", {0xd61f0060, 0xd503201f, 0xd503201f}, 0x40300002}, /* br x3 */
+        {"brk", {0xd4212340, 0xd503201f, 0xd503201f}, 0},
+        {"udf", {0x0000dead, 0xd503201f, 0xd503201f}, 0},
+        {"svc", {0xd4000541, 0xd503201f, 0xd503201f}, 0},
+        {"hvc", {0xd4000542, 0xd503201f, 0xd503201f}, 0},
+        {"eret to el2", {0xd2807923, 0xd5184003, 0xd69f03e0}, 0},     /* SPSR_EL1 = EL2h */
+        {"eret to aarch32", {0xd2807a03, 0xd5184003, 0xd69f03e0}, 0}, /* SPSR_EL1 = A32 user */
+        {"eret to el0h", {0xd2807823, 0xd5184003, 0xd69f03e0}, 0},
+        {"eret to el3", {0xd28079a3, 0xd5184003, 0xd69f03e0}, 0},
+    };
+    static const uint64_t hcr[] = {OPEN, OPEN | TGE, OPEN | E2H, OPEN | E2H | TGE};
+    for (unsigned h = 0; h < sizeof hcr / sizeof *hcr; h++) {
+        for (unsigned el = 0; el < 3; el++) {
+            if (el == 1 && (hcr[h] & TGE))
+                continue;
+            for (unsigned k = 0; k < sizeof cases / sizeof *cases; k++) {
+                if (el == 2 && cases[k].name[0] == 'e')
+                    continue; /* these set EL1's registers */
+                text("fault el");
+                hex(el);
+                field("hcr", hcr[h] >> 24);
+                put(' ');
+                text(cases[k].name);
+                MSR("elr_el1", (uintptr_t)&slot[3]);
+                MSR("sctlr_el1", 0x30d00818);
+                MSR("sctlr_el2", 0x30c50838);
+                run(hcr[h], el << 2 | (el != 0), cases[k].x3, cases[k].code, 3);
+                outcome();
+            }
+        }
+    }
+    /* ERET from EL2 itself to what does not exist or is not allowed. */
+    static const uint64_t modes[] = {0x1, 0x2, 0xc, 0xd, 0x6, 0xa, 0x1c};
+    static const uint32_t nop = 0xd503201f;
+    for (unsigned k = 0; k < sizeof modes / sizeof *modes; k++) {
+        text("eret");
+        field("mode", modes[k]);
+        run(OPEN, modes[k], 0, &nop, 1);
+        outcome();
+    }
+    for (unsigned mode = 4; mode < 6; mode++) {
+        text("eret under TGE");
+        field("mode", mode);
+        run(OPEN | TGE, mode, 0, &nop, 1);
+        outcome();
+    }
+}
+
 void main(void)
 {
     MSR("vbar_el2", vectors_el2);
@@ -216,5 +277,6 @@ void main(void)
     steps();
     breakpoints();
     watchpoints();
+    faults();
     text("done\n");
 }
