@@ -30,6 +30,7 @@ HV_ENUM(hv_pomona_capability, uint32_t,
     HV_POMONA_CAP_NO_SYNDROME_MMIO, /* hv_pomona_vcpu_mmio */
     HV_POMONA_CAP_ENGINES,          /* hv_pomona_vm_config_set_engine */
     HV_POMONA_CAP_TIMER_WIRES,      /* hv_pomona_vm_config_set_timer_wires */
+    HV_POMONA_CAP_TRAP_HLT,         /* hv_pomona_vcpu_set_trap_hlt */
 );
 /* clang-format on */
 HV_EXPORT bool hv_pomona_supports(hv_pomona_capability_t capability);
@@ -150,6 +151,10 @@ typedef struct {
     void *context;
 } hv_pomona_mmio_ops_t;
 HV_EXPORT hv_return_t hv_pomona_vcpu_mmio(hv_vcpu_t vcpu, const hv_pomona_mmio_ops_t *ops);
+
+/* HLT exits, for semihosting: exception class 0, the immediate in bits 15:0 of the syndrome, the PC
+ * at the instruction. Without it HLT is UNDEFINED. Owner. */
+HV_EXPORT hv_return_t hv_pomona_vcpu_set_trap_hlt(hv_vcpu_t vcpu, bool enabled);
 
 /* Gives the guest the synchronous external abort that the bus would have (at the exit's
  * instruction). */

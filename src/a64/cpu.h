@@ -175,6 +175,8 @@ struct a64_cpu {
     /* The monitor's MDCR_EL2.TDE: debug exceptions (EC 0x30, 0x32, 0x34, 0x3c) leave the guest; a64_raise turns
      * them into exits. */
     bool trap_debug_exceptions;
+    /* HLT goes to the monitor (EC 0, its immediate in ISS) instead of being UNDEFINED. */
+    bool trap_hlt;
 
     /* The instruction that software step let run last: while pc and icount are still these, it has not
      * retired and PSTATE.SS counts as 1 (src/a64/debug.c). */

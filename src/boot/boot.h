@@ -44,6 +44,7 @@ struct boot_entry {
     uint64_t pc;
     uint64_t x[4]; /* X0..X3 */
     bool el2;
+    uint64_t image_end; /* behind what was loaded; 0: not known */
 };
 
 /* What boot code asks of the machine besides guest_write() and machine_random();

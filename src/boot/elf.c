@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Static AArch64 ELF programs at their own physical addresses (System V ABI, ELF-64): every PT_LOAD
  * is placed at p_paddr and its rest zeroed; the program starts at e_entry, seen through the segment
- * that holds it. */
+ * that holds it. Where the program leaves the start of RAM free, the device tree stands there, as on
+ * QEMU's board: programs made for that look for it. */
 
 #include <string.h>
 
@@ -23,6 +24,11 @@ struct phdr {
     uint64_t offset, vaddr, paddr, filesz, memsz;
 };
 
+/* What the segments take of memory. */
+struct extent {
+    uint64_t first, end;
+};
+
 static int load_segment(struct machine *machine, const struct blob *file, const struct phdr *ph,
                         struct error *err)
 {
@@ -38,7 +44,7 @@ static int load_segment(struct machine *machine, const struct blob *file, const 
 }
 
 static int load_all(struct machine *machine, const struct blob *file, struct boot_entry *entry,
-                    struct error *err)
+                    struct extent *extent, struct error *err)
 {
     const uint64_t table = get_le64(file->data + 32);
     const unsigned size = get_le16(file->data + 54), count = get_le16(file->data + 56);
@@ -59,22 +65,38 @@ static int load_all(struct machine *machine, const struct blob *file, struct boo
             continue;
         if (load_segment(machine, file, &ph, err))
             return -1;
+        if (ph.paddr < extent->first)
+            extent->first = ph.paddr;
+        if (ph.paddr + ph.memsz > extent->end)
+            extent->end = ph.paddr + ph.memsz;
         if (start - ph.vaddr < ph.memsz)
             entry->pc = start - ph.vaddr + ph.paddr;
     }
     return 0;
 }
 
+static int place_tree(struct machine *machine, const struct boot_options *options,
+                      const struct extent *extent, struct error *err)
+{
+    const uint64_t ram = boot_ram_base(machine);
+    if (extent->first <= ram)
+        return 0;
+    const struct tree_place place = {.address = ram, .room = extent->first - ram};
+    return boot_place_tree(machine, options, &place, err);
+}
+
 int elf_load(struct machine *machine, const struct boot_options *options, struct boot_entry *entry,
              struct error *err)
 {
     struct blob file;
+    struct extent extent = {.first = boot_ram_end(machine)};
     if (boot_open(options, &file, err))
         return -1;
     const int result =
         elf_recognise(&file)
-            ? load_all(machine, &file, entry, err)
+            ? load_all(machine, &file, entry, &extent, err)
             : blob_error(&file, 0, err, "not a 64-bit little-endian AArch64 ELF file");
     blob_free(&file);
-    return result;
+    entry->image_end = extent.end;
+    return result ? result : place_tree(machine, options, &extent, err);
 }

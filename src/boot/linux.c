@@ -8,7 +8,6 @@
 
 #include "../device/device.h"
 #include "../image/compress.h"
-#include "fdt.h"
 #include "load.h"
 
 #define IMAGE_HEADER          64
@@ -22,7 +21,6 @@
 #define ZBOOT_PAYLOAD_OFFSET  8
 #define ZBOOT_PAYLOAD_SIZE    12
 #define ZBOOT_COMPRESSION     24
-#define DTB_LIMIT             MIB(2)
 #define PE_OFFSET_AT          0x3c
 #define PE_HEADER             24
 #define PE_SECTION            40
@@ -130,41 +128,6 @@ static int read_header(const struct blob *image, struct layout *layout, struct e
     return 0;
 }
 
-static int place_tree(struct machine *machine, const struct boot_options *options,
-                      const struct layout *layout, struct error *err)
-{
-    struct fdt_params params = {.board = machine_board(machine),
-                                .ram_size = machine_ram_size(machine),
-                                .cpus = machine_cpu_count(machine),
-                                .el2 = options->el2,
-                                .pmu = machine_has_pmu(machine),
-                                .command_line = options->command_line ? options->command_line : "",
-                                .initrd_start = layout->initrd,
-                                .initrd_end = layout->initrd + layout->initrd_size};
-    machine_random(machine, params.seed, sizeof(params.seed));
-    struct blob user = {0}, tree = {.name = "the device tree"};
-    void *dtb = NULL;
-    int result;
-    if (options->device_tree) {
-        if (blob_open(&user, options->device_tree, err))
-            return -1;
-        result =
-            fdt_patch(&params, user.data, user.size, options->device_tree, &dtb, &tree.size, err);
-        blob_free(&user);
-    } else {
-        result = fdt_make(&params, &dtb, &tree.size, err);
-    }
-    if (result)
-        return -1;
-    tree.data = dtb;
-    result = tree.size > DTB_LIMIT
-                 ? error_set(err, ERROR_DATA,
-                             "the device tree has %zu bytes; Linux takes 2 MiB at most", tree.size)
-                 : boot_place(machine, layout->dtb, &tree, "the device tree", err);
-    free(dtb);
-    return result;
-}
-
 static int place_initrd(struct machine *machine, const struct boot_options *options,
                         struct layout *layout, struct error *err)
 {
@@ -199,7 +162,12 @@ int linux_load(struct machine *machine, const struct boot_options *options,
     if (result || place_initrd(machine, options, &layout, err))
         return -1;
     layout.dtb = align_up(layout.initrd + layout.initrd_size, MIB(2));
-    if (place_tree(machine, options, &layout, err))
+    const struct tree_place place = {
+        .address = layout.dtb,
+        .initrd = layout.initrd,
+        .initrd_size = layout.initrd_size,
+    };
+    if (boot_place_tree(machine, options, &place, err))
         return -1;
     entry->pc = layout.kernel;
     entry->x[0] = layout.dtb;

@@ -33,6 +33,15 @@ int boot_place(struct machine *machine, uint64_t address, const struct blob *blo
 int boot_clear(struct machine *machine, uint64_t address, uint64_t size, const char *what,
                struct error *err);
 
+/* Where a device tree goes, and what it says of the initrd (no size: none). */
+struct tree_place {
+    uint64_t address;
+    uint64_t room; /* bytes there; a larger tree is left out. 0: as many as it needs */
+    uint64_t initrd, initrd_size;
+};
+int boot_place_tree(struct machine *machine, const struct boot_options *options,
+                    const struct tree_place *place, struct error *err);
+
 int linux_load(struct machine *machine, const struct boot_options *options,
                struct boot_entry *entry, struct error *err);
 int xnu_load(struct machine *machine, const struct boot_options *options, struct boot_entry *entry,

@@ -59,7 +59,7 @@ static const struct option options[] = {
      "--clock insn: instructions between two CPUs' turns"},
     {"ecid", 0, OPTION_NUMBER, AT(ecid), "N", NULL, "the virtual Mac's identity"},
     {"semihosting", 0, OPTION_FLAG, AT(semihosting), NULL, NULL,
-     "answers WRITE0, WRITEC and EXIT of Arm semihosting"},
+     "answers the console, time and exit calls of Arm semihosting"},
     {"log", 0, OPTION_LIST, AT(logs), "CATEGORY", NULL,
      "tells of guest, machine, psci, ... or all"},
     {"dry-run", 0, OPTION_FLAG, AT(dry_run), NULL, NULL,

@@ -9,7 +9,7 @@
 
 bool hv_pomona_supports(hv_pomona_capability_t capability)
 {
-    return (uint32_t)capability <= HV_POMONA_CAP_TIMER_WIRES;
+    return (uint32_t)capability <= HV_POMONA_CAP_TRAP_HLT;
 }
 
 hv_return_t hv_pomona_vcpu_get_instruction_count(hv_vcpu_t vcpu, uint64_t *count)
@@ -81,6 +81,15 @@ static hv_return_t copy_locked(hv_vcpu_t id, uint64_t va, void *data, size_t siz
         a64_code_changed(&vcpu->vm->sys);
     pthread_mutex_unlock(&vcpu->vm->context->lock);
     return result;
+}
+
+hv_return_t hv_pomona_vcpu_set_trap_hlt(hv_vcpu_t vcpu, bool enabled)
+{
+    struct hv_vcpu *self = hv_vcpu_mine(vcpu);
+    if (!self)
+        return HV_BAD_ARGUMENT;
+    self->cpu.trap_hlt = enabled;
+    return HV_SUCCESS;
 }
 
 hv_return_t hv_pomona_vcpu_translate(hv_vcpu_t vcpu, uint64_t va, hv_ipa_t *ipa)

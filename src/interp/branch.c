@@ -235,7 +235,15 @@ int exec_brk(struct a64_cpu *cpu, const struct a64_insn *insn)
     return a64_raise(cpu, A64_EC_BRK, imm16(insn), 0);
 }
 
-/* UDF; HLT, DCPSn and DRPS, which are undefined while halting debug is not enabled. */
+/* Undefined while halting debug is not enabled; semihosting's call to the monitor. */
+int exec_hlt(struct a64_cpu *cpu, const struct a64_insn *insn)
+{
+    if (cpu->trap_hlt)
+        return a64_vmexit(cpu, A64_EC_UNKNOWN, insn->word >> 5 & 0xffff, false);
+    return a64_undefined(cpu);
+}
+
+/* UDF; DCPSn and DRPS, which are undefined while halting debug is not enabled. */
 int exec_undefined_always(struct a64_cpu *cpu, const struct a64_insn *insn)
 {
     return a64_undefined(cpu);

@@ -100,6 +100,8 @@ static hv_return_t create_vcpu(struct machine_cpu *cpu)
     if (result)
         return result;
     hv_vcpu_set_sys_reg(cpu->id, HV_SYS_REG_MPIDR_EL1, MPIDR_RES1 | machine->mpidr[cpu->index]);
+    if (machine->config.semihosting)
+        hv_pomona_vcpu_set_trap_hlt(cpu->id, true);
     if (machine->config.el2)
         hv_vcpu_set_sys_reg(cpu->id, HV_SYS_REG_VMPIDR_EL2,
                             MPIDR_RES1 | machine->mpidr[cpu->index]);

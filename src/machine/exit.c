@@ -14,6 +14,7 @@
 
 /* Exception classes in ESR_ELx bits 31:26. */
 enum {
+    EC_UNKNOWN = 0x00, /* HLT, when it is trapped */
     EC_WFX = 0x01,
     EC_HVC64 = 0x16,
     EC_SMC64 = 0x17,
@@ -237,6 +238,13 @@ static bool exception(struct machine_cpu *cpu)
     const uint64_t syndrome = cpu->exit->exception.syndrome;
     const uint64_t address = cpu->exit->exception.physical_address;
     switch (syndrome >> 26 & 0x3f) {
+    case EC_UNKNOWN:
+        if ((syndrome & 0xffff) != MACHINE_SEMIHOSTING_HLT) {
+            machine_inject_undefined(cpu);
+            return true;
+        }
+        skip_instruction(cpu);
+        return machine_semihosting(cpu);
     case EC_WFX: /* only without an interrupt controller that waits itself */
         skip_instruction(cpu);
         return true;

@@ -27,6 +27,7 @@ static int power_on(struct machine *machine, struct error *err)
     struct boot_entry entry = {0};
     if (machine->config.boot(machine->config.boot_ctx, machine, &entry, err))
         return -1;
+    machine->image_end = entry.image_end;
     psci_reset(&machine->psci);
     machine->stop = MACHINE_RUNNING;
     machine->phase = MACHINE_PHASE_RUN;

@@ -90,6 +90,7 @@ struct machine {
     struct machine_cpu cpus[MACHINE_MAX_CPUS];
     pthread_cond_t changed; /* a CPU is ready, parked or to be started; the phase changed */
     enum machine_phase phase;
+    uint64_t image_end; /* struct boot_entry */
     enum machine_stop stop; /* asked for, first come */
     struct machine_outcome outcome;
     struct error error; /* of a boot after a reset */
@@ -138,6 +139,10 @@ void machine_cpu_set_x(const struct machine_cpu *cpu, unsigned n, uint64_t value
  * that made it exit. On the CPU's thread. */
 void machine_inject_abort(struct machine_cpu *cpu);
 void machine_inject_undefined(struct machine_cpu *cpu);
+
+/* semihosting.c: answers HLT #0xF000; false: the guest has ended. On its thread, without the lock. */
+#define MACHINE_SEMIHOSTING_HLT 0xf000u
+bool machine_semihosting(struct machine_cpu *cpu);
 
 /* exit.c: answers what made hv_vcpu_run return. False: the CPU is to park. On its thread, without
  * the lock. */

@@ -12,15 +12,20 @@ fetch_kernel() {
     kernel=$(ls "$POMONA_CACHE/trixie-$1"/boot/vmlinuz-* | head -1)
 }
 
-# busybox as the only program: an initramfs whose /init is the script given on standard input.
+# busybox as the only program: an initramfs whose /init is the script given on standard input. Further arguments are folders
+# whose content goes into its root.
 make_initramfs() {
     tools/fetch-debs trixie arm64 "$POMONA_CACHE/busybox" busybox-static
-    root=$(mktemp -d)
+    root=$(mktemp -d) image=$1
+    shift
     mkdir -p "$root/bin" "$root/proc" "$root/sys" "$root/dev" "$root/tmp"
     cp "$POMONA_CACHE/busybox/usr/bin/busybox" "$root/bin/busybox"
     ln -s busybox "$root/bin/sh"
+    for folder; do
+        cp -a "$folder/." "$root"
+    done
     cat >"$root/init"
     chmod +x "$root/init"
-    (cd "$root" && find . | cpio -o -H newc --quiet | gzip -1) >"$1"
+    (cd "$root" && find . | cpio -o -H newc --quiet | gzip -1) >"$image"
     rm -rf "$root"
 }
