@@ -29,3 +29,15 @@ make_initramfs() {
     (cd "$root" && find . | cpio -o -H newc --quiet | gzip -1) >"$image"
     rm -rf "$root"
 }
+
+# Copies the given folders of the kernel's module tree (kernel/lib, ...) into the root $1, unpacked, with their index.
+copy_modules() {
+    to=$1
+    shift
+    tree=$(ls -d "$(dirname "$(dirname "$kernel")")"/usr/lib/modules/*)
+    mkdir -p "$to/lib/modules/${tree##*/}"
+    cp "$tree"/modules.* "$to/lib/modules/${tree##*/}"
+    (cd "$tree" && find "$@" -name '*.ko.xz' | cpio -pdm --quiet "$to/lib/modules/${tree##*/}")
+    find "$to/lib/modules" -name '*.ko.xz' -exec xz -d {} +
+    /sbin/depmod -b "$to" "${tree##*/}"
+}
