@@ -54,9 +54,8 @@ struct a64_system {
     bool (*sysreg_trap)(struct a64_cpu *cpu, unsigned enc, bool write);
     /* Asks CPU's thread, maybe asleep in WFI, to look at attention. */
     void (*kick)(struct a64_cpu *cpu);
-    /* Host-written lines a trace wants; NULL: none. */
-    void (*log)(void *ctx, const char *category, const char *format, ...);
-    void *log_ctx;
+    /* By row of the decode table: an engine has decoded such an instruction to execute it. */
+    _Atomic bool row_met[A64_ROW_COUNT];
     uint64_t paravirt_pac;         /* 1: HVC #0 with x0 = 0xC10000xx is answered here */
 };
 

@@ -61,7 +61,7 @@ static const struct option options[] = {
     {"semihosting", 0, OPTION_FLAG, AT(semihosting), NULL, NULL,
      "answers the console, time and exit calls of Arm semihosting"},
     {"log", 0, OPTION_LIST, AT(logs), "CATEGORY", NULL,
-     "tells of guest, machine, psci, ... or all"},
+     "tells of guest, machine, psci, ... or all; encodings: at the end, which instructions were met"},
     {"dry-run", 0, OPTION_FLAG, AT(dry_run), NULL, NULL,
      "prints the machine as JSON and does not start it"},
     {"stats", 0, OPTION_FLAG, AT(stats), NULL, NULL, "prints what was executed, at the end"},
@@ -79,13 +79,18 @@ struct run {
 
 /* ---- callbacks ---- */
 
+static bool log_named(const struct run *run, const char *category)
+{
+    const struct string_list *logs = &run->values.logs;
+    for (size_t i = 0; i < logs->count; i++)
+        if (!strcmp(logs->items[i], category))
+            return true;
+    return false;
+}
+
 static bool log_wanted(void *ctx, const char *category)
 {
-    const struct string_list *logs = &((struct run *)ctx)->values.logs;
-    for (size_t i = 0; i < logs->count; i++)
-        if (!strcmp(logs->items[i], category) || !strcmp(logs->items[i], "all"))
-            return true;
-    return !strcmp(category, "warning");
+    return log_named(ctx, category) || log_named(ctx, "all") || !strcmp(category, "warning");
 }
 
 static void log_write(void *ctx, const char *category, const char *text)
@@ -231,6 +236,11 @@ static void print_stats(const struct machine_outcome *outcome)
             outcome->exits);
 }
 
+static void print_encoding(void *ctx, const char *name)
+{
+    log_write(ctx, "encodings", name);
+}
+
 static int exit_status(const struct machine_outcome *outcome)
 {
     if (outcome->why != MACHINE_PANIC)
@@ -259,6 +269,8 @@ static int start(struct run *run)
     status = machine_run(run->machine, &outcome, &err) ? report(&err) : exit_status(&outcome);
     if (run->values.stats)
         print_stats(&outcome);
+    if (log_named(run, "encodings"))
+        machine_each_encoding(run->machine, print_encoding, run);
     return status;
 }
 

@@ -9,7 +9,7 @@
 
 bool hv_pomona_supports(hv_pomona_capability_t capability)
 {
-    return (uint32_t)capability <= HV_POMONA_CAP_TRAP_HLT;
+    return (uint32_t)capability <= HV_POMONA_CAP_ENCODINGS;
 }
 
 hv_return_t hv_pomona_vcpu_get_instruction_count(hv_vcpu_t vcpu, uint64_t *count)
@@ -42,6 +42,20 @@ hv_return_t hv_pomona_vm_get_instruction_count(uint64_t *count)
         if (vm->vcpus[i])
             *count += vm->vcpus[i]->cpu.icount;
     pthread_mutex_unlock(&context->lock);
+    return vm ? HV_SUCCESS : HV_NO_DEVICE;
+}
+
+hv_return_t hv_pomona_vm_each_encoding(void (*met)(void *context, const char *name), void *context)
+{
+    struct hv_pomona_context_s *current = hv_context();
+    if (!met)
+        return HV_BAD_ARGUMENT;
+    pthread_mutex_lock(&current->lock);
+    const struct hv_vm *vm = current->vm;
+    for (unsigned row = 0; vm && row < A64_ROW_COUNT; row++)
+        if (atomic_load_explicit(&vm->sys.row_met[row], memory_order_relaxed))
+            met(context, a64_rows[row].name);
+    pthread_mutex_unlock(&current->lock);
     return vm ? HV_SUCCESS : HV_NO_DEVICE;
 }
 

@@ -72,6 +72,8 @@ static struct block *decode(struct a64_cpu *cpu, struct interp *interp, uint64_t
     while (block->count < limit) {
         struct a64_insn *insn = &block->insn[block->count];
         a64_insn_decode(insn, word_at(host, block->count), &cpu->feat);
+        if (insn->row != A64_ROW_NONE)
+            atomic_store_explicit(&cpu->sys->row_met[insn->row], true, memory_order_relaxed);
         block->count++;
         if (insn->flags & A64_F_END)
             break;

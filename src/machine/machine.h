@@ -80,6 +80,10 @@ struct machine_outcome {
 /* Boots the guest and runs it until it is over. 0, or -1 and *ERR when it could not start. */
 int machine_run(struct machine *machine, struct machine_outcome *outcome, struct error *err);
 
+/* Calls MET with the name of each instruction encoding that the guest has met. On the thread of machine_run. */
+void machine_each_encoding(struct machine *machine, void (*met)(void *ctx, const char *name),
+                           void *ctx);
+
 /* Presses the board's power key for a tenth of a second. Any thread. */
 void machine_press_power_key(struct machine *machine);
 

@@ -89,6 +89,13 @@ int machine_run(struct machine *machine, struct machine_outcome *outcome, struct
     return result;
 }
 
+void machine_each_encoding(struct machine *machine, void (*met)(void *ctx, const char *name),
+                           void *ctx)
+{
+    machine_enter(machine);
+    hv_pomona_vm_each_encoding(met, ctx);
+}
+
 #define POWER_KEY_NS 100000000ull
 
 static void release_power_key(struct device_timer *timer, void *ctx)

@@ -41,3 +41,9 @@ copy_modules() {
     find "$to/lib/modules" -name '*.ko.xz' -exec xz -d {} +
     /sbin/depmod -b "$to" "${tree##*/}"
 }
+
+# For docs/oracles.md: the encodings that a run with `--log encodings` met, taken from its standard error $2, as lines
+# "SUITE ROW" for suite $1 in $POMONA_ROWS.
+note_encodings() {
+    [ -z "${POMONA_ROWS:-}" ] || sed -n "s/\r//; s/^pomona: encodings: /$1 /p" "$2" >>"$POMONA_ROWS"
+}

@@ -131,6 +131,9 @@ def main():
         print(f"{name}: {len(differences)} differ")
         for (_, word, dis), index, t, o in differences[:args.show]:
             print(f"    {word:08x} {dis} (state {index})\n        qemu {show(t)}\n        ours {show(o)}")
+    if "POMONA_ROWS" in os.environ:
+        with open(os.environ["POMONA_ROWS"], "a") as file:
+            file.writelines(f"qemu-exec {name} {count * len(states)}\n" for name, count in counts.items())
     if short:
         print(f"fewer than {args.fills} words: {' '.join(short)}")
     print(f"qemu-aarch64, seed {args.seed}: {len(chosen)} rows, {len(cases)} words, {len(cases) * len(states)} cases, "

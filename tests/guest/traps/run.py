@@ -50,8 +50,18 @@ def build(folder, guest):
     return elf
 
 
-def run(command):
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=100, check=False)
+def note_encodings(guest, text):
+    """For docs/oracles.md: what `--log encodings` told."""
+    if "POMONA_ROWS" in os.environ:
+        with open(os.environ["POMONA_ROWS"], "a") as file:
+            file.writelines(f"guest-{guest} {row}\n" for row in re.findall(r"^pomona: encodings: (\S+)", text, re.M))
+
+
+def run(command, guest=None):
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE if guest else None, timeout=100, check=False)
+    if guest:
+        note_encodings(guest, done.stderr.decode(errors="replace"))
     lines = done.stdout.decode(errors="replace").split("\n")
     if "done" not in [line.strip() for line in lines]:
         sys.exit(f"{command[0]}: the guest did not finish: {lines[-3:]}")
@@ -68,7 +78,8 @@ def main():
     if not shutil.which(COMPILER) or not shutil.which(QEMU):
         sys.exit(77)
     elf = build(folder, guest)
-    ours = run([pomona, "run", "--machine", "virt", "--cpu", "max", "--el2", "--memory", "256M", elf])
+    ours = run([pomona, "run", "--machine", "virt", "--cpu", "max", "--el2", "--memory", "256M",
+                "--log", "encodings", elf], guest)
     theirs = run([QEMU, "-M", "virt,virtualization=on,gic-version=3", "-cpu", "max", "-m", "256M", "-net", "none",
                   "-display", "none", "-serial", "stdio", "-monitor", "none", "-kernel", elf])
     if ours.keys() != theirs.keys():

@@ -210,6 +210,17 @@ static uint64_t default_cases(void)
     return (uint64_t)(200000 * (scale ? atof(scale) / 100 : 1));
 }
 
+/* With POMONA_ROWS=FILE a line "qemu-ldst ROW CASES" is added to FILE for every row; they take turns. */
+static void report_rows(const struct oracle *o)
+{
+    FILE *file = getenv("POMONA_ROWS") ? fopen(getenv("POMONA_ROWS"), "a") : NULL;
+    if (!file)
+        return;
+    for (unsigned i = 0; i < o->row_count; i++)
+        fprintf(file, "qemu-ldst %s %lu\n", o->rows[i]->name, (unsigned long)(o->done / o->row_count));
+    fclose(file);
+}
+
 int main(int argc, char **argv)
 {
     static struct oracle o;
@@ -235,6 +246,7 @@ int main(int argc, char **argv)
         run_batch(&o);
     close(o.to_guest);
     waitpid(o.guest, NULL, 0);
+    report_rows(&o);
     printf("seed %lu: %lu cases of %u rows, %lu differ from qemu-aarch64\n", seed, o.done,
            o.row_count, o.wrong);
     bench_free(&o.bench);

@@ -3,7 +3,10 @@
 // process, and compares X, SP, PC, V and NZCV afterwards.
 //
 //   vixl_fuzz [--known FILE] [--group G]... [--row R]... [--fills 64] [--states 16] [--seed 1]
-//   [--show 2]
+//   [--show 2] [--least 0]
+//
+// --least N fails when a row that VIXL has ran less than N times. With POMONA_ROWS=FILE a line "vixl ROW CASES" is added to
+// FILE for every row.
 //
 // Only rows that touch registers alone run (FPCR is 0); VIXL aborts at what it does not implement,
 // which is caught and counted. Prints the rows that differ with their first cases, exits 1 if there
@@ -36,10 +39,12 @@ using vixl::aarch64::Simulator;
 struct Options {
     std::set<std::string> rows, groups, known;
     unsigned fills = 64, states = 16, seed = 1, show = 2;
+    unsigned long least = 0;
+    FILE *rows_file = nullptr;
 };
 
 struct Totals {
-    unsigned rows = 0, without = 0, wrong_rows = 0, known_rows = 0;
+    unsigned rows = 0, without = 0, wrong_rows = 0, known_rows = 0, scarce = 0;
     unsigned long cases = 0, wrong = 0, aborted = 0;
 };
 
@@ -220,6 +225,12 @@ void RunRow(unsigned index, const fuzz_row &row, const Options &options, std::mt
             ShowDifference(before, theirs, ours);
         }
     }
+    if (ran && options.rows_file)
+        fprintf(options.rows_file, "vixl %s %lu\n", row.name, ran);
+    if (ran && ran < options.least) {
+        printf("%s: only %lu cases\n", row.name, ran);
+        totals.scarce++;
+    }
     totals.rows++;
     totals.without += !ran;
     totals.cases += ran;
@@ -245,6 +256,8 @@ Options Parse(int argc, char **argv)
             options.seed = static_cast<unsigned>(std::stoul(value));
         else if (name == "--show")
             options.show = static_cast<unsigned>(std::stoul(value));
+        else if (name == "--least")
+            options.least = std::stoul(value);
         else if (name == "--known") {
             std::ifstream file(value);
             for (std::string line; std::getline(file, line);)
@@ -259,7 +272,9 @@ Options Parse(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    const Options options = Parse(argc, argv);
+    Options options = Parse(argc, argv);
+    if (getenv("POMONA_ROWS"))
+        options.rows_file = fopen(getenv("POMONA_ROWS"), "a");
     std::mt19937_64 rng(options.seed);
     Totals totals;
     if (!freopen("/dev/null", "w", stderr)) // VIXL says there what it is about to abort at
@@ -277,5 +292,7 @@ int main(int argc, char **argv)
            "(%lu words)\n",
            options.seed, totals.rows, totals.cases, totals.wrong, totals.wrong_rows,
            totals.known_rows, totals.without, totals.aborted);
-    return totals.wrong || !totals.cases ? 1 : 0;
+    if (options.rows_file)
+        fclose(options.rows_file);
+    return totals.wrong || totals.scarce || !totals.cases ? 1 : 0;
 }
