@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: MIT
+"""The guests that lib/run.py runs: whether they start at EL2, on how many CPUs; and where QEMU 7.2 differs from the Arm
+manual (DDI 0487, IHI 0069): why, and the cases by a regular expression."""
+
+GUESTS = {
+    "vhe": (True, 1),
+}
+
+KNOWN = {
+    "vhe": [
+        ("_EL12 and _EL02 names are UNDEFINED while HCR_EL2.E2H is 0",
+         r"(redirect \w+ e2h=0|alias \w+_el[01]2 hcr=6010 el2) "),
+        ("AFSR0, AFSR1 and AMAIR: constants in QEMU, here they hold what is written", r"redirect (afsr[01]|amair) e2h=1 "),
+        ("there is no SVE", r"alias zcr_el12 .*"),
+        ("above the physical address size with the MMU off: address size fault of level 0, QEMU's bus answers",
+         r"route unmapped ldr .*"),
+        ("MSR (immediate): QEMU exchanges op1 and op2 in the syndrome", r"route msr daifset .*"),
+        ("DC ZVA of Device memory is an alignment fault", r"route dc zva .* open=1 "),
+        ("CPTR_EL2 without E2H has bits that are RES1 and RES0", r"cptr e2h=0 .*"),
+        ("CNTHCTL_EL2.EL1PCTEN governs the counter; QEMU looks at EL1PCEN for EL0", r"timer cntpct hcr=601[01] cnthctl=1 el0 "),
+    ],
+}

@@ -1,0 +1,85 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Runs a guest of this folder here and on QEMU's machine `virt` and compares what each says of every case.
+
+usage: run.py GUEST POMONA BUILD-FOLDER [--clock insn]
+Exit status 0: all cases agree but for the differences that known.py explains, and no case fails by what it says
+itself (" BAD"); 1: they do not; 77: no compiler or no QEMU."""
+import collections
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+sys.dont_write_bytecode = True
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.dirname(HERE))
+from known import GUESTS, KNOWN  # noqa: E402
+
+CASE = re.compile(r"(.*?):( .*)")
+COMPILER, QEMU = "aarch64-linux-gnu-gcc", "qemu-system-aarch64"
+
+
+def build(folder, guest):
+    elf = os.path.join(folder, guest + ".elf")
+    flags = ["-march=armv8.5-a", "-O2", "-Wall", "-Werror", "-ffreestanding", "-nostdlib", "-static", "-no-pie",
+             "-mgeneral-regs-only", "-mstrict-align", "-fno-stack-protector", "-fno-tree-loop-distribute-patterns",
+             "-Wl,--build-id=none", "-Wl,--no-warn-rwx-segments", "-I", HERE]
+    sources = [os.path.join(HERE, "start.S"), os.path.join(HERE, "guest.c"),
+               os.path.join(os.path.dirname(HERE), "el2", guest + ".c")]
+    subprocess.run([COMPILER, *flags, "-T", os.path.join(HERE, "guest.ld"), *sources, "-o", elf], check=True)
+    return elf
+
+
+def run(command):
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=100, check=False)
+        out = done.stdout
+    except subprocess.TimeoutExpired as expired:
+        out = expired.stdout or b""
+    lines = [line.strip() for line in out.decode(errors="replace").split("\n")]
+    if "done" not in lines:
+        sys.exit(f"{command[0]}: the guest did not finish: {lines[-3:]}")
+    cases = {}
+    for line in lines:
+        match = CASE.match(line)
+        if match:
+            if match[1] in cases:
+                sys.exit(f"two cases are named {match[1]!r}")
+            cases[match[1]] = match[2]
+    return cases
+
+
+def main():
+    guest, pomona, folder, *options = sys.argv[1:]
+    if not shutil.which(COMPILER) or not shutil.which(QEMU):
+        sys.exit(77)
+    el2, cpus = GUESTS[guest]
+    elf = build(folder, guest)
+    ours = run([pomona, "run", "--machine", "virt", "--cpu", "max", "--memory", "256M", "--cpus", str(cpus),
+                *(["--el2"] if el2 else []), *options, elf])
+    board = "virt,gic-version=3" + (",virtualization=on" if el2 else "")
+    theirs = run([QEMU, "-M", board, "-cpu", "max", "-m", "256M", "-smp", str(cpus), "-net", "none",
+                  "-display", "none", "-serial", "stdio", "-monitor", "none", "-kernel", elf])
+    if ours.keys() != theirs.keys():
+        sys.exit(f"the two ran different cases: {sorted(ours.keys() ^ theirs.keys())[:5]}")
+    known, wrong = collections.Counter(), 0
+    for case, ours_says in ours.items():
+        if "BAD" in ours_says.split():
+            wrong += 1
+            print(f"{case}: {ours_says}")
+        elif theirs[case] != ours_says:
+            what = next((what for what, pattern in KNOWN.get(guest, []) if re.fullmatch(pattern, case)), None)
+            if what:
+                known[what] += 1
+            else:
+                wrong += 1
+                print(f"{case}\n    QEMU: {theirs[case]}\n    here: {ours_says}")
+    for what, count in known.items():
+        print(f"{count} known: {what}")
+    print(f"{len(ours)} cases, {sum(known.values())} explained differences, {wrong} wrong")
+    sys.exit(wrong != 0)
+
+
+main()
