@@ -35,8 +35,13 @@ static uint8_t preemption_level(const struct gic_cpu *gic, unsigned group, uint8
 static bool sufficient(const struct gic_cpu *gic)
 {
     const struct gic_hppi *hppi = &gic->hppi;
-    return hppi->intid != GIC_SPURIOUS && hppi->priority < gic->pmr &&
-           preemption_level(gic, hppi->group, hppi->priority) < gic_running_priority(gic->apr);
+    if (hppi->intid == GIC_SPURIOUS || hppi->priority >= gic->pmr)
+        return false;
+    if (!(gic->apr[0] | gic->apr[1]))
+        return true;
+    /* The binary point may have changed since what runs was acknowledged. */
+    return preemption_level(gic, hppi->group, hppi->priority) <
+           preemption_level(gic, hppi->group, gic_running_priority(gic->apr));
 }
 
 void gic_cpu_update(struct gic_cpu *gic)

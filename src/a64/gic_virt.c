@@ -74,8 +74,12 @@ static int highest_lr(const struct gic_cpu *gic)
 
 static bool sufficient(const struct gic_cpu *gic, uint64_t lr)
 {
-    return LR_PRIORITY(lr) < vpmr(gic) && preemption_level(gic, LR_GROUP(lr), LR_PRIORITY(lr)) <
-                                              gic_running_priority(gic->ich_apr);
+    if (LR_PRIORITY(lr) >= vpmr(gic))
+        return false;
+    if (!(gic->ich_apr[0] | gic->ich_apr[1]))
+        return true;
+    return preemption_level(gic, LR_GROUP(lr), LR_PRIORITY(lr)) <
+           preemption_level(gic, LR_GROUP(lr), gic_running_priority(gic->ich_apr));
 }
 
 /* ---- maintenance ---- */

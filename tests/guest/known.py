@@ -4,9 +4,14 @@ manual (DDI 0487, IHI 0069): why, and the cases by a regular expression."""
 
 GUESTS = {
     "vhe": (True, 1),
+    "vgic": (True, 1),
 }
 
 KNOWN = {
+    "vgic": [
+        ("ICH_MISR_EL2.VGrp0D: QEMU takes Group 1's enable", r"misr enables=[2367abef] groups=[0-3] "),
+        ("ICC_CTLR_EL1: IDbits, A3V and RSS are IMPLEMENTATION DEFINED", r"reach ctlr .*"),
+    ],
     "vhe": [
         ("_EL12 and _EL02 names are UNDEFINED while HCR_EL2.E2H is 0",
          r"(redirect \w+ e2h=0|alias \w+_el[01]2 hcr=6010 el2) "),

@@ -281,6 +281,9 @@ static void test_binary_point(void **state)
     assert_true(fake->irq);
     set_icc(fake, ICC_BPR0_EL1, 7); /* group 0: nothing preempts */
     raise(fake, 36, 0, 0x00);
+    assert_false(fake->fiq);
+    assert_int_equal(icc(fake, ICC_IAR0_EL1), GIC_SPURIOUS);
+    set_icc(fake, ICC_EOIR1_EL1, 33);
     assert_int_equal(icc(fake, ICC_IAR0_EL1), 36);
     raise(fake, 37, 0, 0x00);
     assert_false(fake->fiq);
