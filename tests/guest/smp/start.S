@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* Entry of both CPUs at EL1, the MMU (atomics need Normal memory), and PSCI. */
+
+    .section .text.start, "ax"
+    .globl _start
+_start:
+    adrp x1, stack0
+    add x1, x1, :lo12:stack0
+    mov x19, #0
+    b both
+    .globl second
+second:                         /* context id: its number */
+    mov x19, x0
+    adrp x1, stack1
+    add x1, x1, :lo12:stack1
+both:
+    mov sp, x1
+    mov x0, #(3 << 20)
+    msr cpacr_el1, x0
+    adr x0, vectors
+    msr vbar_el1, x0
+    adrp x0, l1
+    add x0, x0, :lo12:l1
+    msr ttbr0_el1, x0
+    cbnz x19, 1f
+    mov x1, #0x405              /* 0..1 GiB: a Device block */
+    str x1, [x0]
+    ldr x1, =0x40000701         /* 1..2 GiB: a Normal block, inner shareable */
+    str x1, [x0, #8]
+    dsb sy
+1:  mov x0, #0xff               /* attribute 0 Normal, 1 Device */
+    msr mair_el1, x0
+    ldr x0, =0x200803519        /* T0SZ 25, cacheable walks, inner shareable, no TTBR1, 40 bits */
+    msr tcr_el1, x0
+    isb
+    mrs x0, sctlr_el1
+    orr x0, x0, #1
+    bic x0, x0, #2
+    msr sctlr_el1, x0
+    isb
+    mov x0, x19
+    bl main
+off:
+    ldr w0, =0x84000008         /* PSCI SYSTEM_OFF */
+    hvc #0
+    b .
+
+    .balign 2048
+vectors:
+    .rept 16
+    .balign 128
+    b unexpected
+    .endr
+unexpected:
+    mrs x0, esr_el1
+    mrs x1, elr_el1
+    bl trap
+    b off
+
+    .bss
+    .balign 4096
+l1: .space 4096
+    .space 16384
+stack0:
+    .space 16384
+stack1:
