@@ -171,6 +171,8 @@ struct a64_cpu {
         const _Atomic uint8_t *filter; /* which granules stores must ask about; NULL: none */
     } excl;
     bool event; /* the event register of WFE and SEV */
+    /* A64_WAIT of WFIT and WFET: when the wait ends, in ticks of the system counter; ~0: never. */
+    uint64_t wait_until;
 
     /* The monitor's MDCR_EL2.TDE: debug exceptions (EC 0x30, 0x32, 0x34, 0x3c) leave the guest; a64_raise turns
      * them into exits. */

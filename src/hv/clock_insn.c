@@ -108,7 +108,7 @@ static uint64_t wake_due(struct hv_vm *vm)
         struct hv_vcpu *vcpu = vm->vcpus[i];
         if (!vcpu || !vcpu->online || !vcpu->waiting)
             continue;
-        const uint64_t deadline = atomic_load(&vcpu->deadline);
+        const uint64_t deadline = min64(atomic_load(&vcpu->deadline), vcpu->cpu.wait_until);
         if (deadline <= now)
             vcpu->waiting = false;
         else

@@ -17,7 +17,8 @@
 #define NEVER       UINT64_MAX
 #define SYNDROME_IL (1u << 25)
 #define WFX_TI_MASK 3u
-#define WFX_WFI     0u
+#define WFX_WFE     1u
+#define WFX_WFET    3u
 /* FPCR: AHP, DN, FZ, RMode, FZ16. FPSR: QC and the cumulative exception bits. */
 #define FPCR_BITS 0x07c80000u
 #define FPSR_BITS 0x0800009fu
@@ -69,7 +70,8 @@ static void sleep_until_woken(struct hv_vcpu *vcpu)
     pthread_mutex_lock(&vcpu->wait_lock);
     vcpu->sleeping = true;
     while (!hv_must_wake(vcpu)) {
-        const uint64_t deadline = atomic_load(&vcpu->deadline);
+        const uint64_t timers = atomic_load(&vcpu->deadline), own = vcpu->cpu.wait_until;
+        const uint64_t deadline = timers < own ? timers : own;
         const struct timespec until = hv_host_time(deadline);
         if (deadline == NEVER)
             pthread_cond_wait(&vcpu->wait_cond, &vcpu->wait_lock);
@@ -84,7 +86,8 @@ static void sleep_until_woken(struct hv_vcpu *vcpu)
 static enum outcome wait(struct hv_vcpu *vcpu)
 {
     struct a64_cpu *cpu = &vcpu->cpu;
-    const bool wfi = (cpu->exc.iss & WFX_TI_MASK) == WFX_WFI;
+    const unsigned kind = cpu->exc.iss & WFX_TI_MASK;
+    const bool wfi = kind != WFX_WFE && kind != WFX_WFET;
     if (!vcpu->vm->gic) {
         cpu->pc -= 4;
         vcpu->exit_pc = cpu->pc;

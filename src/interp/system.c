@@ -7,6 +7,9 @@
 #include "../a64/exception.h"
 #include "../a64/sysreg.h"
 #include "../a64/system.h"
+#include "../a64/timer.h"
+
+#define NEVER UINT64_MAX
 
 /* ---- registers ---- */
 
@@ -109,35 +112,44 @@ static bool take_event(struct a64_cpu *cpu)
     return __atomic_exchange_n(&cpu->event, false, __ATOMIC_ACQ_REL);
 }
 
-static int wait(struct a64_cpu *cpu, enum wait_kind kind)
+static int wait(struct a64_cpu *cpu, enum wait_kind kind, uint64_t until)
 {
     if (check_wait_trap(cpu, kind))
         return A64_FAULT;
     cpu->exc.iss = ISS_WFX | kind;
+    cpu->wait_until = until;
     return A64_WAIT;
+}
+
+/* Until CNTVCT_EL0 reaches VALUE. */
+static int wait_timed(struct a64_cpu *cpu, enum wait_kind kind, uint64_t value)
+{
+    const uint64_t virtual_now = a64_cntvct(cpu), now = cpu->sys->clock.now(cpu);
+    if (value <= virtual_now)
+        return A64_NEXT;
+    const uint64_t left = value - virtual_now;
+    return wait(cpu, kind, left < NEVER - now ? now + left : NEVER);
 }
 
 int exec_wfi(struct a64_cpu *cpu, const struct a64_insn *insn)
 {
-    return a64_wakeup_pending(cpu) ? A64_NEXT : wait(cpu, WAIT_WFI);
+    return a64_wakeup_pending(cpu) ? A64_NEXT : wait(cpu, WAIT_WFI, NEVER);
 }
 
 int exec_wfe(struct a64_cpu *cpu, const struct a64_insn *insn)
 {
-    return take_event(cpu) || a64_wakeup_pending(cpu) ? A64_NEXT : wait(cpu, WAIT_WFE);
+    return take_event(cpu) || a64_wakeup_pending(cpu) ? A64_NEXT : wait(cpu, WAIT_WFE, NEVER);
 }
 
-/* With a timeout: a wait may end early for any reason, so these two only trap, and never sleep past
- * their deadline. */
 int exec_wfit(struct a64_cpu *cpu, const struct a64_insn *insn)
 {
-    return a64_wakeup_pending(cpu) ? A64_NEXT : check_wait_trap(cpu, WAIT_WFIT);
+    return a64_wakeup_pending(cpu) ? A64_NEXT : wait_timed(cpu, WAIT_WFIT, cpu->x[insn->rd]);
 }
 
 int exec_wfet(struct a64_cpu *cpu, const struct a64_insn *insn)
 {
     const bool wakes = take_event(cpu) || a64_wakeup_pending(cpu);
-    return wakes ? A64_NEXT : check_wait_trap(cpu, WAIT_WFET);
+    return wakes ? A64_NEXT : wait_timed(cpu, WAIT_WFET, cpu->x[insn->rd]);
 }
 
 int exec_sevl(struct a64_cpu *cpu, const struct a64_insn *insn)

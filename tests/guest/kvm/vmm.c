@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A small virtual machine monitor that boots Linux under this kernel's KVM: vmm IMAGE INITRD DTB CPUS. It runs as a program
- * of the guest under test, so that a kernel boots two levels down. RAM, a GICv3 in the kernel, PSCI in the kernel, and a PL011
- * whose FIFO is always empty; linux.dts says the same to the guest. */
+/* A small virtual machine monitor that boots Linux under this kernel's KVM: vmm IMAGE INITRD DTB
+ * CPUS. It runs as a program of the guest under test, so that a kernel boots two levels down. RAM,
+ * a GICv3 in the kernel, PSCI in the kernel, and a PL011 whose FIFO is always empty; linux.dts says
+ * the same to the guest. */
 
 #include <fcntl.h>
 #include <linux/kvm.h>
@@ -25,7 +26,14 @@
 #define UART_SPI  1u
 #define CORE(reg) (KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM_CORE | KVM_REG_ARM_CORE_REG(reg))
 
-enum { UARTDR = 0x00, UARTFR = 0x18, UARTIMSC = 0x38, UARTRIS = 0x3c, UARTMIS = 0x40, PERIPH_ID = 0xfe0 };
+enum {
+    UARTDR = 0x00,
+    UARTFR = 0x18,
+    UARTIMSC = 0x38,
+    UARTRIS = 0x3c,
+    UARTMIS = 0x40,
+    PERIPH_ID = 0xfe0
+};
 #define FR_EMPTY 0x90u /* TXFE, RXFE */
 #define INT_TX   0x20u
 
@@ -145,13 +153,15 @@ static void make_gic(void)
     struct kvm_create_device device = {.type = KVM_DEV_TYPE_ARM_VGIC_V3};
     uint64_t dist = DIST, redist = REDIST;
     must(ioctl(vm_fd, KVM_CREATE_DEVICE, &device), "vgic");
-    struct kvm_device_attr attr = {
-        .group = KVM_DEV_ARM_VGIC_GRP_ADDR, .attr = KVM_VGIC_V3_ADDR_TYPE_DIST, .addr = (uintptr_t)&dist};
+    struct kvm_device_attr attr = {.group = KVM_DEV_ARM_VGIC_GRP_ADDR,
+                                   .attr = KVM_VGIC_V3_ADDR_TYPE_DIST,
+                                   .addr = (uintptr_t)&dist};
     must(ioctl((int)device.fd, KVM_SET_DEVICE_ATTR, &attr), "distributor");
     attr.attr = KVM_VGIC_V3_ADDR_TYPE_REDIST;
     attr.addr = (uintptr_t)&redist;
     must(ioctl((int)device.fd, KVM_SET_DEVICE_ATTR, &attr), "redistributor");
-    attr = (struct kvm_device_attr){.group = KVM_DEV_ARM_VGIC_GRP_CTRL, .attr = KVM_DEV_ARM_VGIC_CTRL_INIT};
+    attr = (struct kvm_device_attr){.group = KVM_DEV_ARM_VGIC_GRP_CTRL,
+                                    .attr = KVM_DEV_ARM_VGIC_CTRL_INIT};
     must(ioctl((int)device.fd, KVM_SET_DEVICE_ATTR, &attr), "vgic init");
 }
 

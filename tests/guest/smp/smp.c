@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Two CPUs against each other: single-copy atomicity, exclusives that must not succeed, read-modify-writes that must not get
- * lost, order, and waking up. A line a test: its name, ok or how often it went wrong, and how often the CPUs really met. */
+/* Two CPUs against each other: single-copy atomicity, exclusives that must not succeed,
+ * read-modify-writes that must not get lost, order, and waking up. A line a test: its name, ok or
+ * how often it went wrong, and how often the CPUs really met. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -88,7 +89,8 @@ enum tear { TEAR_PAIR, TEAR_Q, TEAR_CASP };
 static void write16(enum tear how, uint64_t value)
 {
     if (how == TEAR_Q)
-        __asm__ volatile("fmov d0, %1; mov v0.d[1], %1; str q0, [%0]" ::"r"(cell), "r"(value) : "v0", "memory");
+        __asm__ volatile("fmov d0, %1; mov v0.d[1], %1; str q0, [%0]" ::"r"(cell), "r"(value)
+                         : "v0", "memory");
     else
         __asm__ volatile("stp %1, %1, [%0]" ::"r"(cell), "r"(value) : "memory");
 }
@@ -97,11 +99,17 @@ static bool torn(enum tear how, uint64_t *last)
 {
     uint64_t a, b;
     if (how == TEAR_Q) {
-        __asm__ volatile("ldr q0, [%2]; fmov %0, d0; mov %1, v0.d[1]" : "=r"(a), "=r"(b) : "r"(cell) : "v0", "memory");
+        __asm__ volatile("ldr q0, [%2]; fmov %0, d0; mov %1, v0.d[1]"
+                         : "=r"(a), "=r"(b)
+                         : "r"(cell)
+                         : "v0", "memory");
     } else if (how == TEAR_CASP) {
         register uint64_t x0 __asm__("x0") = 1, x1 __asm__("x1") = 2;
         register uint64_t x2 __asm__("x2") = 3, x3 __asm__("x3") = 3;
-        __asm__ volatile("casp x0, x1, x2, x3, [%4]" : "+r"(x0), "+r"(x1) : "r"(x2), "r"(x3), "r"(cell) : "memory");
+        __asm__ volatile("casp x0, x1, x2, x3, [%4]"
+                         : "+r"(x0), "+r"(x1)
+                         : "r"(x2), "r"(x3), "r"(cell)
+                         : "memory");
         a = x0;
         b = x1;
     } else {
@@ -131,7 +139,8 @@ static void tearing(unsigned cpu, enum tear how, const char *name)
     meet(cpu);
 }
 
-/* ---- a lock-free stack: pop takes the top by a store-exclusive that must fail when the top went away and came back ---- */
+/* ---- a lock-free stack: pop takes the top by a store-exclusive that must fail when the top went
+ * away and came back ---- */
 
 #define NODES 8u
 static struct node {
@@ -257,7 +266,10 @@ static void same_value(unsigned cpu, unsigned how, const char *name)
             __atomic_store_n(&turn, 2 * k + 1, __ATOMIC_RELEASE);
             while (load_acquire(&turn) != 2 * k + 2)
                 ;
-            __asm__ volatile("stxr %w0, %1, [%2]" : "=&r"(failed) : "r"(value), "r"(guarded) : "memory");
+            __asm__ volatile("stxr %w0, %1, [%2]"
+                             : "=&r"(failed)
+                             : "r"(value), "r"(guarded)
+                             : "memory");
             wrong += !failed;
         }
     }
@@ -309,7 +321,10 @@ static void add_all(unsigned how)
             old = sums[0];
             do {
                 sum = old;
-                __asm__ volatile("casal %0, %1, [%2]" : "+r"(old) : "r"(sum + 1), "r"(sums) : "memory");
+                __asm__ volatile("casal %0, %1, [%2]"
+                                 : "+r"(old)
+                                 : "r"(sum + 1), "r"(sums)
+                                 : "memory");
             } while (old != sum);
             break;
         }
@@ -319,7 +334,8 @@ static void add_all(unsigned how)
 static void adding(unsigned cpu)
 {
     static const uint64_t masks[] = {0xff, 0xffff, ~0ull, ~0ull, ~0ull, ~0ull, ~0ull};
-    static const char *const names[] = {"ldaddb", "ldaddalh", "stadd-w", "staddl-x", "ldxr", "ldxp", "casal"};
+    static const char *const names[] = {"ldaddb", "ldaddalh", "stadd-w", "staddl-x",
+                                        "ldxr",   "ldxp",     "casal"};
     for (unsigned how = 0; how < 7; how++) {
         if (!cpu)
             sums[0] = sums[1] = 0;
@@ -399,6 +415,32 @@ static void waking(unsigned cpu)
         say("wfe", 0, ROUNDS);
 }
 
+/* WFIT and WFET in a loop end at their time, not before and not long after (a second). On a CPU
+ * without them nothing runs. */
+static void timed_wait(unsigned cpu)
+{
+    uint64_t features, start, now, end, frequency;
+    __asm__("mrs %0, s3_0_c0_c6_2" : "=r"(features)); /* ID_AA64ISAR2_EL1 */
+    __asm__("mrs %0, cntfrq_el0" : "=r"(frequency));
+    if (cpu)
+        return;
+    uint64_t wrong = 0, rounds = 0;
+    for (unsigned k = 0; k < 4 && (features & 15) == 2; k++, rounds++) {
+        __asm__ volatile("isb; mrs %0, cntvct_el0" : "=r"(start));
+        end = start + frequency / 100;
+        do {
+            register uint64_t x5 __asm__("x5") = end;
+            if (k & 1)
+                __asm__ volatile(".inst 0xd5031005" ::"r"(x5)); /* WFET X5 */
+            else
+                __asm__ volatile(".inst 0xd5031025" ::"r"(x5)); /* WFIT X5 */
+            __asm__ volatile("isb; mrs %0, cntvct_el0" : "=r"(now));
+        } while (now < end);
+        wrong += now - end > frequency;
+    }
+    say("wfit", wrong, rounds);
+}
+
 static void start_second(void)
 {
     register uint64_t x0 __asm__("x0") = 0xc4000003; /* PSCI CPU_ON */
@@ -418,13 +460,15 @@ int main(unsigned cpu)
     tearing(cpu, TEAR_Q, "tear-q");
     tearing(cpu, TEAR_CASP, "tear-casp");
     for (unsigned how = 0; how < 4; how++) {
-        static const char *const names[] = {"stxr-store", "stxr-granule", "stxr-ldadd", "stxr-stxr"};
+        static const char *const names[] = {"stxr-store", "stxr-granule", "stxr-ldadd",
+                                            "stxr-stxr"};
         same_value(cpu, how, names[how]);
     }
     adding(cpu);
     messages(cpu, false);
     messages(cpu, true);
     waking(cpu);
+    timed_wait(cpu);
     aba(cpu, ABA_ROUNDS, false, "aba-stxr");
     aba(cpu, ABA_ROUNDS, true, "aba-cas");
     if (cpu)
