@@ -61,7 +61,8 @@ static const struct option options[] = {
     {"semihosting", 0, OPTION_FLAG, AT(semihosting), NULL, NULL,
      "answers the console, time and exit calls of Arm semihosting"},
     {"log", 0, OPTION_LIST, AT(logs), "CATEGORY", NULL,
-     "tells of guest, machine, psci, ... or all; encodings: at the end, which instructions were met"},
+     "tells of guest, machine, psci, ... or all; encodings: at the end, which instructions were "
+     "met"},
     {"dry-run", 0, OPTION_FLAG, AT(dry_run), NULL, NULL,
      "prints the machine as JSON and does not start it"},
     {"stats", 0, OPTION_FLAG, AT(stats), NULL, NULL, "prints what was executed, at the end"},
@@ -212,6 +213,7 @@ static int open_serials(struct run *run, struct error *err)
     const char *const *specs = list->count ? list->items : standard;
     const size_t count = list->count ? list->count : 1;
     const struct serial_host host = {.loop = run->loop,
+                                     .sampled = run->config.insn_clock,
                                      .lock = serial_lock,
                                      .unlock = serial_unlock,
                                      .quit = serial_quit,

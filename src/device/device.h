@@ -153,6 +153,10 @@ struct chardev {
     void *receive_ctx;
     /* The device has room again. */
     void (*accept)(struct chardev *chr);
+    /* With the instruction clock nothing arrives by itself: at fixed instructions, under the
+     * machine's lock, this delivers what there is. IDLE: the guest did nothing since the last time,
+     * so a few milliseconds may be spent on waiting. False: nothing will ever come. NULL: the same. */
+    bool (*sample)(struct chardev *chr, bool idle);
     void (*close)(struct chardev *chr);
 };
 

@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /* Serial lines over file descriptors. Output is written where it happens, on any thread; input is
- * read on the loop's thread as long as the device takes it. A terminal is put in raw mode and
- * restored at exit, whatever way that is but SIGKILL; Ctrl-A is its escape: x leaves, h helps,
- * Ctrl-A sends one. */
+ * read on the loop's thread as long as the device takes it. With the instruction clock it waits in
+ * the buffer until the machine samples it; a regular file is then read at that instant, so that
+ * what the guest sees when is the same in every run. A terminal is put in raw mode and restored at
+ * exit, whatever way that is but SIGKILL; Ctrl-A is its escape: x leaves, h helps, Ctrl-A sends
+ * one. */
 
 #include "host/serial.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <termios.h>
 #include <unistd.h>
@@ -28,6 +32,7 @@ struct serial {
     int in, out;   /* -1: not open */
     int listener;  /* of a socket; -1: none */
     bool terminal; /* Ctrl-A counts */
+    bool file;     /* a regular file: always ready */
     bool escaped;
     char unlink_path[108];
     uint8_t buffer[BUFFER]; /* read and not yet taken */
@@ -114,12 +119,11 @@ static void drop_client(struct serial *s)
     }
 }
 
+/* Under the lock. */
 static void deliver(struct serial *s)
 {
-    s->host.lock(s->host.ctx);
     if (s->end > s->start && s->chr.receive)
         s->start += s->chr.receive(s->chr.receive_ctx, s->buffer + s->start, s->end - s->start);
-    s->host.unlock(s->host.ctx);
     if (s->start == s->end)
         s->start = s->end = 0;
 }
@@ -140,11 +144,15 @@ static void start_reading(struct serial *s);
 
 static void input_ready(struct serial *s)
 {
+    s->host.lock(s->host.ctx);
     const bool more = read_some(s);
-    deliver(s);
+    if (!s->host.sampled)
+        deliver(s);
+    const bool full = s->host.sampled ? s->end == BUFFER : s->start != s->end;
+    s->host.unlock(s->host.ctx);
     if (!more)
         drop_client(s);
-    else if (s->start != s->end)
+    else if (full)
         stop_reading(s); /* until the device has room */
 }
 
@@ -160,7 +168,7 @@ static void timer_ready(uv_timer_t *timer)
 
 static void start_reading(struct serial *s)
 {
-    if (s->reading || s->in < 0)
+    if (s->reading || s->in < 0 || (s->file && s->host.sampled))
         return;
     if (!s->poll_open && !uv_poll_init(host_loop_uv(s->host.loop), &s->poll, s->in)) {
         s->poll.data = s;
@@ -174,14 +182,42 @@ static void start_reading(struct serial *s)
 static void woken(uv_async_t *wake)
 {
     struct serial *s = wake->data;
-    deliver(s);
-    if (s->start == s->end)
+    s->host.lock(s->host.ctx);
+    if (!s->host.sampled)
+        deliver(s);
+    const bool empty = s->start == s->end;
+    s->host.unlock(s->host.ctx);
+    if (empty)
         start_reading(s);
 }
 
 static void serial_accept(struct chardev *chr)
 {
     uv_async_send(&((struct serial *)chr)->wake);
+}
+
+/* Reads a regular file as far as there is room. */
+static void read_file(struct serial *s)
+{
+    while (s->in >= 0 && s->end < BUFFER)
+        if (!read_some(s))
+            s->in = -1;
+}
+
+#define IDLE_WAIT_MS 5
+
+static bool serial_sample(struct chardev *chr, bool idle)
+{
+    struct serial *s = (struct serial *)chr;
+    if (s->file)
+        read_file(s);
+    struct pollfd ready = {.fd = s->in, .events = POLLIN};
+    if (idle && !s->file && s->start == s->end && s->in >= 0)
+        poll(&ready, 1, IDLE_WAIT_MS);
+    deliver(s);
+    if (s->start == s->end)
+        uv_async_send(&s->wake);
+    return s->in >= 0 || s->listener >= 0 || s->start != s->end;
 }
 
 /* ---- output ---- */
@@ -235,6 +271,8 @@ static int open_stdio(struct serial *s)
     s->in = STDIN_FILENO;
     s->out = STDOUT_FILENO;
     s->terminal = isatty(STDIN_FILENO);
+    struct stat stat;
+    s->file = !fstat(STDIN_FILENO, &stat) && S_ISREG(stat.st_mode);
     if (s->terminal)
         make_raw();
     return 0;
@@ -353,6 +391,8 @@ struct chardev *serial_open(const char *spec, const struct serial_host *host, st
     }
     s->chr =
         (struct chardev){.write = serial_write, .accept = serial_accept, .close = serial_close};
+    if (host->sampled)
+        s->chr.sample = serial_sample;
     s->host = *host;
     s->in = s->out = s->listener = -1;
     uv_async_init(host_loop_uv(host->loop), &s->wake, woken);

@@ -11,6 +11,7 @@ struct host_loop;
 
 struct serial_host {
     struct host_loop *loop;
+    bool sampled; /* bytes wait until chardev.sample */
     /* Bytes for the guest are delivered between these, on the loop's thread. */
     void (*lock)(void *ctx);
     void (*unlock)(void *ctx);

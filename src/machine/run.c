@@ -73,6 +73,7 @@ int machine_run(struct machine *machine, struct machine_outcome *outcome, struct
     machine_lock(machine);
     machine->thread = pthread_self();
     host_loop_set_service(machine->loop, service, machine);
+    machine_time_start(machine);
     int result = power_on(machine, err);
     machine_unlock(machine);
     if (!result)

@@ -4,8 +4,9 @@
  *
  * Follows Arm's "Semihosting for AArch32 and AArch64", release 2.0. What is there: the console
  * (WRITEC, WRITE0, and OPEN, WRITE, ISTTY, CLOSE of ":tt"), EXIT and EXIT_EXTENDED, the clocks,
- * GET_CMDLINE and HEAPINFO. Reading from the console finds its end at once. The host's files are not
- * within a guest's reach: every other operation returns -1. Output goes to the first serial line. */
+ * GET_CMDLINE and HEAPINFO. Reading from the console finds its end at once. The host's files are
+ * not within a guest's reach: every other operation returns -1. Output goes to the first serial
+ * line. */
 
 #include <string.h>
 
@@ -132,8 +133,8 @@ static uint64_t command_line(struct machine_cpu *cpu, uint64_t block)
     return 0;
 }
 
-/* Heap base and limit, stack base and limit: both have what the program leaves of RAM, the heap from
- * below, the stack from above. */
+/* Heap base and limit, stack base and limit: both have what the program leaves of RAM, the heap
+ * from below, the stack from above. */
 static uint64_t heap_info(struct machine_cpu *cpu, uint64_t block)
 {
     const struct machine *machine = cpu->machine;

@@ -77,6 +77,8 @@ struct machine {
     struct machine_queue deferred;
     struct device_timer power_key;   /* releases it */
     struct device_timer defer_timer; /* with the instruction clock: when the deferred work is due */
+    struct device_timer sample_timer;  /* with the instruction clock: when input is looked for */
+    uint64_t sampled_instructions;     /* retired at that time */
     uint64_t random_state[4];        /* xoshiro256**, when seeded */
     struct {
         const struct device *dev;
@@ -106,6 +108,8 @@ struct machine {
 /* time.c: starts the clock at 0; runs what is due. Under the lock. */
 void machine_time_init(struct machine *machine);
 void machine_time_free(struct machine *machine);
+/* Before the first CPU runs. Under the lock. */
+void machine_time_start(struct machine *machine);
 void machine_time_service(struct machine *machine);
 /* Sees to it that machine_time_service is called when the first timer is due. Under the lock. */
 void machine_time_rearm(struct machine *machine);

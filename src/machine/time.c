@@ -13,10 +13,12 @@
 #include <string.h>
 #include <time.h>
 
-#define TICK_HZ       24000000u
-#define NS_PER_SECOND 1000000000ull
-#define DEFER_NS      20000         /* with the instruction clock: between a kick and its work */
-#define EPOCH_SECONDS 1767225600ull /* 2026-01-01 00:00 UTC, the instruction clock's start */
+#define TICK_HZ           24000000u
+#define NS_PER_SECOND     1000000000ull
+#define DEFER_NS          20000   /* with the instruction clock: between a kick and its work */
+#define SAMPLE_NS         5000000 /* and between two looks at the host's input */
+#define IDLE_INSTRUCTIONS 2000
+#define EPOCH_SECONDS     1767225600ull /* 2026-01-01 00:00 UTC, the instruction clock's start */
 
 static uint64_t ticks_to_ns(uint64_t ticks)
 {
@@ -186,6 +188,37 @@ void machine_random(struct machine *machine, void *out, size_t size)
         at += part;
         size -= part;
     }
+}
+
+/* ---- input, with the instruction clock ---- */
+
+/* Whether the guest has done next to nothing since the last time. */
+static bool was_idle(struct machine *machine)
+{
+    const uint64_t before = machine->sampled_instructions;
+    hv_pomona_vm_get_instruction_count(&machine->sampled_instructions);
+    return machine->sampled_instructions - before < IDLE_INSTRUCTIONS;
+}
+
+static void sample_input(struct device_timer *timer, void *ctx)
+{
+    struct machine *machine = ctx;
+    const bool idle = was_idle(machine);
+    bool more = false;
+    for (unsigned i = 0; i < machine->config.serial_count; i++) {
+        struct chardev *chr = machine->config.serial[i];
+        if (chr && chr->sample)
+            more |= chr->sample(chr, idle);
+    }
+    if (more)
+        device_timer_set(machine, timer, machine_now(machine) + SAMPLE_NS);
+}
+
+void machine_time_start(struct machine *machine)
+{
+    machine->sample_timer = (struct device_timer){UINT64_MAX, sample_input, machine, machine, NULL};
+    if (machine->config.insn_clock)
+        device_timer_set(machine, &machine->sample_timer, SAMPLE_NS);
 }
 
 void machine_time_init(struct machine *machine)
