@@ -3,11 +3,18 @@
 fuzz_all() {
     seconds=$1
     dir=$POMONA_BUILD/fuzz
-    [ -e "$dir/build.ninja" ] || CC=clang CXX=clang++ meson setup "$dir" -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false -Dbuildtype=debug -Doptimization=1
+    [ -e "$dir/build.ninja" ] || CC=clang CXX=clang++ meson setup "$dir" -Dfuzz=true -Dc_args=-fsanitize=fuzzer-no-link -Db_sanitize=address,undefined -Db_lundef=false -Dbuildtype=debug -Doptimization=1
+    ninja -C "$dir" build.ninja >/dev/null
     ninja -C "$dir" $(cd "$dir" 2>/dev/null && ninja -t targets all | grep -o '^tests/fuzz/fuzz_[a-z0-9]*:' | tr -d :)
     seeds=$POMONA_CACHE/fuzz-seeds
     mkdir -p "$seeds"
     cp "$POMONA_BUILD/guests/pip/pip.im4p" "$seeds/" 2>/dev/null || true
+    python3 -c 'import sys; d = open(sys.argv[1], "rb").read(); open(sys.argv[2], "wb").write(d[d.index(b"bvx-") + 8:d.rindex(b"bvx$")])' \
+        "$POMONA_BUILD/guests/pip/pip.im4p" "$seeds/pip.kc"
+    sed 's/INITRD_END/0x48000000/' tests/guest/kvm/linux.dts | dtc -q -I dts -O dtb -o "$seeds/linux.dtb"
+    for kind in 2 6; do { printf "\\00$kind"; cat "$POMONA_BUILD/guests/pip/pip.im4p"; } >"$seeds/boot-$kind"; done
+    { printf '\001'; head -c 100000 "$POMONA_CACHE"/trixie-arm64/boot/vmlinuz-* 2>/dev/null || true; } >"$seeds/boot-linux"
+    { printf '\003'; head -c 4096 "$POMONA_BUILD/smp/smp.elf" 2>/dev/null || true; } >"$seeds/boot-elf"
     printf 'bvx-\004\000\000\000abcdbvx$' >"$seeds/raw.lzfse"
     for program in "$dir"/tests/fuzz/fuzz_*[a-z0-9]; do
         [ -f "$program" ] && [ -x "$program" ] && echo "$program"
