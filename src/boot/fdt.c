@@ -388,12 +388,24 @@ static void patch_chosen(struct tree *t)
     keep(t, fdt_setprop(t->fdt, node, "kaslr-seed", p->seed, 8));
 }
 
+/* 0, or why USER is no tree that can be worked on. Trees before version 16 (2005) keep full paths as
+ * names, which libfdt 1.6.1's fdt_check_full() does not survive. */
+static int check_user_tree(const void *user, size_t size)
+{
+    if (size < sizeof(struct fdt_header))
+        return -FDT_ERR_TRUNCATED;
+    if (fdt_magic(user) != FDT_MAGIC)
+        return -FDT_ERR_BADMAGIC;
+    if (fdt_version(user) < 16)
+        return -FDT_ERR_BADVERSION;
+    return fdt_check_full(user, size);
+}
+
 int fdt_patch(const struct fdt_params *params, const void *user, size_t user_size, const char *name,
               void **dtb, size_t *size, struct error *err)
 {
     struct tree t = {.params = params};
-    const int bad = user_size < sizeof(struct fdt_header) ? -FDT_ERR_TRUNCATED
-                                                          : fdt_check_full(user, user_size);
+    const int bad = check_user_tree(user, user_size);
     if (bad)
         return error_set(err, ERROR_DATA, "%s: not a sound device tree blob: %s; make it with dtc",
                          name, fdt_strerror(bad));
