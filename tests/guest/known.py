@@ -5,9 +5,19 @@ manual (DDI 0487, IHI 0069): why, and the cases by a regular expression."""
 GUESTS = {
     "vhe": (True, 1),
     "vgic": (True, 1),
+    "gic": (True, 2),
 }
 
 KNOWN = {
+    "gic": [
+        ("a group that is off at the CPU interface does not hide the other group's interrupt",
+         r"group enables cpu=[0-3] dist=[0-3] "),
+        ("part number: IMPLEMENTATION DEFINED", r"id offset=ffe0 "),
+        ("five priority bits here, eight in QEMU: IMPLEMENTATION DEFINED",
+         r"bits (dist offset=42[04]|redist offset=104\w\w|redist offset=1041c) "),
+        ("GICD_IROUTER has RES0 bits", r"router ones "),
+        ("QEMU never delivers an SPI whose IROUTER.IRM is set", r"cpu1 1 of N "),
+    ],
     "vgic": [
         ("ICH_MISR_EL2.VGrp0D: QEMU takes Group 1's enable", r"misr enables=[2367abef] groups=[0-3] "),
         ("ICC_CTLR_EL1: IDbits, A3V and RSS are IMPLEMENTATION DEFINED", r"reach ctlr .*"),
