@@ -6,9 +6,27 @@ GUESTS = {
     "vhe": (True, 1),
     "vgic": (True, 1),
     "gic": (True, 2),
+    "timers": (True, 1),
+    "psci": (True, 32),
+    "psci-el1": (False, 32),
 }
 
+# What QEMU 7.2's firmware lacks of PSCI 1.1 (DEN0022) and SMCCC 1.1 (DEN0028).
+PSCI = [
+    ("SYSTEM_SUSPEND, SYSTEM_RESET2 and the SMCCC calls: not in QEMU 7.2",
+     r"features of=([8c]400000e|[8c]4000012|80000000) |smccc (version|arch features of itself) "),
+    ("SMC32 arguments are 32 bits", r"info smc32 ignores .*|on smc32 |smc32 "),
+    ("affinity levels above 3 are INVALID_PARAMETERS", r"info level 4 "),
+    ("an entry that cannot be is INVALID_ADDRESS since PSCI 1.0", r"on at an odd address "),
+    ("a CPU that is being started is ON_PENDING; QEMU starts it again, with the second call's context", r"round n=. "),
+]
+
 KNOWN = {
+    "psci": PSCI,
+    "psci-el1": PSCI,
+    "timers": [
+        ("CNTHV's PPI 28 has no wire on QEMU 7.2's board", r"(condition cnthv d=. ctl=[15]|interrupt cnthv) "),
+    ],
     "gic": [
         ("a group that is off at the CPU interface does not hide the other group's interrupt",
          r"group enables cpu=[0-3] dist=[0-3] "),

@@ -22,12 +22,13 @@ COMPILER, QEMU = "aarch64-linux-gnu-gcc", "qemu-system-aarch64"
 
 
 def build(folder, guest):
+    os.makedirs(folder, exist_ok=True)
     elf = os.path.join(folder, guest + ".elf")
     flags = ["-march=armv8.5-a", "-O2", "-Wall", "-Werror", "-ffreestanding", "-nostdlib", "-static", "-no-pie",
              "-mgeneral-regs-only", "-mstrict-align", "-fno-stack-protector", "-fno-tree-loop-distribute-patterns",
              "-Wl,--build-id=none", "-Wl,--no-warn-rwx-segments", "-I", HERE]
     sources = [os.path.join(HERE, "start.S"), os.path.join(HERE, "guest.c"),
-               os.path.join(os.path.dirname(HERE), "el2", guest + ".c")]
+               os.path.join(os.path.dirname(HERE), "el2", guest.removesuffix("-el1") + ".c")]
     subprocess.run([COMPILER, *flags, "-T", os.path.join(HERE, "guest.ld"), *sources, "-o", elf], check=True)
     return elf
 
