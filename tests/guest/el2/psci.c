@@ -10,7 +10,7 @@
 #define AFFINITY_INFO   0xc4000004
 #define FEATURES        0x8400000a
 #define CPUS            32
-#define ROUNDS          8
+#define ROUNDS          3
 #define AFFINITY(cpu)   (((cpu) >> 4) << 8 | ((cpu)&15))
 #define CONTEXT(cpu, n) (0x5a5a000000000000ull | (uint64_t)(n) << 32 | (cpu) << 8 | 1)
 
