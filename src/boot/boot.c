@@ -75,16 +75,20 @@ static enum boot_kind kind_of(const struct blob *blob)
     return elf_recognise(blob) ? BOOT_ELF : BOOT_RAW;
 }
 
-/* Looks through one layer of compression: a compressed Mach-O or Image is still what it is. */
-static enum boot_kind kind_inside(const struct blob *blob)
+/* Looks through compression: a compressed Mach-O or Image is still what it is, and one that cannot
+ * be unpacked is no flat image. */
+static int kind_inside(const struct blob *blob, enum boot_kind *kind, struct error *err)
 {
     struct blob plain;
-    const enum boot_kind outside = kind_of(blob);
-    if (outside != BOOT_RAW || decompress_any(blob, &plain, NULL))
-        return outside;
-    const enum boot_kind inside = plain.data == blob->data ? BOOT_RAW : kind_of(&plain);
+    *kind = kind_of(blob);
+    if (*kind != BOOT_RAW)
+        return 0;
+    if (decompress_any(blob, &plain, err))
+        return -1;
+    if (plain.data != blob->data)
+        *kind = kind_of(&plain);
     blob_free(&plain);
-    return inside;
+    return 0;
 }
 
 int boot_sniff(const struct boot_options *options, enum boot_kind *kind, struct error *err)
@@ -95,9 +99,9 @@ int boot_sniff(const struct boot_options *options, enum boot_kind *kind, struct 
         return 0;
     if (boot_open(options, &blob, err))
         return -1;
-    *kind = kind_inside(&blob);
+    const int result = kind_inside(&blob, kind, err);
     blob_free(&blob);
-    return 0;
+    return result;
 }
 
 const char *boot_kind_name(enum boot_kind kind)

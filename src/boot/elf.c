@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Static AArch64 ELF programs at their own physical addresses (System V ABI, ELF-64): every PT_LOAD
  * is placed at p_paddr and its rest zeroed; the program starts at e_entry, seen through the segment
- * that holds it. Where the program leaves the start of RAM free, the device tree stands there, as on
- * QEMU's board: programs made for that look for it. */
+ * that holds it. Where the program leaves the start of RAM free, the device tree stands there, as
+ * on QEMU's board: programs made for that look for it. */
 
 #include <string.h>
 
@@ -15,6 +15,12 @@
 #define PT_LOAD    1
 
 bool elf_recognise(const struct blob *in)
+{
+    return in->size >= 4 && !memcmp(in->data, "\177ELF", 4);
+}
+
+/* Whether it is of the kind that can be started here. */
+static bool is_aarch64(const struct blob *in)
 {
     return in->size >= EHDR_SIZE && !memcmp(in->data, "\177ELF\2\1", 6) &&
            get_le16(in->data + 18) == EM_AARCH64;
@@ -50,6 +56,7 @@ static int load_all(struct machine *machine, const struct blob *file, struct boo
     const unsigned size = get_le16(file->data + 54), count = get_le16(file->data + 56);
     entry->pc = get_le64(file->data + 24);
     const uint64_t start = entry->pc;
+    bool inside = false;
     if (get_le16(file->data + 16) != ET_EXEC || size < PHDR_SIZE || !count)
         return blob_error(
             file, 16, err,
@@ -69,10 +76,15 @@ static int load_all(struct machine *machine, const struct blob *file, struct boo
             extent->first = ph.paddr;
         if (ph.paddr + ph.memsz > extent->end)
             extent->end = ph.paddr + ph.memsz;
-        if (start - ph.vaddr < ph.memsz)
+        if (start - ph.vaddr < ph.memsz) {
             entry->pc = start - ph.vaddr + ph.paddr;
+            inside = true;
+        }
     }
-    return 0;
+    return inside ? 0
+                  : blob_error(file, 24, err,
+                               "no segment holds the entry point 0x%llx: not a bootable program",
+                               (unsigned long long)start);
 }
 
 static int place_tree(struct machine *machine, const struct boot_options *options,
@@ -93,7 +105,7 @@ int elf_load(struct machine *machine, const struct boot_options *options, struct
     if (boot_open(options, &file, err))
         return -1;
     const int result =
-        elf_recognise(&file)
+        is_aarch64(&file)
             ? load_all(machine, &file, entry, &extent, err)
             : blob_error(&file, 0, err, "not a 64-bit little-endian AArch64 ELF file");
     blob_free(&file);

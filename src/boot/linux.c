@@ -46,6 +46,8 @@ static int open_zboot(const struct blob *in, struct blob *out, struct error *err
     char method[33] = {0};
     struct blob payload;
     memcpy(method, in->data + ZBOOT_COMPRESSION, 32);
+    for (char *c = method; *c; c++)
+        *c = *c >= ' ' && *c <= '~' ? *c : '?';
     if (blob_slice(in, get_le32(in->data + ZBOOT_PAYLOAD_OFFSET),
                    get_le32(in->data + ZBOOT_PAYLOAD_SIZE), &payload, "the compressed kernel", err))
         return -1;
