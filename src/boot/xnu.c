@@ -17,6 +17,7 @@
 #include "../image/macho.h"
 #include "load.h"
 #include "xnu_tree.h"
+#include "xnu_volume.h"
 
 #define XNU_PAGE           KIB(16)
 #define XNU_BLOCK          MIB(32)
@@ -313,6 +314,7 @@ int xnu_load(struct machine *machine, const struct boot_options *options, struct
         result = macho_open(&plain, &b.macho, err);
     if (!result) {
         macho_xnu_version(&b.macho, &b.version);
+        xnu_check_volumes(machine, options, b.version.major);
         result = place_everything(&b, &trust_cache, err) || find_entry(&b, entry, err) ? -1 : 0;
     }
     adt_free(b.tree);
