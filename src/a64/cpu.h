@@ -137,6 +137,8 @@ struct a64_sysregs {
     uint64_t misc[128];
 };
 
+#define A64_LOOP_EXCEPTIONS 1000
+
 struct a64_cpu {
     uint64_t x[32];
     uint64_t sp;
@@ -188,6 +190,12 @@ struct a64_cpu {
         bool exclusive; /* which was a load-exclusive */
         uint64_t pc, icount;
     } step;
+    /* The synchronous exception taken last, and how often it was taken with nothing retired between: a guest at
+     * A64_LOOP_EXCEPTIONS does nothing else any more. */
+    struct {
+        uint64_t vector, icount;
+        unsigned repeats;
+    } loop;
     struct a64_pmu pmu;
     uint64_t event_seen[2]; /* virtual, physical counter when the event stream was last looked at */
 

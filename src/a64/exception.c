@@ -208,6 +208,14 @@ void a64_enter_vector(struct a64_cpu *cpu, unsigned target, unsigned kind, uint6
     a64_update_watch(cpu);
 }
 
+static void note_repeat(struct a64_cpu *cpu)
+{
+    const bool again = cpu->pc == cpu->loop.vector && cpu->icount == cpu->loop.icount;
+    cpu->loop.repeats = again ? cpu->loop.repeats + 1 : 1;
+    cpu->loop.vector = cpu->pc;
+    cpu->loop.icount = cpu->icount;
+}
+
 void a64_take_exception(struct a64_cpu *cpu)
 {
     const struct a64_exc *exc = &cpu->exc;
@@ -223,6 +231,7 @@ void a64_take_exception(struct a64_cpu *cpu)
     if (!exc->after)
         a64_step_undo(cpu);
     a64_enter_vector(cpu, target, A64_VECTOR_SYNC, cpu->pc + (exc->after ? 4 : 0));
+    note_repeat(cpu);
 }
 
 /* D1.4.4, illegal return events. */

@@ -57,6 +57,8 @@ int boot_clear(struct machine *machine, uint64_t address, uint64_t size, const c
                struct error *err)
 {
     static const uint8_t zeros[65536];
+    if (size && !guest_view(machine, address, size))
+        return too_large(machine, address, size, what, err);
     for (uint64_t done = 0; done < size;) {
         const uint64_t piece = size - done < sizeof(zeros) ? size - done : sizeof(zeros);
         if (guest_write(machine, address + done, zeros, piece))

@@ -150,6 +150,9 @@ int linux_load(struct machine *machine, const struct boot_options *options,
 {
     struct blob file, image;
     struct layout layout = {.kernel = align_up(boot_ram_base(machine), MIB(2))};
+    if (options->ramdisk)
+        return error_set(err, ERROR_USAGE, "Linux takes no --ramdisk: give %s as --initrd",
+                         options->ramdisk);
     if (boot_open(options, &file, err))
         return -1;
     int result = open_image(&file, &image, err);

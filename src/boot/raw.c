@@ -31,6 +31,8 @@ int rom_load(struct machine *machine, const struct boot_options *options, struct
     struct blob file;
     if (!rom)
         return error_set(err, ERROR_USAGE, "this board has no boot ROM: use --machine vmapple");
+    if (options->embedded)
+        return error_set(err, ERROR_USAGE, "no boot ROM was named: give its file");
     if (boot_open(options, &file, err))
         return -1;
     int result = 0;

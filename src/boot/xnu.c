@@ -307,6 +307,9 @@ int xnu_load(struct machine *machine, const struct boot_options *options, struct
     struct blob file = {0}, plain = {0}, trust_cache = {0};
     if (options->el2)
         return error_set(err, ERROR_USAGE, "XNU starts at EL1: leave --el2 out");
+    if (options->initrd)
+        return error_set(err, ERROR_USAGE, "XNU takes no --initrd: give %s as --ramdisk",
+                         options->initrd);
     int result = open_kernel(options, &file, &plain, err);
     if (!result && options->trust_cache)
         result = blob_open(&trust_cache, options->trust_cache, err);

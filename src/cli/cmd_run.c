@@ -61,7 +61,7 @@ static const struct option options[] = {
     {"semihosting", 0, OPTION_FLAG, AT(semihosting), NULL, NULL,
      "answers the console, time and exit calls of Arm semihosting"},
     {"log", 0, OPTION_LIST, AT(logs), "CATEGORY", NULL,
-     "tells of guest, machine, psci, ... or all; encodings: at the end, which instructions were "
+     "tells of guest, machine, mmio, psci or all; encodings: at the end, which instructions were "
      "met"},
     {"dry-run", 0, OPTION_FLAG, AT(dry_run), NULL, NULL,
      "prints the machine as JSON and does not start it"},
@@ -79,6 +79,9 @@ struct run {
 };
 
 /* ---- callbacks ---- */
+
+/* A number that no option was given for. */
+#define NOT_GIVEN UINT64_MAX
 
 static bool log_named(const struct run *run, const char *category)
 {
@@ -176,9 +179,27 @@ static void fill_boot(struct run *run, const struct operands *operands)
     }
 }
 
+static int check_logs(const struct string_list *logs, struct error *err)
+{
+    static const char *const known[] = {"all",  "encodings", "guest",  "machine",
+                                        "mmio", "psci",      "warning"};
+    for (size_t i = 0; i < logs->count; i++) {
+        bool found = false;
+        for (size_t k = 0; k < sizeof(known) / sizeof(known[0]); k++)
+            found |= !strcmp(logs->items[i], known[k]);
+        if (!found)
+            return error_set(err, ERROR_USAGE,
+                             "--log %s: give guest, machine, mmio, psci, warning, encodings or all",
+                             logs->items[i]);
+    }
+    return 0;
+}
+
 static int fill_config(struct run *run, struct error *err)
 {
     struct run_values *v = &run->values;
+    if (check_logs(&v->logs, err))
+        return -1;
     const struct board *board = board_from_name(v->machine, err);
     if (!board)
         return -1;
@@ -186,8 +207,9 @@ static int fill_config(struct run *run, struct error *err)
         .board = board,
         .cpu = v->cpu,
         .engine = v->engine,
-        .cpus = v->cpus ? (unsigned)v->cpus : board->default_cpus,
-        .memory = v->memory ? v->memory : board->default_memory,
+        .cpus = v->cpus == NOT_GIVEN ? board->default_cpus
+                                     : (unsigned)(v->cpus < UINT32_MAX ? v->cpus : UINT32_MAX),
+        .memory = v->memory == NOT_GIVEN ? board->default_memory : v->memory,
         .el2 = v->el2,
         .insn_clock = !strcmp(v->clock, "insn"),
         .seeded = v->seed != 0,
@@ -319,6 +341,8 @@ static int run_run(const struct verb *self, int argc, char **argv)
                                  .cpu = "apple-m1",
                                  .clock = "host",
                                  .boot = "auto",
+                                 .cpus = NOT_GIVEN,
+                                 .memory = NOT_GIVEN,
                                  .ecid = 0x54143ed6eb5cb03a}};
     struct operands operands;
     struct error err;

@@ -118,6 +118,10 @@ static enum outcome before_entry(struct hv_vcpu *vcpu)
         vcpu->budget_end = NEVER;
         return finish(vcpu, HV_EXIT_REASON_CANCELED);
     }
+    if (vcpu->vm->config.loop_exit && cpu->loop.repeats >= A64_LOOP_EXCEPTIONS) {
+        cpu->loop.repeats = 0;
+        return finish(vcpu, HV_EXIT_REASON_UNKNOWN);
+    }
     atomic_fetch_and(&cpu->attention, ~(uint32_t)A64_ATT_TIMER);
     a64_timer_update(cpu);
     if (!hv_insn_clock(vcpu->vm)) {
@@ -159,6 +163,7 @@ static enum outcome run_once(struct hv_vcpu *vcpu)
     case ENGINE_WAIT:
         return wait(vcpu);
     case ENGINE_LOOP:
+        vcpu->cpu.loop.repeats = 0;
         return vcpu->vm->config.loop_exit ? finish(vcpu, HV_EXIT_REASON_UNKNOWN) : GO_ON;
     case ENGINE_ATTENTION:
     case ENGINE_SLICE:

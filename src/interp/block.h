@@ -32,9 +32,6 @@ struct interp {
         *arena; /* blocks stand here one after the other; when it is full all are dropped */
     size_t used;
     struct block *entry; /* no block: stands before the first one of a run, at the arena's start */
-    /* The exception taken last, to notice a guest that does nothing but take it again. */
-    uint64_t vector, vector_icount;
-    unsigned repeats;
 };
 
 /* Slow path of block_next(): translates cpu->pc, finds or decodes the block, makes it a successor

@@ -13,8 +13,6 @@
 #include "../a64/syndrome.h"
 #include "block.h"
 
-/* So many exceptions at one vector with no instruction retired between are a guest that is lost. */
-#define LOOP_EXCEPTIONS 1000
 /* ISS of a data abort: a fault of a translation table walk, which has no instruction syndrome. */
 #define ISS_S1PTW (1u << 7)
 
@@ -79,20 +77,8 @@ static int run_block(struct a64_cpu *cpu, const struct block *block, uint64_t li
     return status;
 }
 
-/* Takes cpu->exc; true when the guest does nothing else any more. */
-static bool take_exception(struct a64_cpu *cpu, struct interp *interp)
-{
-    a64_take_exception(cpu);
-    if (cpu->pc != interp->vector || cpu->icount != interp->vector_icount)
-        interp->repeats = 0;
-    interp->vector = cpu->pc;
-    interp->vector_icount = cpu->icount;
-    return ++interp->repeats >= LOOP_EXCEPTIONS;
-}
-
 /* What follows from an instruction's STATUS; true: leave the engine with *STOP. */
-static bool must_stop(struct a64_cpu *cpu, struct interp *interp, int status,
-                      enum engine_stop *stop)
+static bool must_stop(struct a64_cpu *cpu, int status, enum engine_stop *stop)
 {
     if (status == A64_WAIT) {
         *stop = ENGINE_WAIT;
@@ -107,7 +93,8 @@ static bool must_stop(struct a64_cpu *cpu, struct interp *interp, int status,
         return true;
     }
     *stop = ENGINE_LOOP;
-    return take_exception(cpu, interp);
+    a64_take_exception(cpu);
+    return cpu->loop.repeats >= A64_LOOP_EXCEPTIONS;
 }
 
 /* cpu->attention is set: serves what the engine can, *TAKEN when an interrupt was taken. False:
@@ -134,7 +121,6 @@ enum engine_stop interp_run(struct a64_cpu *cpu)
     struct block *block = interp->entry;
     enum engine_stop stop;
     bool taken;
-    interp->repeats = 0;
     for (;;) {
         if (__builtin_expect(atomic_load_explicit(&cpu->attention, memory_order_relaxed), 0) &&
             !serve_attention(cpu, &taken))
@@ -144,7 +130,7 @@ enum engine_stop interp_run(struct a64_cpu *cpu)
         block = block_next(cpu, interp, block);
         const int status =
             block ? run_block(cpu, block, cpu->slice_end - cpu->icount) : (int)A64_FAULT;
-        if (__builtin_expect(status >= A64_FAULT, 0) && must_stop(cpu, interp, status, &stop))
+        if (__builtin_expect(status >= A64_FAULT, 0) && must_stop(cpu, status, &stop))
             return stop;
         if (!block)
             block = interp->entry;
@@ -160,8 +146,7 @@ enum engine_stop interp_step(struct a64_cpu *cpu)
         return ENGINE_ATTENTION;
     if (taken)
         return ENGINE_SLICE;
-    interp->repeats = 0;
     const struct block *block = block_find(cpu, interp, interp->entry);
     const int status = block ? run_block(cpu, block, 1) : (int)A64_FAULT;
-    return must_stop(cpu, interp, status, &stop) ? stop : ENGINE_SLICE;
+    return must_stop(cpu, status, &stop) ? stop : ENGINE_SLICE;
 }
