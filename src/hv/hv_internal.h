@@ -143,6 +143,8 @@ struct hv_vcpu {
     pthread_mutex_t wait_lock;
     pthread_cond_t wait_cond; /* sleep in WFI */
     bool sleeping;
+    uint64_t wfe_icount; /* at the last WFE; how many of its loop came so far */
+    unsigned wfe_count;
     pthread_mutex_t line_lock;
     uint8_t line_sources[2]; /* enum hv_line_source, by hv_interrupt_type_t; under line_lock */
     uint8_t timer_lines;     /* timers' outputs by enum a64_timer_id, without a GIC */

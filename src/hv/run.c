@@ -23,6 +23,13 @@
 #define FPCR_BITS 0x07c80000u
 #define FPSR_BITS 0x0800009fu
 
+/* WFE: instructions between two of a loop, at most; how many yield, and then sleep each time for
+ * twice as long; the shortest sleep, 50 us in ticks; how often it doubles. */
+#define WFE_LOOP      10000u
+#define WFE_YIELDS    8u
+#define WFE_SHORTEST  (A64_COUNTER_HZ / 20000)
+#define WFE_DOUBLINGS 4u
+
 /* What came of a stretch in the guest. */
 enum outcome { GO_ON, EXIT };
 
@@ -63,15 +70,25 @@ bool hv_must_wake(struct hv_vcpu *vcpu)
     return (attention & (A64_ATT_CANCEL | A64_ATT_TIMER)) || a64_wakeup_pending(&vcpu->cpu);
 }
 
-/* Sleeps until an interrupt, a timer or a cancel. The thread is outside. */
-static void sleep_until_woken(struct hv_vcpu *vcpu)
+/* WFE: as above, but what PSTATE masks does not end it, and events do. */
+static bool ends_wfe(struct hv_vcpu *vcpu)
+{
+    const uint32_t attention = atomic_load(&vcpu->cpu.attention);
+    return (attention & (A64_ATT_CANCEL | A64_ATT_TIMER)) ||
+           __atomic_load_n(&vcpu->cpu.event, __ATOMIC_ACQUIRE) ||
+           a64_interrupt_deliverable(&vcpu->cpu);
+}
+
+/* Sleeps until MUST_WAKE, a timer or LIMIT, in ticks. The thread is outside. */
+static void sleep_until_woken(struct hv_vcpu *vcpu, bool (*must_wake)(struct hv_vcpu *),
+                              uint64_t limit)
 {
     const uint64_t start = hv_host_ticks();
     pthread_mutex_lock(&vcpu->wait_lock);
     vcpu->sleeping = true;
-    while (!hv_must_wake(vcpu)) {
-        const uint64_t timers = atomic_load(&vcpu->deadline), own = vcpu->cpu.wait_until;
-        const uint64_t deadline = timers < own ? timers : own;
+    while (!must_wake(vcpu)) {
+        const uint64_t timer = atomic_load(&vcpu->deadline);
+        const uint64_t deadline = timer < limit ? timer : limit;
         const struct timespec until = hv_host_time(deadline);
         if (deadline == NEVER)
             pthread_cond_wait(&vcpu->wait_cond, &vcpu->wait_lock);
@@ -81,6 +98,28 @@ static void sleep_until_woken(struct hv_vcpu *vcpu)
     vcpu->sleeping = false;
     pthread_mutex_unlock(&vcpu->wait_lock);
     vcpu->wait_ticks += hv_host_ticks() - start;
+}
+
+/* What ends a WFE may be a plain store of another CPU, of which nobody tells us, or an event, which
+ * does not wake the thread. So the first WFEs of a loop only yield, as most waits are short; then
+ * they sleep, longer each time: on a host with fewer CPUs than the guest, those that wait for a
+ * lock must leave the time to the one that holds it. */
+static void wait_for_event(struct hv_vcpu *vcpu)
+{
+    if (vcpu->cpu.icount - vcpu->wfe_icount > WFE_LOOP)
+        vcpu->wfe_count = 0;
+    vcpu->wfe_icount = vcpu->cpu.icount;
+    if (vcpu->wfe_count < WFE_YIELDS) {
+        vcpu->wfe_count++;
+        sched_yield();
+        return;
+    }
+    const unsigned doublings = (vcpu->wfe_count - WFE_YIELDS) / WFE_YIELDS;
+    if (doublings < WFE_DOUBLINGS)
+        vcpu->wfe_count++;
+    const uint64_t limit = hv_host_ticks() + (WFE_SHORTEST << doublings);
+    const uint64_t own = vcpu->cpu.wait_until; /* WFET */
+    sleep_until_woken(vcpu, ends_wfe, limit < own ? limit : own);
 }
 
 static enum outcome wait(struct hv_vcpu *vcpu)
@@ -98,10 +137,9 @@ static enum outcome wait(struct hv_vcpu *vcpu)
     if (hv_insn_clock(vcpu->vm))
         hv_token_yield(vcpu, wfi);
     else if (wfi)
-        sleep_until_woken(vcpu);
+        sleep_until_woken(vcpu, hv_must_wake, cpu->wait_until);
     else
-        sched_yield(); /* another CPU's store or the event stream ends WFE; neither is worth a sleep
-                        */
+        wait_for_event(vcpu);
     return GO_ON;
 }
 

@@ -136,9 +136,11 @@ int exec_wfi(struct a64_cpu *cpu, const struct a64_insn *insn)
     return a64_wakeup_pending(cpu) ? A64_NEXT : wait(cpu, WAIT_WFI, NEVER);
 }
 
+/* Unlike WFI, WFE waits on with an interrupt pending that PSTATE masks (Arm ARM D1.6.1). */
 int exec_wfe(struct a64_cpu *cpu, const struct a64_insn *insn)
 {
-    return take_event(cpu) || a64_wakeup_pending(cpu) ? A64_NEXT : wait(cpu, WAIT_WFE, NEVER);
+    return take_event(cpu) || a64_interrupt_deliverable(cpu) ? A64_NEXT
+                                                             : wait(cpu, WAIT_WFE, NEVER);
 }
 
 int exec_wfit(struct a64_cpu *cpu, const struct a64_insn *insn)
@@ -148,7 +150,7 @@ int exec_wfit(struct a64_cpu *cpu, const struct a64_insn *insn)
 
 int exec_wfet(struct a64_cpu *cpu, const struct a64_insn *insn)
 {
-    const bool wakes = take_event(cpu) || a64_wakeup_pending(cpu);
+    const bool wakes = take_event(cpu) || a64_interrupt_deliverable(cpu);
     return wakes ? A64_NEXT : wait_timed(cpu, WAIT_WFET, cpu->x[insn->rd]);
 }
 

@@ -344,8 +344,10 @@ static void waiting(void **state)
     assert_int_equal(cpu->pc, RAM_BASE + 16);
     assert_int_equal(cpu->exc.iss & 1, 1);
     assert_int_equal(interp_run(cpu), ENGINE_VMEXIT);
-    cpu->pc = RAM_BASE; /* a masked interrupt wakes all the same */
+    cpu->pc = RAM_BASE; /* a masked interrupt ends WFI all the same, but not WFE */
     a64_set_line(cpu, A64_LINE_IRQ, true);
+    assert_int_equal(interp_run(cpu), ENGINE_WAIT);
+    assert_int_equal(cpu->pc, RAM_BASE + 16);
     assert_int_equal(interp_run(cpu), ENGINE_VMEXIT);
     assert_int_equal(cpu->exc.ec, A64_EC_HVC);
     destroy(rig);
