@@ -139,7 +139,16 @@ static void fire_due(struct hv_clock *clock)
     }
 }
 
-/* Gives FROM's token to whom it is due, letting time jump when all wait. */
+static bool any_online(const struct hv_vm *vm)
+{
+    for (unsigned i = 0; i < HV_MAX_VCPUS; i++)
+        if (vm->vcpus[i] && vm->vcpus[i]->online)
+            return true;
+    return false;
+}
+
+/* Gives FROM's token to whom it is due, letting time jump when all wait. With no vCPU online time
+ * stands: the machine's deadlines may follow one another without end. */
 static void pass(struct hv_vm *vm, struct hv_vcpu *from)
 {
     struct hv_clock *clock = &vm->clock;
@@ -152,7 +161,7 @@ static void pass(struct hv_vm *vm, struct hv_vcpu *from)
             give(clock, vcpu);
             return;
         }
-        if (next == NEVER) {
+        if (next == NEVER || !any_online(vm)) {
             clock->holder = NULL;
             return;
         }

@@ -35,10 +35,9 @@ def build(folder, guest):
 
 def run(command):
     try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=100, check=False)
-        out = done.stdout
+        out = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=100, check=False).stdout
     except subprocess.TimeoutExpired as expired:
-        out = expired.stdout or b""
+        sys.exit(f"{command[0]}: did not end: {(expired.stdout or b'')[-200:]}")
     lines = [line.strip() for line in out.decode(errors="replace").split("\n")]
     if "done" not in lines:
         sys.exit(f"{command[0]}: the guest did not finish: {lines[-3:]}")
