@@ -113,10 +113,13 @@ static void drop_client(struct serial *s)
     if (s->poll_open)
         uv_close((uv_handle_t *)&s->poll, NULL);
     s->poll_open = false;
+    s->host.lock(s->host.ctx);
     if (s->listener >= 0 && s->in >= 0) {
         close(s->in);
-        s->in = s->out = -1;
+        s->out = -1;
     }
+    s->in = -1;
+    s->host.unlock(s->host.ctx);
 }
 
 /* Under the lock. */
