@@ -12,6 +12,9 @@
 #include "../machine/board.h"
 #include "load.h"
 
+/* Files are copied in such pieces, so that progress can be told. */
+#define PIECE MIB(4)
+
 uint64_t boot_ram_base(const struct machine *machine)
 {
     return board_first(machine_board(machine), BOARD_RAM)->base;
@@ -48,9 +51,16 @@ static int too_large(struct machine *machine, uint64_t address, uint64_t size, c
 int boot_place(struct machine *machine, uint64_t address, const struct blob *blob, const char *what,
                struct error *err)
 {
-    return blob->size && guest_write(machine, address, blob->data, blob->size)
-               ? too_large(machine, address, blob->size, what, err)
-               : 0;
+    if (blob->size && !guest_view(machine, address, blob->size))
+        return too_large(machine, address, blob->size, what, err);
+    for (uint64_t done = 0; done < blob->size;) {
+        const uint64_t left = blob->size - done, piece = left < PIECE ? left : PIECE;
+        if (guest_write(machine, address + done, blob->data + done, piece))
+            return too_large(machine, address, blob->size, what, err);
+        done += piece;
+        machine_progress(machine, what, done, blob->size);
+    }
+    return 0;
 }
 
 int boot_clear(struct machine *machine, uint64_t address, uint64_t size, const char *what,

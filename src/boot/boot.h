@@ -54,6 +54,8 @@ uint64_t machine_ram_size(const struct machine *machine);
 unsigned machine_cpu_count(const struct machine *machine);
 bool machine_has_pmu(const struct machine *machine);
 uint64_t machine_ecid(const struct machine *machine);
+/* DONE of TOTAL bytes of WHAT are in memory. */
+void machine_progress(struct machine *machine, const char *what, uint64_t done, uint64_t total);
 /* A warning for the user, printed before the guest starts. */
 void machine_warn(struct machine *machine, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "boot/boot.h"
 #include "cli/describe.h"
@@ -15,6 +16,7 @@
 #include "pip_blob.h"
 
 #define STATUS_PANIC 3
+#define SLOW_NS      1000000000ull /* what takes longer shows its progress on a terminal */
 
 struct run_values {
     const char *machine, *cpu, *engine, *clock, *boot, *initrd, *ramdisk, *trust_cache,
@@ -76,6 +78,8 @@ struct run {
     struct machine *machine;
     struct host_loop *loop;
     char *command_line;
+    uint64_t progress_since; /* when the file that is being read was begun; 0: none is */
+    unsigned progress_shown; /* the percentage on the terminal; 0: none */
 };
 
 /* ---- callbacks ---- */
@@ -100,6 +104,24 @@ static bool log_wanted(void *ctx, const char *category)
 static void log_write(void *ctx, const char *category, const char *text)
 {
     fprintf(stderr, "pomona: %s: %s\r\n", category, text);
+}
+
+/* Only on a terminal, and only for what takes longer than a second. */
+static void print_progress(void *ctx, const char *what, uint64_t done, uint64_t total)
+{
+    struct run *run = ctx;
+    const uint64_t now = host_monotonic_ns();
+    const unsigned percent = (unsigned)(done * 100 / total);
+    if (done == total || !isatty(STDERR_FILENO)) {
+        if (run->progress_shown)
+            fputs("\r\033[K", stderr);
+        run->progress_since = run->progress_shown = 0;
+    } else if (!run->progress_since) {
+        run->progress_since = now;
+    } else if (now - run->progress_since > SLOW_NS && percent != run->progress_shown) {
+        fprintf(stderr, "\rpomona: reading %s: %u %%", what, percent);
+        run->progress_shown = percent;
+    }
 }
 
 static void serial_lock(void *ctx)
@@ -222,6 +244,8 @@ static int fill_config(struct run *run, struct error *err)
         .nets = v->nets.items,
         .net_count = (unsigned)v->nets.count,
         .log = {.wanted = log_wanted, .write = log_write, .ctx = run},
+        .progress = print_progress,
+        .progress_ctx = run,
         .boot = boot,
         .boot_ctx = run,
     };

@@ -36,6 +36,13 @@ bool machine_has_pmu(const struct machine *machine)
     return !strcmp(machine->config.cpu, "max");
 }
 
+void machine_progress(struct machine *machine, const char *what, uint64_t done, uint64_t total)
+{
+    const struct machine_config *config = &machine->config;
+    if (config->progress)
+        config->progress(config->progress_ctx, what, done, total);
+}
+
 void machine_warn(struct machine *machine, const char *format, ...)
 {
     char text[512];

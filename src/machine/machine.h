@@ -51,6 +51,9 @@ struct machine_config {
     const char *const *nets; /* --net, as given */
     unsigned net_count;
     struct machine_log log;
+    /* Told while a large file is read into memory: DONE of TOTAL bytes of WHAT. NULL: not wanted. */
+    void (*progress)(void *ctx, const char *what, uint64_t done, uint64_t total);
+    void *progress_ctx;
 
     /* Loads the guest after power-on and after every reset, and says where the first CPU starts. 0,
      * or -1 and *ERR. */
