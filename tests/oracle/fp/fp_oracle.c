@@ -9,15 +9,12 @@
  * defaults to a million, in `make check` to 5 million, times POMONA_TEST_SCALE percent. Exits 77 if
  * there is no qemu. */
 
-#include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
+#include "../guest_pipe.h"
 #include "case.h"
 #include "cpu.h"
 #include "decode.h"
@@ -27,7 +24,6 @@
 #define PER_WORD  50
 #define MAX_KNOWN 100
 #define SHOWN     3 /* differences printed for a row */
-#define SKIP      77
 
 /* An explained difference: the bits of MASK in Vd or NZCV of ROW, when FPCR has the bits of FPCR.
  */
@@ -44,8 +40,7 @@ struct oracle {
     unsigned row_count, next_row;
     struct known known[MAX_KNOWN];
     unsigned known_count;
-    int to_guest, from_guest;
-    pid_t guest;
+    struct guest_pipe guest;
     uint64_t done, wrong, explained;
     unsigned wrong_by_row[A64_ROW_COUNT];
 };
@@ -292,42 +287,6 @@ static void compare(struct oracle *o, uint32_t word, const struct fp_case *c,
     print_state("ours", &ours);
 }
 
-/* The guest. */
-
-static void transfer(int fd, void *buffer, size_t size, bool out)
-{
-    for (char *at = buffer; size;) {
-        const ssize_t count = out ? write(fd, at, size) : read(fd, at, size);
-        if (count <= 0) {
-            fprintf(stderr, "the guest is gone: %s\n", count ? strerror(errno) : "end of file");
-            exit(1);
-        }
-        at += count;
-        size -= (size_t)count;
-    }
-}
-
-static void start_guest(struct oracle *o, const char *path)
-{
-    int in[2], out[2];
-    if (pipe(in) || pipe(out) || (o->guest = fork()) < 0) {
-        perror("fp_oracle");
-        exit(1);
-    }
-    if (!o->guest) {
-        dup2(in[0], STDIN_FILENO);
-        dup2(out[1], STDOUT_FILENO);
-        close(in[1]);
-        close(out[0]);
-        execlp("qemu-aarch64", "qemu-aarch64", "-cpu", "max", path, (char *)NULL);
-        _exit(SKIP);
-    }
-    close(in[0]);
-    close(out[1]);
-    o->to_guest = in[1];
-    o->from_guest = out[0];
-}
-
 static void run_batch(struct oracle *o)
 {
     static uint32_t words[WORDS];
@@ -344,10 +303,10 @@ static void run_batch(struct oracle *o)
             fill_state(o, &c->state, bits == 16 || bits == 32 || bits == 64 ? bits : 0);
         }
     }
-    transfer(o->to_guest, &batch, sizeof batch, true);
-    transfer(o->to_guest, words, sizeof words, true);
-    transfer(o->to_guest, cases, sizeof cases, true);
-    transfer(o->from_guest, results, sizeof results, false);
+    guest_transfer(o->guest.to, &batch, sizeof batch, true);
+    guest_transfer(o->guest.to, words, sizeof words, true);
+    guest_transfer(o->guest.to, cases, sizeof cases, true);
+    guest_transfer(o->guest.from, results, sizeof results, false);
     for (unsigned i = 0; i < WORDS * PER_WORD; i++)
         compare(o, words[cases[i].index], &cases[i], &results[i]);
 }
@@ -369,29 +328,6 @@ static void read_known(struct oracle *o, const char *path)
     fclose(file);
 }
 
-static bool have_qemu(void)
-{
-    return system("qemu-aarch64 --version >/dev/null 2>&1") == 0;
-}
-
-static uint64_t default_cases(void)
-{
-    const char *tier = getenv("POMONA_TIER"), *scale = getenv("POMONA_TEST_SCALE");
-    const double full = tier && !strcmp(tier, "check") ? 5e6 : 1e6;
-    return (uint64_t)(full * (scale ? atof(scale) / 100 : 1));
-}
-
-/* With POMONA_ROWS=FILE a line "qemu-fp ROW CASES" is added to FILE for every row; they take turns. */
-static void report_rows(const struct oracle *o)
-{
-    FILE *file = getenv("POMONA_ROWS") ? fopen(getenv("POMONA_ROWS"), "a") : NULL;
-    if (!file)
-        return;
-    for (unsigned i = 0; i < o->row_count; i++)
-        fprintf(file, "qemu-fp %s %lu\n", o->rows[i]->name, (unsigned long)(o->done / o->row_count));
-    fclose(file);
-}
-
 int main(int argc, char **argv)
 {
     static struct oracle o;
@@ -399,11 +335,11 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: fp_oracle GUEST KNOWN [CASES [SEED [ROW-PREFIX]]]\n");
         return 2;
     }
-    if (!argv[1][0] || !have_qemu()) {
+    if (!argv[1][0] || !guest_have_qemu()) {
         printf("skipped: no qemu-aarch64, or no AArch64 compiler for its guest\n");
-        return SKIP;
+        return GUEST_SKIP;
     }
-    const uint64_t cases = argc > 3 ? strtoull(argv[3], NULL, 0) : default_cases();
+    const uint64_t cases = argc > 3 ? strtoull(argv[3], NULL, 0) : guest_default_cases(1000000);
     const uint64_t seed = argc > 4 ? strtoull(argv[4], NULL, 0) : (uint64_t)time(NULL);
     o.random = seed * 2 + 1;
     for (unsigned feat = 0; feat < A64_FEAT_COUNT; feat++)
@@ -415,12 +351,11 @@ int main(int argc, char **argv)
     if (!o.row_count)
         return 2;
     read_known(&o, argv[2]);
-    start_guest(&o, argv[1]);
+    guest_start(&o.guest, argv[1]);
     while (o.done < cases)
         run_batch(&o);
-    close(o.to_guest);
-    waitpid(o.guest, NULL, 0);
-    report_rows(&o);
+    guest_end(&o.guest);
+    guest_report_rows("qemu-fp", o.rows, o.row_count, o.done);
     printf("seed %lu: %lu cases of %u rows, %lu differ from qemu-aarch64, %lu explained\n", seed,
            o.done, o.row_count, o.wrong, o.explained);
     return o.wrong != 0;

@@ -9,22 +9,19 @@
  * GUEST is guest.c built for AArch64. CASES defaults to 200,000 times POMONA_TEST_SCALE percent.
  * Exits 77 if there is no qemu. */
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "../../../src/a64/dis.h"
 #include "../../../src/a64/monitor.h"
 #include "../../unit/ldst_bench.h"
+#include "../guest_pipe.h"
 #include "case.h"
 
 #define CLREX 0xd5033f5fu
 #define SHOWN 2 /* differences printed for a row */
-#define SKIP  77
 
 _Static_assert(LDST_DATA == BENCH_VA, "the guest and the bench have their memory at one address");
 
@@ -32,8 +29,7 @@ struct oracle {
     struct bench bench;
     const struct a64_row *rows[A64_ROW_COUNT];
     unsigned row_count, next_row;
-    int to_guest, from_guest;
-    pid_t guest;
+    struct guest_pipe guest;
     uint64_t done, wrong;
     unsigned wrong_by_row[A64_ROW_COUNT];
 };
@@ -152,40 +148,6 @@ static void compare(struct oracle *o, const struct ldst_case *c, unsigned index,
     print_difference(theirs, &ours);
 }
 
-static void transfer(int fd, void *buffer, size_t size, bool out)
-{
-    for (char *at = buffer; size;) {
-        const ssize_t count = out ? write(fd, at, size) : read(fd, at, size);
-        if (count <= 0) {
-            fprintf(stderr, "the guest is gone: %s\n", count ? strerror(errno) : "end of file");
-            exit(1);
-        }
-        at += count;
-        size -= (size_t)count;
-    }
-}
-
-static void start_guest(struct oracle *o, const char *path)
-{
-    int in[2], out[2];
-    if (pipe(in) || pipe(out) || (o->guest = fork()) < 0) {
-        perror("ldst_oracle");
-        exit(1);
-    }
-    if (!o->guest) {
-        dup2(in[0], STDIN_FILENO);
-        dup2(out[1], STDOUT_FILENO);
-        close(in[1]);
-        close(out[0]);
-        execlp("qemu-aarch64", "qemu-aarch64", "-cpu", "max", path, (char *)NULL);
-        _exit(SKIP);
-    }
-    close(in[0]);
-    close(out[1]);
-    o->to_guest = in[1];
-    o->from_guest = out[0];
-}
-
 static void run_batch(struct oracle *o)
 {
     static struct ldst_case cases[LDST_BATCH];
@@ -193,32 +155,10 @@ static void run_batch(struct oracle *o)
     memset(cases, 0, sizeof cases);
     for (unsigned i = 0; i < LDST_BATCH; i++)
         make_case(o, &cases[i], i);
-    transfer(o->to_guest, cases, sizeof cases, true);
-    transfer(o->from_guest, results, sizeof results, false);
+    guest_transfer(o->guest.to, cases, sizeof cases, true);
+    guest_transfer(o->guest.from, results, sizeof results, false);
     for (unsigned i = 0; i < LDST_BATCH; i++)
         compare(o, &cases[i], i, &results[i]);
-}
-
-static bool have_qemu(void)
-{
-    return system("qemu-aarch64 --version >/dev/null 2>&1") == 0;
-}
-
-static uint64_t default_cases(void)
-{
-    const char *scale = getenv("POMONA_TEST_SCALE");
-    return (uint64_t)(200000 * (scale ? atof(scale) / 100 : 1));
-}
-
-/* With POMONA_ROWS=FILE a line "qemu-ldst ROW CASES" is added to FILE for every row; they take turns. */
-static void report_rows(const struct oracle *o)
-{
-    FILE *file = getenv("POMONA_ROWS") ? fopen(getenv("POMONA_ROWS"), "a") : NULL;
-    if (!file)
-        return;
-    for (unsigned i = 0; i < o->row_count; i++)
-        fprintf(file, "qemu-ldst %s %lu\n", o->rows[i]->name, (unsigned long)(o->done / o->row_count));
-    fclose(file);
 }
 
 int main(int argc, char **argv)
@@ -228,11 +168,11 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: ldst_oracle GUEST [CASES [SEED [ROW-PREFIX]]]\n");
         return 2;
     }
-    if (!argv[1][0] || !have_qemu()) {
+    if (!argv[1][0] || !guest_have_qemu()) {
         printf("skipped: no qemu-aarch64, or no AArch64 compiler for its guest\n");
-        return SKIP;
+        return GUEST_SKIP;
     }
-    const uint64_t cases = argc > 2 ? strtoull(argv[2], NULL, 0) : default_cases();
+    const uint64_t cases = argc > 2 ? strtoull(argv[2], NULL, 0) : guest_default_cases(200000);
     const uint64_t seed = argc > 3 ? strtoull(argv[3], NULL, 0) : (uint64_t)time(NULL);
     const char *prefix = argc > 4 ? argv[4] : "";
     bench_init(&o.bench, seed);
@@ -241,12 +181,11 @@ int main(int argc, char **argv)
             o.rows[o.row_count++] = &a64_rows[i];
     if (!o.row_count)
         return 2;
-    start_guest(&o, argv[1]);
+    guest_start(&o.guest, argv[1]);
     while (o.done < cases)
         run_batch(&o);
-    close(o.to_guest);
-    waitpid(o.guest, NULL, 0);
-    report_rows(&o);
+    guest_end(&o.guest);
+    guest_report_rows("qemu-ldst", o.rows, o.row_count, o.done);
     printf("seed %lu: %lu cases of %u rows, %lu differ from qemu-aarch64\n", seed, o.done,
            o.row_count, o.wrong);
     bench_free(&o.bench);
