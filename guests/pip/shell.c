@@ -9,8 +9,10 @@ static void read_line(char *line, size_t size)
     for (;;) {
         const int c = get_char();
         if (c < 0) {
-            timer_start(24000); /* look again in a millisecond */
-            __asm__ volatile("wfi");
+            /* Look again in a millisecond. Masked, so that the timer cannot fire, and be done with, before the wait. */
+            __asm__ volatile("msr daifset, #3");
+            timer_start(24000);
+            __asm__ volatile("wfi; msr daifclr, #3");
             continue;
         }
         if (c == '\r' || c == '\n')

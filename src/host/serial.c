@@ -40,7 +40,9 @@ struct serial {
     uv_poll_t poll, accept_poll;
     uv_async_t wake;  /* the device has room */
     uv_timer_t again; /* reads descriptors that cannot be polled: files */
-    bool poll_open, accept_open, reading;
+    bool poll_open, poll_closing, accept_open, reading;
+    unsigned handles; /* of the loop's that live in here: the last one that is closed frees all */
+    bool closed;
 };
 
 /* ---- the terminal ---- */
@@ -107,12 +109,33 @@ static void stop_reading(struct serial *s)
     s->reading = false;
 }
 
+static void start_reading(struct serial *s);
+
+static void handle_closed(uv_handle_t *handle)
+{
+    struct serial *s = handle->data;
+    const bool poll = handle == (uv_handle_t *)&s->poll;
+    if (poll)
+        s->poll_closing = false;
+    if (--s->handles == 0)
+        free(s);
+    else if (poll && !s->closed)
+        start_reading(s); /* another client may have come meanwhile */
+}
+
+static void close_poll(struct serial *s)
+{
+    if (!s->poll_open)
+        return;
+    s->poll_open = false;
+    s->poll_closing = true;
+    uv_close((uv_handle_t *)&s->poll, handle_closed);
+}
+
 static void drop_client(struct serial *s)
 {
     stop_reading(s);
-    if (s->poll_open)
-        uv_close((uv_handle_t *)&s->poll, NULL);
-    s->poll_open = false;
+    close_poll(s);
     s->host.lock(s->host.ctx);
     if (s->listener >= 0 && s->in >= 0) {
         close(s->in);
@@ -143,8 +166,6 @@ static bool read_some(struct serial *s)
     return got > 0;
 }
 
-static void start_reading(struct serial *s);
-
 static void input_ready(struct serial *s)
 {
     s->host.lock(s->host.ctx);
@@ -171,11 +192,12 @@ static void timer_ready(uv_timer_t *timer)
 
 static void start_reading(struct serial *s)
 {
-    if (s->reading || s->in < 0 || (s->file && s->host.sampled))
+    if (s->reading || s->in < 0 || s->poll_closing || (s->file && s->host.sampled))
         return;
     if (!s->poll_open && !uv_poll_init(host_loop_uv(s->host.loop), &s->poll, s->in)) {
         s->poll.data = s;
         s->poll_open = true;
+        s->handles++;
     }
     s->reading = true;
     if (!s->poll_open || uv_poll_start(&s->poll, UV_READABLE | UV_DISCONNECT, poll_ready))
@@ -242,20 +264,15 @@ static void serial_write(struct chardev *chr, const void *data, size_t size)
 
 /* ---- opening and closing ---- */
 
-static void free_serial(uv_handle_t *handle)
-{
-    free(handle->data);
-}
-
 static void serial_close(struct chardev *chr)
 {
     struct serial *s = (struct serial *)chr;
+    s->closed = true;
     stop_reading(s);
-    if (s->poll_open)
-        uv_close((uv_handle_t *)&s->poll, NULL);
+    close_poll(s);
     if (s->accept_open)
-        uv_close((uv_handle_t *)&s->accept_poll, NULL);
-    uv_close((uv_handle_t *)&s->wake, NULL);
+        uv_close((uv_handle_t *)&s->accept_poll, handle_closed);
+    uv_close((uv_handle_t *)&s->wake, handle_closed);
     if (s->terminal)
         restore_terminal();
     if (s->in > STDERR_FILENO)
@@ -266,7 +283,7 @@ static void serial_close(struct chardev *chr)
         close(s->listener);
     if (s->unlink_path[0])
         unlink(s->unlink_path);
-    uv_close((uv_handle_t *)&s->again, free_serial);
+    uv_close((uv_handle_t *)&s->again, handle_closed);
 }
 
 static int open_stdio(struct serial *s)
@@ -333,6 +350,7 @@ static int listen_on(struct serial *s, const char *spec, const struct sockaddr *
     uv_poll_init(host_loop_uv(s->host.loop), &s->accept_poll, s->listener);
     s->accept_poll.data = s;
     s->accept_open = true;
+    s->handles++;
     uv_poll_start(&s->accept_poll, UV_READABLE, client_ready);
     return 0;
 }
@@ -401,6 +419,7 @@ struct chardev *serial_open(const char *spec, const struct serial_host *host, st
     uv_async_init(host_loop_uv(host->loop), &s->wake, woken);
     uv_timer_init(host_loop_uv(host->loop), &s->again);
     s->wake.data = s->again.data = s;
+    s->handles = 2;
     if (open_spec(s, spec, err)) {
         serial_close(&s->chr);
         return NULL;
