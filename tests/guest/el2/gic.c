@@ -317,7 +317,7 @@ void secondary_main(uint64_t cpu, uint64_t context)
 static void arrived(const char *name)
 {
     const uint64_t start = ticks();
-    while (!taken && ticks() - start < MRS("cntfrq_el0") / 5)
+    while (!taken && ticks() - start < MRS("cntfrq_el0")) /* a second: the host may be busy */
         ;
     text("cpu1 ");
     text(name);
