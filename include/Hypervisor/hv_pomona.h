@@ -61,7 +61,8 @@ HV_EXPORT hv_return_t hv_pomona_vm_config_set_pa_bits(hv_vm_config_t config, uin
 /* HCR_EL2.E2H reads as one and cannot be cleared, as on the M1. With EL2 only. */
 HV_EXPORT hv_return_t hv_pomona_vm_config_set_e2h_fixed(hv_vm_config_t config, bool fixed);
 
-/* "interp". HV_BAD_ARGUMENT: unknown. */
+/* "interp". HV_BAD_ARGUMENT: unknown. Where nobody chooses, POMONA_ENGINE in the environment does;
+ * an unknown name there makes hv_vm_create return HV_BAD_ARGUMENT. */
 HV_EXPORT hv_return_t hv_pomona_vm_config_set_engine(hv_vm_config_t config, const char *name);
 
 /* Guest time. With the instruction clock the counter advances by one tick (1/24 us) for every

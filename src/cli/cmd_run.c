@@ -363,6 +363,7 @@ static int run_run(const struct verb *self, int argc, char **argv)
 {
     struct run run = {.values = {.machine = "vmapple",
                                  .cpu = "apple-m1",
+                                 .engine = getenv("POMONA_ENGINE"),
                                  .clock = "host",
                                  .boot = "auto",
                                  .cpus = NOT_GIVEN,
@@ -388,7 +389,7 @@ const struct verb verb_run = {
     .summary = "boots a guest: an XNU or Linux kernel, an ELF program, a flat image",
     .description = "FILE is looked into to find out what it is; without one the embedded guest "
                    "starts. Ctrl-A x leaves, Ctrl-A h "
-                   "helps. Exit status: 0 the guest powered off; 3 it panicked or loops in "
+                   "helps. POMONA_ENGINE in the environment is the default of --engine. Exit status: 0 the guest powered off; 3 it panicked or loops in "
                    "exceptions; 64 and up: usage, "
                    "input (65) and host errors.",
     .options = options,

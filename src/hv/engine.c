@@ -3,6 +3,7 @@
 
 #include "engine.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static const struct hv_engine engines[] = {
@@ -12,6 +13,8 @@ static const struct hv_engine engines[] = {
 const struct hv_engine *hv_engine_find(const char *name)
 {
     if (!name)
+        name = getenv("POMONA_ENGINE");
+    if (!name || !*name)
         return &engines[0];
     for (size_t i = 0; i < sizeof(engines) / sizeof(engines[0]); i++)
         if (strcmp(engines[i].name, name) == 0)

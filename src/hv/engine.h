@@ -14,7 +14,8 @@ struct hv_engine {
     enum engine_stop (*run)(struct a64_cpu *cpu);
 };
 
-/* By name, NULL: the default one; NULL when unknown. */
+/* By name; NULL: the one that POMONA_ENGINE in the environment names, or the first. NULL when
+ * unknown. */
 const struct hv_engine *hv_engine_find(const char *name);
 
 #endif

@@ -93,7 +93,7 @@ static int configure_clock(const struct machine_config *config, hv_vm_config_t v
 static int configure_cpu(const struct machine_config *config, hv_vm_config_t vm, struct error *err)
 {
     hv_return_t result;
-    if (config->engine) {
+    if (config->engine && *config->engine) {
         if (require(HV_POMONA_CAP_ENGINES, "--engine", err))
             return -1;
         if (hv_pomona_vm_config_set_engine(vm, config->engine))

@@ -67,6 +67,22 @@ static void test_vm_lifetime(void **state)
     }
 }
 
+static void test_engine_by_environment(void **state)
+{
+    const char *before = getenv("POMONA_ENGINE");
+    char *saved = before ? strdup(before) : NULL;
+    setenv("POMONA_ENGINE", "steam", 1);
+    assert_int_equal(hv_vm_create(NULL), HV_BAD_ARGUMENT);
+    setenv("POMONA_ENGINE", "interp", 1);
+    OK(hv_vm_create(NULL));
+    OK(hv_vm_destroy());
+    if (saved)
+        setenv("POMONA_ENGINE", saved, 1);
+    else
+        unsetenv("POMONA_ENGINE");
+    free(saved);
+}
+
 static void test_vm_config(void **state)
 {
     uint32_t max, bits = 1;
@@ -1080,6 +1096,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_shapes),
         cmocka_unit_test(test_vm_lifetime),
+        cmocka_unit_test(test_engine_by_environment),
         cmocka_unit_test(test_vm_config),
         cmocka_unit_test(test_memory_rules),
         cmocka_unit_test(test_allocate),
