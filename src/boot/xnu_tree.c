@@ -64,16 +64,20 @@ static void fill_root(struct maker *m)
 
 static void fill_nvram(struct maker *m, struct adt_node *chosen)
 {
-    uint8_t bank[XNU_NVRAM_SIZE];
+    struct nvram nvram;
     const char *args = m->params->boot_args;
-    if (nvram_make_chrp(bank, sizeof(bank), args))
-        nvram_make_chrp(bank, sizeof(bank),
-                        NULL); /* too long for the bank: the kernel has them in boot_args anyway */
+    if (nvram_new(NVRAM_CHRP, XNU_NVRAM_SIZE, &nvram, NULL)) {
+        m->failed = true;
+        return;
+    }
+    /* Arguments too long for the bank: the kernel has them in boot_args anyway. */
+    nvram_set(&nvram, NVRAM_COMMON, "boot-args", args, strlen(args), NULL);
     U32(m, chosen, "nvram-total-size", XNU_NVRAM_SIZE);
     U32(m, chosen, "nvram-bank-size", XNU_NVRAM_SIZE);
     U32(m, chosen, "nvram-bank-count", 1);
     U32(m, chosen, "nvram-current-bank", 0);
-    m->failed |= adt_set(chosen, "nvram-proxy-data", bank, sizeof(bank));
+    m->failed |= adt_set(chosen, "nvram-proxy-data", nvram.bank, nvram.size);
+    nvram_free(&nvram);
 }
 
 static void fill_memory(struct maker *m, struct adt_node *chosen)

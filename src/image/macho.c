@@ -109,7 +109,7 @@ static void copy_name(char out[17], const uint8_t *name)
     out[16] = 0;
 }
 
-static bool read_segment(const struct macho_command *command, struct macho_segment *out)
+bool macho_command_segment(const struct macho_command *command, struct macho_segment *out)
 {
     if (command->cmd != LC_SEGMENT_64 || command->size < SEGMENT_SIZE)
         return false;
@@ -129,38 +129,41 @@ bool macho_next_segment(const struct macho *macho, uint64_t *cursor, struct mach
 {
     struct macho_command command;
     while (macho_next_command(macho, cursor, &command))
-        if (read_segment(&command, out))
+        if (macho_command_segment(&command, out))
             return true;
     return false;
 }
 
-static bool find_in_segment(const struct macho_command *command, const char *name,
-                            struct macho_section *out)
+bool macho_command_section(const struct macho_command *command, uint32_t index,
+                           struct macho_section *out)
 {
-    const uint32_t count = get_le32(command->data + 64);
-    for (uint32_t i = 0; i < count && SEGMENT_SIZE + (i + 1ull) * SECTION_SIZE <= command->size;
-         i++) {
-        const uint8_t *p = command->data + SEGMENT_SIZE + i * SECTION_SIZE;
-        copy_name(out->name, p);
-        copy_name(out->segment, p + 16);
-        out->addr = get_le64(p + 32);
-        out->size = get_le64(p + 40);
-        out->offset = get_le32(p + 48);
-        if (!strcmp(out->name, name))
-            return true;
-    }
-    return false;
+    if (command->cmd != LC_SEGMENT_64 || command->size < SEGMENT_SIZE ||
+        index >= get_le32(command->data + 64) ||
+        SEGMENT_SIZE + (index + 1ull) * SECTION_SIZE > command->size)
+        return false;
+    const uint8_t *p = command->data + SEGMENT_SIZE + (size_t)index * SECTION_SIZE;
+    *out = (struct macho_section){.addr = get_le64(p + 32),
+                                  .size = get_le64(p + 40),
+                                  .offset = get_le32(p + 48),
+                                  .align = get_le32(p + 52),
+                                  .flags = get_le32(p + 64),
+                                  .reserved1 = get_le32(p + 68),
+                                  .reserved2 = get_le32(p + 72)};
+    copy_name(out->name, p);
+    copy_name(out->segment, p + 16);
+    return true;
 }
 
+/* The section as the sections themselves name their segment: in an object file the segment has no
+ * name of its own. */
 bool macho_find_section(const struct macho *macho, const char *segment, const char *section,
                         struct macho_section *out)
 {
     struct macho_command command;
-    struct macho_segment found;
     for (uint64_t cursor = 0; macho_next_command(macho, &cursor, &command);)
-        if (read_segment(&command, &found) && !strcmp(found.name, segment) &&
-            find_in_segment(&command, section, out))
-            return true;
+        for (uint32_t i = 0; macho_command_section(&command, i, out); i++)
+            if (!strcmp(out->segment, segment) && !strcmp(out->name, section))
+                return true;
     return false;
 }
 
@@ -178,22 +181,29 @@ bool macho_entry(const struct macho *macho, uint64_t *pc)
     return false;
 }
 
+bool macho_command_member(const struct macho_command *command, struct macho_member *out)
+{
+    if (command->cmd != LC_FILESET_ENTRY || command->size < 32)
+        return false;
+    const uint32_t text = get_le32(command->data + 24);
+    const size_t room = text < command->size ? command->size - text : 0;
+    *out = (struct macho_member){.name = (const char *)command->data + text,
+                                 .vmaddr = get_le64(command->data + 8),
+                                 .fileoff = get_le64(command->data + 16)};
+    return room && strnlen(out->name, room) < room;
+}
+
 bool macho_find_entry(const struct macho *macho, const char *name, uint64_t *vmaddr,
                       uint64_t *fileoff)
 {
     struct macho_command command;
-    for (uint64_t cursor = 0; macho_next_command(macho, &cursor, &command);) {
-        if (command.cmd != LC_FILESET_ENTRY || command.size < 32)
-            continue;
-        const uint32_t text = get_le32(command.data + 24);
-        const size_t room = text < command.size ? command.size - text : 0;
-        if (strnlen((const char *)command.data + text, room) == room ||
-            strcmp((const char *)command.data + text, name))
-            continue;
-        *vmaddr = get_le64(command.data + 8);
-        *fileoff = get_le64(command.data + 16);
-        return true;
-    }
+    struct macho_member member;
+    for (uint64_t cursor = 0; macho_next_command(macho, &cursor, &command);)
+        if (macho_command_member(&command, &member) && !strcmp(member.name, name)) {
+            *vmaddr = member.vmaddr;
+            *fileoff = member.fileoff;
+            return true;
+        }
     return false;
 }
 

@@ -46,7 +46,14 @@ struct macho_segment {
 struct macho_section {
     char name[17], segment[17];
     uint64_t addr, size;
-    uint32_t offset;
+    uint32_t offset, align, flags;
+    uint32_t reserved1, reserved2;
+};
+
+/* A member of a collection. */
+struct macho_member {
+    const char *name; /* "com.apple.kernel"; in the file */
+    uint64_t vmaddr, fileoff;
 };
 
 bool macho_recognise(const struct blob *in);
@@ -59,6 +66,12 @@ int macho_open_inner(const struct macho *outer, uint64_t offset, struct macho *o
 
 /* Iterates: *CURSOR starts at 0. False at the end. */
 bool macho_next_command(const struct macho *macho, uint64_t *cursor, struct macho_command *out);
+/* What COMMAND is when it is an LC_SEGMENT_64; the section number INDEX of one; an
+ * LC_FILESET_ENTRY. False when it is none, or too short. */
+bool macho_command_segment(const struct macho_command *command, struct macho_segment *out);
+bool macho_command_section(const struct macho_command *command, uint32_t index,
+                           struct macho_section *out);
+bool macho_command_member(const struct macho_command *command, struct macho_member *out);
 /* The same over LC_SEGMENT_64 only. */
 bool macho_next_segment(const struct macho *macho, uint64_t *cursor, struct macho_segment *out);
 bool macho_find_section(const struct macho *macho, const char *segment, const char *section,

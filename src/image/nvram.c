@@ -1,62 +1,151 @@
 /* SPDX-License-Identifier: MIT */
-/* A CHRP NVRAM bank. Partition header: signature, checksum, length in 16-byte units, name. The
- * first partition is Apple's, with an Adler-32 of everything behind it. */
+/* What the two forms of an NVRAM bank have in common: the list of variables in force, and the rule
+ * that a change is made on a copy, read again, and only then kept. */
 
 #include "nvram.h"
 
-#include <errno.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "compress.h"
+#include "nvram_internal.h"
 
-#define UNIT                16
-#define SIGNATURE_APPLE     0x5a
-#define SIGNATURE_VARIABLES 0x70
-#define SIGNATURE_FREE      0x7f
-#define APPLE_SIZE          0x20
-#define VARIABLES_SIZE      0x700
-#define ADLER_OFFSET        16
-#define ADLER_START         20
-#define GENERATION_OFFSET   20
+#define SIGNATURE_APPLE 0x5a
+#define MAGIC_V3        0x4e565633u /* 'NVV3' as a multi-character constant */
 
-/* Signature plus bytes 2..15, carries folded in. */
-static uint8_t checksum(const uint8_t *header)
+static const struct nvram_form *form_of(enum nvram_format format)
 {
-    unsigned sum = header[0];
-    for (int i = 2; i < UNIT; i++) {
-        sum += header[i];
-        sum = (sum & 0xff) + (sum >> 8);
+    return format == NVRAM_V3 ? &nvram_form_v3 : &nvram_form_chrp;
+}
+
+static bool is_v3(const struct blob *in)
+{
+    return in->size >= 24 && get_le32(in->data) == MAGIC_V3;
+}
+
+bool nvram_recognise(const struct blob *in)
+{
+    static const char name[12] = "nvram", second[12] = "2nvram";
+    const bool chrp = in->size >= 32 && in->data[0] == SIGNATURE_APPLE &&
+                      (!memcmp(in->data + 4, name, 12) || !memcmp(in->data + 4, second, 12));
+    return chrp || is_v3(in);
+}
+
+struct blob nvram_blob(const struct nvram *nvram)
+{
+    return (struct blob){.data = nvram->bank, .size = nvram->size, .name = nvram->file};
+}
+
+int nvram_no_memory(const struct nvram *nvram, struct error *err)
+{
+    return error_set(err, ERROR_OS, "%s: no memory for the NVRAM", nvram->file);
+}
+
+int nvram_append(struct nvram *nvram, const struct nvram_variable *like, const void *name,
+                 size_t name_size, const void *value, size_t size)
+{
+    struct nvram_variable *variable = calloc(1, sizeof(*variable)), **link = &nvram->variables;
+    char *name_copy = strndup(name, name_size);
+    uint8_t *value_copy = malloc(size + 1);
+    if (!variable || !name_copy || !value_copy) {
+        free(variable);
+        free(name_copy);
+        free(value_copy);
+        return -1;
     }
-    return (uint8_t)sum;
-}
-
-static void put_header(uint8_t *at, uint8_t signature, size_t size, const char *name)
-{
-    at[0] = signature;
-    at[2] = (uint8_t)(size / UNIT);
-    at[3] = (uint8_t)(size / UNIT >> 8);
-    memset(at + 4, 0, 12);
-    memcpy(at + 4, name, strlen(name));
-    at[1] = checksum(at);
-}
-
-int nvram_make_chrp(uint8_t *bank, size_t size, const char *boot_args)
-{
-    const size_t free_at = APPLE_SIZE + 2 * VARIABLES_SIZE;
-    if (size % UNIT || size < 0x1000 || size / UNIT > 0xffff)
-        return -EINVAL;
-    if (boot_args && strlen(boot_args) + 16 > VARIABLES_SIZE - UNIT)
-        return -E2BIG;
-    memset(bank, 0, size);
-    put_header(bank, SIGNATURE_APPLE, APPLE_SIZE, "nvram");
-    put_header(bank + APPLE_SIZE, SIGNATURE_VARIABLES, VARIABLES_SIZE, "common");
-    if (boot_args)
-        snprintf((char *)bank + APPLE_SIZE + UNIT, VARIABLES_SIZE - UNIT, "boot-args=%s",
-                 boot_args);
-    put_header(bank + APPLE_SIZE + VARIABLES_SIZE, SIGNATURE_VARIABLES, VARIABLES_SIZE, "system");
-    put_header(bank + free_at, SIGNATURE_FREE, size - free_at, "wwwwwwwwwwww");
-    put_le32(bank + GENERATION_OFFSET, 1);
-    put_le32(bank + ADLER_OFFSET, compress_adler32(bank + ADLER_START, size - ADLER_START));
+    if (size)
+        memcpy(value_copy, value, size);
+    value_copy[size] = 0;
+    *variable = *like;
+    variable->name = name_copy;
+    variable->value = value_copy;
+    variable->size = size;
+    variable->next = NULL;
+    while (*link)
+        link = &(*link)->next;
+    *link = variable;
     return 0;
+}
+
+static void free_variables(struct nvram *nvram)
+{
+    for (struct nvram_variable *variable = nvram->variables, *next; variable; variable = next) {
+        next = variable->next;
+        free(variable->name);
+        free(variable->value);
+        free(variable);
+    }
+    nvram->variables = NULL;
+}
+
+void nvram_free(struct nvram *nvram)
+{
+    free_variables(nvram);
+    free(nvram->bank);
+    *nvram = (struct nvram){0};
+}
+
+int nvram_open(const struct blob *in, struct nvram *out, struct error *err)
+{
+    *out = (struct nvram){.format = is_v3(in) ? NVRAM_V3 : NVRAM_CHRP,
+                          .size = in->size,
+                          .file = in->name,
+                          .bank = malloc(in->size ? in->size : 1)};
+    if (!out->bank)
+        return nvram_no_memory(out, err);
+    if (in->size)
+        memcpy(out->bank, in->data, in->size);
+    if (!form_of(out->format)->read(out, err))
+        return 0;
+    nvram_free(out);
+    return -1;
+}
+
+int nvram_new(enum nvram_format format, size_t size, struct nvram *out, struct error *err)
+{
+    *out =
+        (struct nvram){.format = format, .size = size, .file = "NVRAM", .bank = malloc(size + 1)};
+    if (!out->bank)
+        return nvram_no_memory(out, err);
+    if (!form_of(format)->format(out, err) && !form_of(format)->read(out, err))
+        return 0;
+    nvram_free(out);
+    return -1;
+}
+
+const struct nvram_variable *nvram_get(const struct nvram *nvram, enum nvram_scope scope,
+                                       const char *name)
+{
+    for (const struct nvram_variable *variable = nvram->variables; variable;
+         variable = variable->next)
+        if (variable->scope == scope && !strcmp(variable->name, name))
+            return variable;
+    return NULL;
+}
+
+int nvram_set(struct nvram *nvram, enum nvram_scope scope, const char *name, const void *value,
+              size_t size, struct error *err)
+{
+    if (!*name || strchr(name, '='))
+        return error_set(err, ERROR_USAGE, "'%s' is no name for an NVRAM variable", name);
+    struct nvram changed = *nvram;
+    const struct nvram_variable fresh = {
+        .scope = scope, .name = (char *)name, .value = (uint8_t *)value, .size = size};
+    changed.bank = malloc(nvram->size + 1);
+    if (!changed.bank)
+        return nvram_no_memory(nvram, err);
+    memcpy(changed.bank, nvram->bank, nvram->size);
+    int result = form_of(nvram->format)->set(&changed, nvram_get(nvram, scope, name), &fresh, err);
+    changed.variables = NULL;
+    if (!result)
+        result = form_of(nvram->format)->read(&changed, err);
+    nvram_free(result ? &changed : nvram);
+    if (!result)
+        *nvram = changed;
+    return result;
+}
+
+const char *nvram_scope_name(enum nvram_scope scope)
+{
+    static const char *const names[] = {"common", "system", "other"};
+    return names[scope];
 }

@@ -10,6 +10,8 @@
 #include "image/compress.h"
 #include "image/im4p.h"
 #include "image/macho.h"
+#include "image/nvram.h"
+#include "image/trust_cache.h"
 #include "machine/board.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -95,6 +97,38 @@ __attribute__((unused)) static void fuzz_adt(const struct blob *in)
     adt_free(again);
     blob_free(&out);
     blob_free(&out2);
+}
+
+/* What is read must be written as the same bytes. */
+__attribute__((unused)) static void fuzz_tc(const struct blob *in)
+{
+    struct trust_cache cache;
+    struct blob out, modules[4];
+    refused(trust_region_parse(in, modules, 4, &err) < 0);
+    const int result = trust_cache_parse(in, &cache, &err);
+    refused(result);
+    if (result)
+        return;
+    if (trust_cache_write(&cache, &out, &err) || out.size > in->size || memcmp(out.data, in->data, out.size))
+        abort();
+    trust_cache_free(&cache);
+    blob_free(&out);
+}
+
+/* A bank that is accepted takes a change, or says why not, and the change is in force. */
+__attribute__((unused)) static void fuzz_nvram(const struct blob *in)
+{
+    struct nvram nvram;
+    const int result = nvram_open(in, &nvram, &err);
+    refused(result);
+    if (result)
+        return;
+    const int set = nvram_set(&nvram, NVRAM_COMMON, "fuzz", in->data, in->size < 40 ? in->size : 40, &err);
+    refused(set);
+    const struct nvram_variable *variable = nvram_get(&nvram, NVRAM_COMMON, "fuzz");
+    if (!set && (!variable || memcmp(variable->value, in->data, variable->size)))
+        abort();
+    nvram_free(&nvram);
 }
 
 __attribute__((unused)) static void fuzz_dtb(const struct blob *in)

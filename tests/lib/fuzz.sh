@@ -16,6 +16,9 @@ fuzz_all() {
     { printf '\001'; head -c 100000 "$POMONA_CACHE"/trixie-arm64/boot/vmlinuz-* 2>/dev/null || true; } >"$seeds/boot-linux"
     { printf '\003'; head -c 4096 "$POMONA_BUILD/smp/smp.elf" 2>/dev/null || true; } >"$seeds/boot-elf"
     printf 'bvx-\004\000\000\000abcdbvx$' >"$seeds/raw.lzfse"
+    cp "$POMONA_BUILD"/tests/unit/*.im4p "$POMONA_BUILD"/tests/unit/*.img4 "$POMONA_BUILD"/tests/unit/*.macho \
+        "$POMONA_BUILD"/tests/unit/*.adt "$POMONA_BUILD"/tests/unit/*.tc "$POMONA_BUILD"/tests/unit/*.nvram \
+        "$POMONA_BUILD"/tests/unit/text.* "$seeds/"
     for program in "$dir"/tests/fuzz/fuzz_*[a-z0-9]; do
         [ -f "$program" ] && [ -x "$program" ] && echo "$program"
     done >"$dir/programs"
