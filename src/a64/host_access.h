@@ -10,16 +10,36 @@
  * x86-64 with AVX and every arm64 with LSE2 performs as one. Misaligned accesses go through packed
  * types: one instruction on hosts that have such (x86-64, arm64), which makes them atomic within 16
  * bytes there as FEAT_LSE2 asks; bytes elsewhere. Memory order (acquire, release, DMB) is the
- * caller's, by fences. */
+ * caller's, by fences.
+ *
+ * What C has no atomics for (16 bytes, misaligned) is kept from the thread sanitizer, which would
+ * call the guest's own races ours: HOST_GUEST_RACES. Nothing but guest data may be touched there.
+ */
 
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+
+#define HOST_GUEST_RACES __attribute__((no_sanitize("thread")))
 
 typedef uint64_t host_v2 __attribute__((vector_size(16), may_alias));
 typedef uint16_t host_u16 __attribute__((aligned(1), may_alias));
 typedef uint32_t host_u32 __attribute__((aligned(1), may_alias));
 typedef uint64_t host_u64 __attribute__((aligned(1), may_alias));
 typedef uint64_t host_u64_aligned __attribute__((may_alias));
+
+HOST_GUEST_RACES static inline void host_load_vector(const void *p, void *value)
+{
+    const host_v2 v = *(const volatile host_v2 *)p;
+    memcpy(value, &v, 16);
+}
+
+HOST_GUEST_RACES static inline void host_store_vector(void *p, const void *value)
+{
+    host_v2 v;
+    memcpy(&v, value, 16);
+    *(volatile host_v2 *)p = v;
+}
 
 /* SIZE (1, 2, 4, 8 or 16) bytes at the aligned address P, zero-extended to 8, or 16 for 16. */
 static inline void host_load(const void *p, unsigned size, void *value)
@@ -38,10 +58,8 @@ static inline void host_load(const void *p, unsigned size, void *value)
     case 8:
         *out = __atomic_load_n((const uint64_t *)p, __ATOMIC_RELAXED);
         break;
-    default: {
-        const host_v2 v = *(const volatile host_v2 *)p;
-        memcpy(value, &v, 16);
-    }
+    default:
+        host_load_vector(p, value);
     }
 }
 
@@ -61,16 +79,13 @@ static inline void host_store(void *p, unsigned size, const void *value)
     case 8:
         __atomic_store_n((uint64_t *)p, *(const host_u64 *)value, __ATOMIC_RELAXED);
         break;
-    default: {
-        host_v2 v;
-        memcpy(&v, value, 16);
-        *(volatile host_v2 *)p = v;
-    }
+    default:
+        host_store_vector(p, value);
     }
 }
 
 /* The same at any address within one page. */
-static inline void host_load_any(const void *p, unsigned size, void *value)
+HOST_GUEST_RACES static inline void host_load_any(const void *p, unsigned size, void *value)
 {
     host_u64_aligned *out = value;
     switch (size) {
@@ -92,7 +107,7 @@ static inline void host_load_any(const void *p, unsigned size, void *value)
     }
 }
 
-static inline void host_store_any(void *p, unsigned size, const void *value)
+HOST_GUEST_RACES static inline void host_store_any(void *p, unsigned size, const void *value)
 {
     const host_u64 *in = value;
     switch (size) {
@@ -111,6 +126,45 @@ static inline void host_store_any(void *p, unsigned size, const void *value)
     default:
         ((volatile host_u64 *)p)[0] = in[0];
         ((volatile host_u64 *)p)[1] = in[1];
+    }
+}
+
+/* The widest access of 1 to 8 bytes that is aligned at P and not longer than SIZE. */
+static inline unsigned host_step(const void *p, size_t size)
+{
+    unsigned step = 8;
+    while (step > size || (uintptr_t)p & (step - 1))
+        step /= 2;
+    return step;
+}
+
+/* Copies of any size for the host's own use (devices, debuggers), in steps as wide as alignment
+ * allows: what is aligned and of 8 bytes or fewer is copied at once. */
+static inline void host_copy_from(void *to, const void *guest, size_t size)
+{
+    const uint8_t *from = guest;
+    for (uint8_t *out = to; size;) {
+        const unsigned step = host_step(from, size);
+        uint64_t value[2];
+        host_load(from, step, value);
+        memcpy(out, value, step);
+        from += step;
+        out += step;
+        size -= step;
+    }
+}
+
+static inline void host_copy_to(void *guest, const void *from, size_t size)
+{
+    uint8_t *to = guest;
+    for (const uint8_t *in = from; size;) {
+        const unsigned step = host_step(to, size);
+        uint64_t value[2] = {0};
+        memcpy(value, in, step);
+        host_store(to, step, value);
+        to += step;
+        in += step;
+        size -= step;
     }
 }
 

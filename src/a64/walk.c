@@ -536,7 +536,7 @@ bool a64_phys_read(struct a64_cpu *cpu, uint64_t pa, void *out, unsigned size)
         const unsigned n = size < left ? size : left;
         if (!mmu_page(cpu, pa, &page) || !(page.flags & A64_READ))
             return false;
-        memcpy(to, (const uint8_t *)page.host + offset, n);
+        host_copy_from(to, (const uint8_t *)page.host + offset, n);
         to += n;
         pa += n;
         size -= n;

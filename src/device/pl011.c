@@ -3,8 +3,10 @@
  *
  * Bytes leave at once, so the transmit FIFO is always empty; the receive timeout takes the 32 bit
  * periods that the divisors say. A disabled UART sends and receives all the same, as emulated ones
- * do and bare-metal programs expect. Not modelled: modem lines other than loop-back's, parity and
- * framing errors, breaks, IrDA, DMA. */
+ * do and bare-metal programs expect. Who sends to it waits while its FIFO is full, so that only
+ * loop-back overruns it. Not modelled: modem lines other than loop-back's (they are not connected),
+ * characters of less than 8 bits, parity and framing errors, breaks, IrDA, DMA, the test registers.
+ */
 
 #include "device/pl011.h"
 
@@ -25,17 +27,32 @@ enum {
     UARTDMACR = 0x48,
 };
 
+#define DR_OE      (1u << 11)
+#define RSR_OE     (1u << 3)
+#define FR_CTS     (1u << 0)
+#define FR_DSR     (1u << 1)
+#define FR_DCD     (1u << 2)
 #define FR_RXFE    (1u << 4)
 #define FR_RXFF    (1u << 6)
 #define FR_TXFE    (1u << 7)
+#define FR_RI      (1u << 8)
 #define LCR_H_FEN  (1u << 4)
 #define CR_UARTEN  (1u << 0)
 #define CR_LBE     (1u << 7)
 #define CR_TXE     (1u << 8)
 #define CR_RXE     (1u << 9)
+#define CR_DTR     (1u << 10)
+#define CR_RTS     (1u << 11)
+#define CR_OUT1    (1u << 12)
+#define CR_OUT2    (1u << 13)
+#define INT_RIM    (1u << 0)
+#define INT_CTSM   (1u << 1)
+#define INT_DCDM   (1u << 2)
+#define INT_DSRM   (1u << 3)
 #define INT_RX     (1u << 4)
 #define INT_TX     (1u << 5)
 #define INT_RT     (1u << 6)
+#define INT_OE     (1u << 10)
 #define INT_ALL    0x7ffu
 #define PERIPH_ID  0x00141011u
 #define FIFO_DEPTH 16
@@ -43,7 +60,8 @@ enum {
 
 struct pl011 {
     struct device dev;
-    uint32_t ilpr, ibrd, fbrd, lcr_h, cr, ifls, imsc, ris, dmacr;
+    uint32_t rsr, ilpr, ibrd, fbrd, lcr_h, cr, ifls, imsc, ris, dmacr;
+    uint32_t overrun;         /* UARTDR.OE, until a character finds room again */
     uint8_t fifo[FIFO_DEPTH]; /* received, oldest at `head` */
     uint8_t head, count;
     struct device_timer timeout;
@@ -91,6 +109,13 @@ static void timeout_fire(struct device_timer *timer, void *ctx)
 
 static void put(struct pl011 *uart, uint8_t byte)
 {
+    if (uart->count >= fifo_depth(uart)) { /* the character is lost, not what the FIFO holds */
+        uart->overrun = DR_OE;
+        uart->rsr |= RSR_OE;
+        uart->ris |= INT_OE;
+        return;
+    }
+    uart->overrun = 0;
     uart->fifo[(uart->head + uart->count++) % FIFO_DEPTH] = byte;
     if (uart->count >= receive_trigger(uart))
         uart->ris |= INT_RX;
@@ -113,8 +138,8 @@ static size_t receive(void *ctx, const uint8_t *data, size_t size)
 static uint32_t get(struct pl011 *uart)
 {
     if (!uart->count)
-        return 0;
-    uint8_t byte = uart->fifo[uart->head];
+        return uart->overrun;
+    const uint32_t data = uart->fifo[uart->head] | uart->overrun;
     uart->head = (uart->head + 1) % FIFO_DEPTH;
     uart->count--;
     if (uart->count < receive_trigger(uart))
@@ -124,7 +149,7 @@ static uint32_t get(struct pl011 *uart)
     arm_timeout(uart);
     if (uart->chr)
         uart->chr->accept(uart->chr);
-    return byte;
+    return data;
 }
 
 static void send(struct pl011 *uart, uint8_t byte)
@@ -133,8 +158,7 @@ static void send(struct pl011 *uart, uint8_t byte)
         device_warn(&uart->dev, UARTDR, "data written while the UART is disabled (UARTCR 0x%x)",
                     uart->cr);
     if (uart->cr & CR_LBE) {
-        if (uart->count < fifo_depth(uart))
-            put(uart, byte);
+        put(uart, byte);
         arm_timeout(uart);
     } else if (uart->chr) {
         uart->chr->write(uart->chr, &byte, 1);
@@ -142,9 +166,27 @@ static void send(struct pl011 *uart, uint8_t byte)
     uart->ris |= INT_TX; /* the FIFO filled and emptied through its trigger level */
 }
 
+/* Modem inputs as UARTFR shows them: loop-back connects RTS to CTS, DTR to DSR, Out1 to DCD and
+ * Out2 to RI; otherwise nothing is connected. */
+static uint32_t modem_inputs(uint32_t cr)
+{
+    if (!(cr & CR_LBE))
+        return 0;
+    return (cr & CR_RTS ? FR_CTS : 0) | (cr & CR_DTR ? FR_DSR : 0) | (cr & CR_OUT1 ? FR_DCD : 0) |
+           (cr & CR_OUT2 ? FR_RI : 0);
+}
+
+static void write_cr(struct pl011 *uart, uint32_t value)
+{
+    const uint32_t changed = modem_inputs(uart->cr) ^ modem_inputs(value);
+    uart->cr = value;
+    uart->ris |= (changed & FR_CTS ? INT_CTSM : 0) | (changed & FR_DSR ? INT_DSRM : 0) |
+                 (changed & FR_DCD ? INT_DCDM : 0) | (changed & FR_RI ? INT_RIM : 0);
+}
+
 static uint32_t flags(const struct pl011 *uart)
 {
-    uint32_t fr = FR_TXFE;
+    uint32_t fr = FR_TXFE | modem_inputs(uart->cr);
     if (!uart->count)
         fr |= FR_RXFE;
     if (uart->count >= fifo_depth(uart))
@@ -162,7 +204,7 @@ static uint64_t pl011_read(struct device *dev, uint64_t offset, unsigned size)
         update_irq(uart);
         return value;
     case UARTRSR:
-        return 0; /* no receive errors ever */
+        return uart->rsr;
     case UARTFR:
         return flags(uart);
     case UARTILPR:
@@ -195,6 +237,7 @@ static void write_lcr_h(struct pl011 *uart, uint32_t value)
 {
     if ((value ^ uart->lcr_h) & LCR_H_FEN) { /* enabling or disabling the FIFOs flushes them */
         uart->count = 0;
+        uart->overrun = 0;
         uart->ris &= ~(INT_RX | INT_RT);
         arm_timeout(uart);
         if (uart->chr)
@@ -210,7 +253,8 @@ static void pl011_write(struct device *dev, uint64_t offset, unsigned size, uint
     case UARTDR:
         send(uart, (uint8_t)value);
         break;
-    case UARTRSR: /* UARTECR: clears the errors there never are */
+    case UARTRSR: /* UARTECR: any value clears */
+        uart->rsr = 0;
         break;
     case UARTILPR:
         uart->ilpr = value & 0xff;
@@ -225,7 +269,7 @@ static void pl011_write(struct device *dev, uint64_t offset, unsigned size, uint
         write_lcr_h(uart, value & 0xff);
         break;
     case UARTCR:
-        uart->cr = value & 0xff87;
+        write_cr(uart, value & 0xff87);
         break;
     case UARTIFLS:
         uart->ifls = value & 0x3f;
@@ -249,12 +293,16 @@ static void pl011_write(struct device *dev, uint64_t offset, unsigned size, uint
 static void pl011_reset(struct device *dev)
 {
     struct pl011 *uart = (struct pl011 *)dev;
+    const bool had_data = uart->count;
     uart->ilpr = uart->ibrd = uart->fbrd = uart->lcr_h = uart->imsc = uart->ris = uart->dmacr = 0;
     uart->cr = (uint32_t)device_reg_at(dev->cls, UARTCR)->reset;
     uart->ifls = (uint32_t)device_reg_at(dev->cls, UARTIFLS)->reset;
+    uart->rsr = uart->overrun = 0;
     uart->head = uart->count = 0;
     device_timer_set(dev->machine, &uart->timeout, UINT64_MAX);
     update_irq(uart);
+    if (had_data && uart->chr)
+        uart->chr->accept(uart->chr);
 }
 
 static int pl011_init(struct device *dev)
@@ -305,6 +353,7 @@ static const struct device_reg regs[] = {
 };
 
 static const struct device_field fields[] = {
+    DEVICE_FIELD(struct pl011, rsr),          DEVICE_FIELD(struct pl011, overrun),
     DEVICE_FIELD(struct pl011, ilpr),         DEVICE_FIELD(struct pl011, ibrd),
     DEVICE_FIELD(struct pl011, fbrd),         DEVICE_FIELD(struct pl011, lcr_h),
     DEVICE_FIELD(struct pl011, cr),           DEVICE_FIELD(struct pl011, ifls),

@@ -61,7 +61,10 @@ bool hv_memory_copy(struct hv_vm *vm, uint64_t ipa, void *data, size_t size, boo
         const uint64_t left = slot_end(slot) - ipa;
         const size_t step = size < left ? size : (size_t)left;
         uint8_t *host = slot->host + (ipa - slot->ipa);
-        memcpy(write ? host : bytes, write ? bytes : host, step);
+        if (write)
+            host_copy_to(host, bytes, step);
+        else
+            host_copy_from(bytes, host, step);
         bytes += step;
         ipa += step;
         size -= step;

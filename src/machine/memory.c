@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Guest memory as devices and the host see it. All writes by the host go through guest_write, which
- * tells the engine, because translated code may lie there. Copies are plain: a guest that races its
- * own device sees what it would see of a real bus master. */
+ * tells the engine, because translated code may lie there. The guest's CPUs may write what is being
+ * copied: an aligned index of 16 bits is read and written at once, as by a real bus master. */
 
+#include "a64/host_access.h"
 #include "machine/state.h"
 
 #include <errno.h>
-#include <string.h>
 
 /* The host's address of [gpa, gpa + size), or NULL when that is not within one piece of memory. */
 static uint8_t *host_address(const struct machine *machine, uint64_t gpa, size_t size)
@@ -25,7 +25,7 @@ int guest_read(struct machine *machine, uint64_t gpa, void *out, size_t size)
     const uint8_t *host = host_address(machine, gpa, size);
     if (!host)
         return size ? -EFAULT : 0;
-    memcpy(out, host, size);
+    host_copy_from(out, host, size);
     return 0;
 }
 
@@ -34,7 +34,7 @@ int guest_write(struct machine *machine, uint64_t gpa, const void *data, size_t 
     uint8_t *host = host_address(machine, gpa, size);
     if (!host)
         return size ? -EFAULT : 0;
-    memcpy(host, data, size);
+    host_copy_to(host, data, size);
     if (machine->vm_created && size)
         hv_pomona_code_changed(gpa, size);
     return 0;
