@@ -6,10 +6,11 @@ fetch_installer() {
     tools/fetch-debs bookworm arm64 "$POMONA_CACHE/installer" debian-installer-12-netboot-arm64
 }
 
-# Sets kernel to Debian trixie's; its kind is arm64 or arm64-16k.
+# Sets kernel to Debian's of kind $1 (arm64, arm64-16k, cloud-arm64, rt-arm64) in suite $2, trixie if not given.
 fetch_kernel() {
-    tools/fetch-debs trixie arm64 "$POMONA_CACHE/trixie-$1" "dep:linux-image-$1"
-    kernel=$(ls "$POMONA_CACHE/trixie-$1"/boot/vmlinuz-* | head -1)
+    suite=${2:-trixie}
+    tools/fetch-debs "$suite" arm64 "$POMONA_CACHE/$suite-$1" "dep:linux-image-$1"
+    kernel=$(ls "$POMONA_CACHE/$suite-$1"/boot/vmlinuz-* | head -1)
 }
 
 # busybox as the only program: an initramfs whose /init is the script given on standard input. Further arguments are folders
