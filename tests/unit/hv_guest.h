@@ -110,4 +110,49 @@ static inline void guest_run_to(struct guest *guest, unsigned ec)
     assert_int_equal(EC(guest->exit), ec);
 }
 
+/* ---- rule by rule ---- */
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* An address where nothing is. */
+#define NOWHERE 0x20000000ull
+
+/* A system register that can be read. */
+static inline uint64_t guest_sys_reg(struct guest *guest, unsigned reg)
+{
+    uint64_t value = ~0ull;
+    const hv_return_t result = hv_vcpu_get_sys_reg(guest->vcpu, (hv_sys_reg_t)reg, &value);
+    if (result != HV_SUCCESS)
+        fail_msg("register %#x: %#x", reg, (unsigned)result);
+    return value;
+}
+
+/* Runs WORD alone, with X1 = ADDRESS, until it exits with class EC. */
+static inline void guest_run_one(struct guest *guest, uint32_t word, uint64_t address, unsigned ec)
+{
+    const uint32_t code[] = {word, BRK(0x77)};
+    guest_start(guest, code);
+    guest_set_reg(guest, HV_REG_X1, address);
+    OK(hv_vcpu_run(guest->vcpu));
+    if (guest->exit->reason != HV_EXIT_REASON_EXCEPTION || EC(guest->exit) != ec)
+        fail_msg("%08x: reason %u, EC %#x", word, guest->exit->reason, EC(guest->exit));
+}
+
+/* Which EC ends it: that of the BRK behind it when nothing exits. */
+static inline void guest_runs_inside(struct guest *guest, uint32_t word)
+{
+    guest_run_one(guest, word, RAM_BASE + 0x8000, 0x3c);
+    assert_int_equal(guest->exit->exception.syndrome & 0xffff, 0x77);
+    assert_int_equal(guest_reg(guest, HV_REG_PC), RAM_BASE + 4);
+}
+
+static inline void guest_with_traps(struct guest *guest)
+{
+    guest_create(guest);
+    OK(hv_vcpu_set_trap_debug_exceptions(guest->vcpu, true));
+    OK(hv_vcpu_set_sys_reg(guest->vcpu, HV_SYS_REG_VBAR_EL1, RAM_BASE + 0x1000));
+    const uint32_t unexpected = BRK(0x44);
+    guest_code(guest, 0x1200, &unexpected, 1);
+}
+
 #endif
