@@ -75,6 +75,8 @@ struct a64_insn {
 
 /* The interpreter's functions by row; NULL where the row is not implemented. Defined in src/interp. */
 extern a64_exec_fn *const a64_exec_table[A64_ROW_COUNT];
+/* And which of them it is, as enum a64_exec_id of a64_exec.h; 0: none. */
+extern const uint16_t a64_exec_ids[A64_ROW_COUNT];
 
 /* Fills *INSN for WORD; undefined words get exec_undefined of src/interp. Never fails. */
 void a64_insn_decode(struct a64_insn *insn, uint32_t word, const struct a64_features *features);

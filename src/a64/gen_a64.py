@@ -201,10 +201,11 @@ def make_ops_h(rows):
 
 
 def make_exec_h(rows):
-    out = "struct a64_cpu;\nstruct a64_insn;\n"
     names = sorted({r.execute for r in rows if r.execute != "-"})
-    return out + "".join(
+    out = "struct a64_cpu;\nstruct a64_insn;\n" + "".join(
         f"int exec_{n}(struct a64_cpu *cpu, const struct a64_insn *insn);\n" for n in names)
+    ids = "".join(f"    A64_EXEC_{n},\n" for n in names)
+    return out + f"enum a64_exec_id {{\n    A64_EXEC_none,\n{ids}    A64_EXEC_COUNT\n}};\n"
 
 
 def make_rows_inc(rows):
@@ -242,6 +243,10 @@ def make_exec_inc(rows):
     for r in rows:
         if r.execute != "-":
             out += f"    [A64_ROW_{r.name}] = exec_{r.execute},\n"
+    out += "};\nconst uint16_t a64_exec_ids[A64_ROW_COUNT] = {\n"
+    for r in rows:
+        if r.execute != "-":
+            out += f"    [A64_ROW_{r.name}] = A64_EXEC_{r.execute},\n"
     return out + "};\n"
 
 

@@ -52,6 +52,8 @@ struct a64_tlb_entry {
     uint64_t owner;             /* for invalidation: kept by tlb.c; 0: empty */
 };
 
+#define A64_TLB_OWNER_DEVICE (1ull << 61)
+
 struct a64_mmu {
     uint64_t ctx;      /* the context id of data accesses now (12 bits) */
     uint64_t ctx_user; /* and of unprivileged ones */
@@ -77,6 +79,12 @@ static inline uint64_t a64_strip_tbi(const struct a64_mmu *mmu, uint64_t va)
 static inline struct a64_tlb_entry *a64_tlb_slot(struct a64_mmu *mmu, uint64_t va, uint64_t ctx)
 {
     return &mmu->tlb[((va >> A64_PAGE_SHIFT) ^ ctx) & (A64_TLB_SIZE - 1)];
+}
+
+/* Device memory: only aligned accesses may do without a check. */
+static inline bool a64_tlb_is_device(const struct a64_tlb_entry *entry)
+{
+    return entry->owner & A64_TLB_OWNER_DEVICE;
 }
 
 /* ---- implemented in mmu.c, mmu_access.c, mmu_at.c, walk.c, tlb.c ---- */

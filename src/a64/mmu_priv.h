@@ -118,7 +118,7 @@ void mmu_tlb_fill(struct a64_cpu *cpu, uint64_t addr, uint64_t ctx, const struct
 
 /* In a64_tlb_entry.owner beside the page's address (bits 55:12) and the context id (11:0). */
 #define TLB_OWNER_SHIFT   56 /* log2 of the block's size - 12, 5 bits */
-#define TLB_OWNER_DEVICE  (1ull << 61)
+#define TLB_OWNER_DEVICE  A64_TLB_OWNER_DEVICE
 #define TLB_OWNER_GLOBAL  (1ull << 62)
 #define TLB_OWNER_GUARDED (1ull << 63)
 

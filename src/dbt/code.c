@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/* One CPU's code cache: its memory, its blocks and how they are found, its slots.
+ *
+ * The code memory is mapped twice, once to be written and once to be executed, so that no address is
+ * ever both. Right before the executable view stands the memory that emitted code reads and writes
+ * RIP-relative (struct dbt_hot). Blocks fill the code memory from its start, their cold paths its
+ * second part; when either is full, everything is dropped: simpler than any replacement, and
+ * translating again is cheap. */
+
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+static size_t hot_size(void)
+{
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    return (sizeof(struct dbt_hot) + page - 1) & ~(page - 1);
+}
+
+/* [hot | code], the code from FD a second time for writing. */
+static int map_code(struct dbt *dbt, int fd)
+{
+    const size_t hot = hot_size(), size = dbt->code_size;
+    if (ftruncate(fd, (off_t)size))
+        return -errno;
+    uint8_t *base = mmap(NULL, hot + size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (base == MAP_FAILED)
+        return -ENOMEM;
+    dbt->hot = (struct dbt_hot *)(void *)base;
+    dbt->code = base + hot;
+    if (mprotect(base, hot, PROT_READ | PROT_WRITE) ||
+        mmap(dbt->code, size, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED)
+        return -errno;
+    dbt->code_write = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    return dbt->code_write == MAP_FAILED ? -errno : 0;
+}
+
+int dbt_code_create(struct dbt *dbt)
+{
+    dbt->code_size = DBT_CODE_SIZE;
+    const int fd = memfd_create("pomona-code", MFD_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    const int status = map_code(dbt, fd);
+    close(fd);
+    dbt->filled = malloc(DBT_FILLED * sizeof(dbt->filled[0]));
+    return status ? status : dbt->filled ? 0 : -ENOMEM;
+}
+
+void dbt_code_destroy(struct dbt *dbt)
+{
+    if (dbt->hot)
+        munmap(dbt->hot, hot_size() + dbt->code_size);
+    if (dbt->code_write && dbt->code_write != MAP_FAILED)
+        munmap(dbt->code_write, dbt->code_size);
+    free(dbt->filled);
+    free(dbt->blocks);
+    free(dbt->words);
+    free(dbt->links);
+}
+
+/* ---- slots ---- */
+
+void dbt_fill(struct dbt *dbt, struct dbt_slot *slot, uint64_t tag, uint64_t value)
+{
+    *slot = (struct dbt_slot){tag, value};
+    if (dbt->filled_count < DBT_FILLED)
+        dbt->filled[dbt->filled_count] = slot;
+    dbt->filled_count++;
+}
+
+static void clear_all(struct dbt *dbt)
+{
+    for (uint32_t i = 0; i < DBT_JUMPS; i++)
+        dbt->hot->jump[i].tag = DBT_NO_TAG;
+    for (uint32_t i = 0; i < dbt->slot_count; i++)
+        dbt->hot->slot[i].tag = DBT_NO_TAG;
+}
+
+void dbt_forget_addresses(struct dbt *dbt)
+{
+    if (dbt->filled_count > DBT_FILLED)
+        clear_all(dbt);
+    else
+        for (uint32_t i = 0; i < dbt->filled_count; i++)
+            dbt->filled[i]->tag = DBT_NO_TAG;
+    dbt->filled_count = 0;
+}
+
+/* ---- blocks ---- */
+
+static uint32_t *bucket_of(struct dbt *dbt, uint64_t pa, unsigned mode)
+{
+    const uint64_t key = (pa >> 2) ^ (uint64_t)mode << 32;
+    return &dbt->hash[key * 0x9e3779b97f4a7c15ull >> (64 - DBT_HASH_BITS)];
+}
+
+struct dbt_block *dbt_find(struct dbt *dbt, uint64_t pa, unsigned mode)
+{
+    for (uint32_t i = *bucket_of(dbt, pa, mode); i; i = dbt->blocks[i - 1].next) {
+        struct dbt_block *block = &dbt->blocks[i - 1];
+        if (block->pa == pa && block->mode == mode)
+            return block;
+    }
+    return NULL;
+}
+
+/* Room for COUNT + MORE elements of SIZE bytes in *ARRAY. */
+static bool reserve(void *array, uint32_t *room, uint32_t count, uint32_t more, size_t size)
+{
+    if (count + more <= *room)
+        return true;
+    const uint32_t wanted = *room ? *room * 2 : 4096;
+    void **place = array;
+    void *grown = realloc(*place, wanted * size);
+    if (!grown)
+        return false;
+    *place = grown;
+    *room = wanted;
+    return true;
+}
+
+struct dbt_block *dbt_add_block(struct dbt *dbt, uint64_t pa, unsigned mode, const uint32_t *words,
+                                unsigned count)
+{
+    if (!reserve(&dbt->blocks, &dbt->block_room, dbt->block_count, 1, sizeof(dbt->blocks[0])) ||
+        !reserve(&dbt->words, &dbt->word_room, dbt->word_count, count, sizeof(dbt->words[0])))
+        return NULL;
+    struct dbt_block *block = &dbt->blocks[dbt->block_count++];
+    uint32_t *bucket = bucket_of(dbt, pa, mode);
+    *block = (struct dbt_block){
+        .pa = pa,
+        .mode = (uint16_t)mode,
+        .count = (uint16_t)count,
+        .words = dbt->word_count,
+        .next = *bucket,
+    };
+    memcpy(dbt->words + dbt->word_count, words, count * sizeof(words[0]));
+    dbt->word_count += count;
+    *bucket = dbt->block_count;
+    return block;
+}
+
+uint32_t dbt_add_link(struct dbt *dbt, struct dbt_link link)
+{
+    if (!reserve(&dbt->links, &dbt->link_room, dbt->link_count, 1, sizeof(dbt->links[0])))
+        return UINT32_MAX;
+    dbt->links[dbt->link_count] = link;
+    return dbt->link_count++;
+}
+
+void dbt_flush(struct dbt *dbt)
+{
+    clear_all(dbt);
+    memset(dbt->hash, 0, sizeof(dbt->hash));
+    dbt->block_count = dbt->word_count = dbt->link_count = 0;
+    dbt->slot_count = dbt->filled_count = 0;
+    dbt->code_used = dbt->stubs_end;
+    dbt->cold_used = DBT_COLD_START;
+    dbt->flushes++;
+}

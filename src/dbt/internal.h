@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef POMONA_DBT_INTERNAL_H
+#define POMONA_DBT_INTERNAL_H
+
+/* What the parts of the translator share: the state of one CPU's code cache, its blocks, and the
+ * memory that emitted code and C both look at.
+ *
+ * Every CPU has a cache of its own, touched by its own thread alone, so nothing here is locked. */
+
+#include <stddef.h>
+
+#include "../a64/cpu.h"
+#include "../a64/decode.h"
+#include "../a64/mmu.h"
+#include "../interp/interp.h"
+
+#define DBT_MAX_INSNS 64u
+#define DBT_JUMPS     4096u        /* entries of the jump cache */
+#define DBT_SLOTS     (128u << 10) /* page caches of access sites and cross-page jumps */
+#define DBT_HASH_BITS 15
+#define DBT_CODE_SIZE  (48u << 20)
+#define DBT_COLD_START (28u << 20) /* offset of the cold paths in the code memory */
+#define DBT_FILLED    (16u << 10) /* more filled slots than that are not remembered one by one */
+
+/* A tag and what it stands for: {page of a virtual address, what to add to get the host's} at an
+ * access site, {address, code} in the jump cache, {page, code} at a jump into another page. */
+struct dbt_slot {
+    uint64_t tag, value;
+};
+/* A tag that no address has. */
+#define DBT_NO_TAG 0x0000800000000000ull
+
+/* What emitted code reaches RIP-relative; stands right before the code. */
+struct dbt_hot {
+    uint64_t page;         /* the virtual page of the block that runs */
+    uint64_t mode_mix;     /* of the jump cache's tags: the mode in bits 63..48 */
+    uint32_t flags;        /* NZCV as LAHF and SETO leave it in AX, C inverted; see FLAGS_* */
+    uint32_t exit;         /* enum dbt_exit */
+    uint64_t exit_arg;     /* link or block number */
+    uint64_t exit_status;  /* enum a64_status of DBT_EXIT_STATUS */
+    const struct a64_insn *insn; /* the one that a helper was called for */
+    uint64_t host_stack;
+    uint32_t vectors;      /* not 0: V0.. are in vector registers */
+    struct dbt_slot jump[DBT_JUMPS];
+    struct dbt_slot slot[DBT_SLOTS];
+};
+
+/* Bits of struct dbt_hot's flags. */
+#define FLAGS_N     0x8000u
+#define FLAGS_Z     0x4000u
+#define FLAGS_NOT_C 0x0100u
+#define FLAGS_V     0x0001u
+
+/* Why emitted code came back. */
+enum dbt_exit {
+    DBT_EXIT_LOOKUP,    /* cpu->pc is where to go on */
+    DBT_EXIT_LINK,      /* the same; exit_arg is the link that wanted to go there */
+    DBT_EXIT_STALE,     /* exit_arg is the block that stood here and is gone; cpu->pc is not set */
+    DBT_EXIT_ATTENTION, /* cpu->attention or the slice's end, before the block at cpu->pc */
+    DBT_EXIT_STATUS,    /* a helper returned exit_status for the instruction at cpu->pc */
+};
+
+/* What a block's code depends on beside its words; the block's mode. */
+enum dbt_mode {
+    DBT_MODE_EL = 3 << 0,
+    DBT_MODE_HOST = 1 << 2,     /* the EL2&0 regime */
+    DBT_MODE_PAN = 1 << 3,
+    DBT_MODE_UAO = 1 << 4,
+    DBT_MODE_NO_FP = 1 << 5,    /* FP instructions are trapped */
+    DBT_MODE_SP_BAD = 1 << 6,   /* SP is not aligned where it must be */
+    DBT_MODE_ALIGN = 1 << 7,    /* SCTLR.A */
+    DBT_MODE_COUNT = 1 << 8,    /* instructions are counted */
+    DBT_MODE_BTYPE = 3 << 9,
+    DBT_MODE_FPCR = 1 << 11,    /* FPCR is not 0: arithmetic goes to the interpreter */
+    DBT_MODE_MANY = 1 << 12,    /* more than one CPU: pairs must be single-copy atomic */
+};
+
+struct dbt_block {
+    uint64_t pa;
+    uint16_t mode;
+    uint16_t count;       /* instructions */
+    bool stale;
+    uint32_t code;        /* offset of its entry */
+    uint32_t words;       /* index of its words in dbt->words */
+    uint32_t next;        /* in the hash chain: index + 1 */
+    uint32_t page_next;   /* in its page's list: index + 1 */
+};
+
+/* A jump out of a block that can be made direct. */
+struct dbt_link {
+    uint32_t jump; /* offset of the byte behind the 32-bit displacement; 0: slot */
+    uint32_t slot; /* of a jump into another page */
+};
+
+/* A physical page with blocks. */
+struct dbt_page {
+    uint64_t pa;
+    uint32_t blocks; /* the first: index + 1 */
+    uint32_t next;   /* in the hash chain */
+};
+
+/* A piece of memory that grows by doubling. */
+struct dbt_vector {
+    void *data;
+    size_t count, room;
+};
+
+struct dbt {
+    struct a64_cpu *cpu;
+    void *interp; /* the interpreter's state, for what is not translated */
+    struct dbt_hot *hot;
+    uint8_t *code;       /* as it executes */
+    uint8_t *code_write; /* the same memory, writable */
+    size_t code_size, code_used, cold_used;
+    size_t stubs_end; /* the stubs stand at the start of the code */
+    struct {
+        uintptr_t enter, leave, exec, exec_flags, load, store, attention, link, stale, indirect;
+    } stub;
+    struct dbt_block *blocks;
+    uint32_t block_count, block_room;
+    uint32_t *words;
+    uint32_t word_count, word_room;
+    struct dbt_link *links;
+    uint32_t link_count, link_room;
+    uint32_t hash[1 << DBT_HASH_BITS]; /* by (pa, mode): block index + 1 */
+    uint32_t slot_count;
+    /* The slots and jump-cache entries filled since the last dbt_forget_addresses(). */
+    struct dbt_slot **filled;
+    uint32_t filled_count;
+    uint32_t flushes; /* how often everything was dropped: numbers from before are void */
+    uint64_t code_generation, tlb_generation, ctx;
+    /* The exception taken last, to notice a guest that does nothing but take it again. */
+    struct interp_loop loop;
+};
+
+/* ---- code.c ---- */
+
+int dbt_code_create(struct dbt *dbt);
+void dbt_code_destroy(struct dbt *dbt);
+/* Drops all blocks, links and slots; the stubs stay. */
+void dbt_flush(struct dbt *dbt);
+/* Empties what depends on translations of addresses: slots and jump cache. */
+void dbt_forget_addresses(struct dbt *dbt);
+void dbt_fill(struct dbt *dbt, struct dbt_slot *slot, uint64_t tag, uint64_t value);
+/* The block at PA for MODE; NULL: none. */
+struct dbt_block *dbt_find(struct dbt *dbt, uint64_t pa, unsigned mode);
+/* A new block without code; NULL: no memory. */
+struct dbt_block *dbt_add_block(struct dbt *dbt, uint64_t pa, unsigned mode, const uint32_t *words,
+                                unsigned count);
+uint32_t dbt_add_link(struct dbt *dbt, struct dbt_link link);
+
+/* ---- translate.c ---- */
+
+/* Translates the block at PA, whose words are at HOST; NULL: no memory, or the cache is full even
+ * after it was emptied. */
+struct dbt_block *dbt_translate(struct dbt *dbt, uint64_t pa, const uint32_t *host, unsigned mode);
+
+/* ---- x86_64/ ---- */
+
+struct lower;
+/* Emits the block that L describes (x86_64/lower.h); false: no room. */
+bool dbt_lower(struct dbt *dbt, struct lower *l);
+/* Whether this host can run what the emitter makes. */
+bool dbt_host_ok(void);
+void dbt_emit_stubs(struct dbt *dbt);
+/* Lets a block's entry lead to TARGET (offset), or, UINT32_MAX, to the stub that asks for a new one. */
+void dbt_redirect(struct dbt *dbt, const struct dbt_block *block, uint32_t target);
+void dbt_link_jump(struct dbt *dbt, const struct dbt_link *link, uint32_t target);
+/* Runs from block code at OFFSET until an exit. */
+void dbt_enter(struct dbt *dbt, uint32_t offset);
+
+/* NZCV in its two forms. */
+static inline uint32_t dbt_flags_from(uint32_t nzcv)
+{
+    return (nzcv & A64_N ? FLAGS_N : 0) | (nzcv & A64_Z ? FLAGS_Z : 0) |
+           (nzcv & A64_C ? 0 : FLAGS_NOT_C) | (nzcv & A64_V ? FLAGS_V : 0);
+}
+
+static inline uint32_t dbt_flags_to(uint32_t flags)
+{
+    return (flags & FLAGS_N ? A64_N : 0) | (flags & FLAGS_Z ? A64_Z : 0) |
+           (flags & FLAGS_NOT_C ? 0 : A64_C) | (flags & FLAGS_V ? A64_V : 0);
+}
+
+#endif

@@ -1,0 +1,545 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef POMONA_DBT_X86_64_ASM_H
+#define POMONA_DBT_X86_64_ASM_H
+
+/* One x86-64 instruction at a time: the encodings that the lowerings use, under the mnemonics of
+ * Intel's manual. Operands stand in Intel's order. `w` says 64 bits (1) or 32 (0).
+ *
+ * An emitter writes through one view of the code memory and computes addresses in the other (see
+ * code.c): `run` is what to add to a written address to get the one that executes. When it reaches
+ * its end it stays there with `full` set, so callers need to look once for a whole block. */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+enum x86_reg {
+    RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15,
+    X86_NONE = -1,
+};
+
+/* Condition codes as they stand in Jcc, SETcc and CMOVcc. */
+enum x86_cc {
+    CC_O, CC_NO, CC_B, CC_AE, CC_E, CC_NE, CC_BE, CC_A, CC_S, CC_NS, CC_P, CC_NP, CC_L, CC_GE, CC_LE, CC_G,
+};
+
+struct x86 {
+    uint8_t *p, *end;
+    intptr_t run;
+    bool full;
+};
+
+/* A register or a memory operand. */
+struct x86_rm {
+    int8_t reg;         /* or X86_NONE: memory */
+    int8_t base, index; /* X86_NONE: without; both without: `at`, RIP-relative */
+    uint8_t shift;      /* of the index */
+    int32_t disp;
+    uintptr_t at;
+};
+
+static inline struct x86_rm x86_r(int reg)
+{
+    return (struct x86_rm){.reg = (int8_t)reg, .base = X86_NONE, .index = X86_NONE};
+}
+
+static inline struct x86_rm x86_m(int base, int32_t disp)
+{
+    return (struct x86_rm){.reg = X86_NONE, .base = (int8_t)base, .index = X86_NONE, .disp = disp};
+}
+
+static inline struct x86_rm x86_mx(int base, int index, unsigned shift, int32_t disp)
+{
+    return (struct x86_rm){.reg = X86_NONE,
+                           .base = (int8_t)base,
+                           .index = (int8_t)index,
+                           .shift = (uint8_t)shift,
+                           .disp = disp};
+}
+
+static inline struct x86_rm x86_at(const volatile void *address)
+{
+    return (struct x86_rm){
+        .reg = X86_NONE, .base = X86_NONE, .index = X86_NONE, .at = (uintptr_t)address};
+}
+
+/* ---- bytes ---- */
+
+static inline void x86_u8(struct x86 *a, unsigned value)
+{
+    if (a->p < a->end)
+        *a->p++ = (uint8_t)value;
+    else
+        a->full = true;
+}
+
+static inline void x86_bytes(struct x86 *a, const void *bytes, unsigned size)
+{
+    if ((size_t)(a->end - a->p) < size) {
+        a->full = true;
+        return;
+    }
+    memcpy(a->p, bytes, size);
+    a->p += size;
+}
+
+static inline void x86_u32(struct x86 *a, uint32_t value)
+{
+    x86_bytes(a, &value, 4);
+}
+
+static inline void x86_u64(struct x86 *a, uint64_t value)
+{
+    x86_bytes(a, &value, 8);
+}
+
+/* Where the next byte will execute. */
+static inline uintptr_t x86_here(const struct x86 *a)
+{
+    return (uintptr_t)a->p + (uintptr_t)a->run;
+}
+
+/* ---- encodings ---- */
+
+/* Opcode in the low byte, and: its map, its mandatory prefix, REX.W, 8-bit registers. */
+#define X_0F   0x100u
+#define X_0F38 0x200u
+#define X_0F3A 0x300u
+#define X_MAP5 0x500u
+#define X_MAP6 0x600u
+#define X_MAP(op) ((op) >> 8 & 7)
+#define X_66   0x1000u
+#define X_F3   0x2000u
+#define X_F2   0x3000u
+#define X_PP(op) ((op) >> 12 & 3)
+#define X_W    0x4000u
+#define X_8    0x8000u
+#define X_L    0x10000u /* VEX: 256 bits */
+
+/* ModRM, SIB and displacement; IMM bytes of the instruction follow. EVEX scales 8-bit
+ * displacements, so they are avoided there (WIDE). */
+static inline void x86_modrm(struct x86 *a, unsigned reg, struct x86_rm rm, unsigned imm, bool wide)
+{
+    reg = (reg & 7) << 3;
+    if (rm.reg >= 0) {
+        x86_u8(a, 0xc0 | reg | (rm.reg & 7));
+        return;
+    }
+    if (rm.base < 0) {
+        x86_u8(a, reg | 5);
+        x86_u32(a, (uint32_t)(rm.at - (x86_here(a) + 4 + imm)));
+        return;
+    }
+    const bool sib = rm.index >= 0 || (rm.base & 7) == RSP;
+    unsigned mod = 2;
+    if (rm.disp == 0 && (rm.base & 7) != RBP)
+        mod = 0;
+    else if (rm.disp == (int8_t)rm.disp && !wide)
+        mod = 1;
+    x86_u8(a, mod << 6 | reg | (sib ? 4u : (unsigned)rm.base & 7));
+    if (sib)
+        x86_u8(a, (unsigned)rm.shift << 6 | ((rm.index >= 0 ? (unsigned)rm.index : 4u) & 7) << 3 |
+                      ((unsigned)rm.base & 7));
+    if (mod == 1)
+        x86_u8(a, (uint8_t)rm.disp);
+    else if (mod == 2)
+        x86_u32(a, (uint32_t)rm.disp);
+}
+
+/* A legacy-encoded instruction with a ModRM byte. */
+static inline void x86_op(struct x86 *a, unsigned op, unsigned reg, struct x86_rm rm, unsigned imm)
+{
+    static const uint8_t prefix[4] = {0, 0x66, 0xf3, 0xf2};
+    if (X_PP(op))
+        x86_u8(a, prefix[X_PP(op)]);
+    const unsigned b = rm.reg >= 0 ? (unsigned)rm.reg >> 3 : rm.base >= 0 ? (unsigned)rm.base >> 3 : 0;
+    const unsigned x = rm.index >= 0 ? (unsigned)rm.index >> 3 : 0;
+    const unsigned rex = (op & X_W ? 8u : 0u) | (reg >> 3 & 1) << 2 | (x & 1) << 1 | (b & 1);
+    if (rex || (op & X_8 && (reg >= 4 || rm.reg >= 4)))
+        x86_u8(a, 0x40 | rex);
+    if (X_MAP(op))
+        x86_u8(a, 0x0f);
+    if (X_MAP(op) >= 2)
+        x86_u8(a, X_MAP(op) == 2 ? 0x38 : 0x3a);
+    x86_u8(a, op & 0xff);
+    x86_modrm(a, reg, rm, imm, false);
+}
+
+/* A VEX-encoded instruction; registers 0..15. */
+static inline void x86_vex(struct x86 *a, unsigned op, unsigned reg, unsigned vvvv,
+                           struct x86_rm rm, unsigned imm)
+{
+    const unsigned b = rm.reg >= 0 ? (unsigned)rm.reg >> 3 : rm.base >= 0 ? (unsigned)rm.base >> 3 : 0;
+    const unsigned x = rm.index >= 0 ? (unsigned)rm.index >> 3 : 0;
+    const unsigned last =
+        (op & X_W ? 0x80u : 0) | (~vvvv & 15) << 3 | (op & X_L ? 4u : 0) | X_PP(op);
+    if (!(b & 1) && !(x & 1) && X_MAP(op) == 1 && !(op & X_W)) {
+        x86_u8(a, 0xc5);
+        x86_u8(a, (~reg >> 3 & 1) << 7 | last);
+    } else {
+        x86_u8(a, 0xc4);
+        x86_u8(a, (~reg >> 3 & 1) << 7 | (~x & 1) << 6 | (~b & 1) << 5 | X_MAP(op));
+        x86_u8(a, last);
+    }
+    x86_u8(a, op & 0xff);
+    x86_modrm(a, reg, rm, imm, false);
+}
+
+/* An EVEX-encoded instruction of 128 bits; registers 0..31, mask register K (0: none), Z: zeroing. */
+static inline void x86_evex(struct x86 *a, unsigned op, unsigned reg, unsigned vvvv,
+                            struct x86_rm rm, unsigned k, bool z, unsigned imm)
+{
+    unsigned b, x;
+    if (rm.reg >= 0) {
+        b = (unsigned)rm.reg >> 3 & 1;
+        x = (unsigned)rm.reg >> 4 & 1;
+    } else {
+        b = rm.base >= 0 ? (unsigned)rm.base >> 3 & 1 : 0;
+        x = rm.index >= 0 ? (unsigned)rm.index >> 3 & 1 : 0;
+    }
+    x86_u8(a, 0x62);
+    x86_u8(a, (~reg >> 3 & 1) << 7 | (~x & 1) << 6 | (~b & 1) << 5 | (~reg >> 4 & 1) << 4 | X_MAP(op));
+    x86_u8(a, (op & X_W ? 0x80u : 0) | (~vvvv & 15) << 3 | 4 | X_PP(op));
+    x86_u8(a, (z ? 0x80u : 0) | (op & X_L ? 0x20u : 0) | (~vvvv >> 4 & 1) << 3 | k);
+    x86_u8(a, op & 0xff);
+    x86_modrm(a, reg, rm, imm, true);
+}
+
+/* ---- moves ---- */
+
+static inline void x86_mov(struct x86 *a, int w, unsigned dst, struct x86_rm src)
+{
+    x86_op(a, 0x8b | (w ? X_W : 0), dst, src, 0);
+}
+
+static inline void x86_mov_rr(struct x86 *a, int w, unsigned dst, unsigned src)
+{
+    if (dst != src || !w)
+        x86_mov(a, w, dst, x86_r((int)src));
+}
+
+static inline void x86_store(struct x86 *a, int w, struct x86_rm dst, unsigned src)
+{
+    x86_op(a, 0x89 | (w ? X_W : 0), src, dst, 0);
+}
+
+static inline void x86_store8(struct x86 *a, struct x86_rm dst, unsigned src)
+{
+    x86_op(a, 0x88 | X_8, src, dst, 0);
+}
+
+static inline void x86_store16(struct x86 *a, struct x86_rm dst, unsigned src)
+{
+    x86_op(a, 0x89 | X_66, src, dst, 0);
+}
+
+static inline void x86_store8_imm(struct x86 *a, struct x86_rm dst, unsigned imm)
+{
+    x86_op(a, 0xc6, 0, dst, 1);
+    x86_u8(a, imm);
+}
+
+static inline void x86_store32_imm(struct x86 *a, struct x86_rm dst, uint32_t imm)
+{
+    x86_op(a, 0xc7, 0, dst, 4);
+    x86_u32(a, imm);
+}
+
+/* Sign-extends IMM. */
+static inline void x86_store64_imm(struct x86 *a, struct x86_rm dst, int32_t imm)
+{
+    x86_op(a, 0xc7 | X_W, 0, dst, 4);
+    x86_u32(a, (uint32_t)imm);
+}
+
+/* The shortest way to a constant that leaves the flags alone. */
+static inline void x86_imm(struct x86 *a, unsigned dst, uint64_t imm)
+{
+    if (imm == (uint32_t)imm) {
+        if (dst >= 8)
+            x86_u8(a, 0x41);
+        x86_u8(a, 0xb8 | (dst & 7));
+        x86_u32(a, (uint32_t)imm);
+    } else if (imm == (uint64_t)(int64_t)(int32_t)imm) {
+        x86_op(a, 0xc7 | X_W, 0, x86_r((int)dst), 4);
+        x86_u32(a, (uint32_t)imm);
+    } else {
+        x86_u8(a, 0x48 | dst >> 3);
+        x86_u8(a, 0xb8 | (dst & 7));
+        x86_u64(a, imm);
+    }
+}
+
+/* MOVZX, MOVSX. */
+static inline void x86_movzx8(struct x86 *a, unsigned dst, struct x86_rm src)
+{
+    x86_op(a, 0xb6 | X_0F | X_8, dst, src, 0);
+}
+static inline void x86_movzx16(struct x86 *a, unsigned dst, struct x86_rm src)
+{
+    x86_op(a, 0xb7 | X_0F, dst, src, 0);
+}
+static inline void x86_movsx8(struct x86 *a, int w, unsigned dst, struct x86_rm src)
+{
+    x86_op(a, 0xbe | X_0F | X_8 | (w ? X_W : 0), dst, src, 0);
+}
+static inline void x86_movsx16(struct x86 *a, int w, unsigned dst, struct x86_rm src)
+{
+    x86_op(a, 0xbf | X_0F | (w ? X_W : 0), dst, src, 0);
+}
+static inline void x86_movsxd(struct x86 *a, unsigned dst, struct x86_rm src)
+{
+    x86_op(a, 0x63 | X_W, dst, src, 0);
+}
+static inline void x86_lea(struct x86 *a, int w, unsigned dst, struct x86_rm src)
+{
+    x86_op(a, 0x8d | (w ? X_W : 0), dst, src, 0);
+}
+
+/* ---- arithmetic: the eight of 80/81/83 by number ---- */
+
+enum x86_alu { ALU_ADD, ALU_OR, ALU_ADC, ALU_SBB, ALU_AND, ALU_SUB, ALU_XOR, ALU_CMP };
+
+static inline void x86_alu(struct x86 *a, enum x86_alu op, int w, unsigned dst, struct x86_rm src)
+{
+    x86_op(a, ((unsigned)op << 3 | 3) | (w ? X_W : 0), dst, src, 0);
+}
+
+static inline void x86_alu_imm(struct x86 *a, enum x86_alu op, int w, struct x86_rm dst, int32_t imm)
+{
+    const bool small = imm == (int8_t)imm;
+    x86_op(a, (small ? 0x83u : 0x81u) | (w ? X_W : 0), op, dst, small ? 1 : 4);
+    if (small)
+        x86_u8(a, (uint8_t)imm);
+    else
+        x86_u32(a, (uint32_t)imm);
+}
+
+/* To memory. */
+static inline void x86_alu_store(struct x86 *a, enum x86_alu op, int w, struct x86_rm dst,
+                                 unsigned src)
+{
+    x86_op(a, ((unsigned)op << 3 | 1) | (w ? X_W : 0), src, dst, 0);
+}
+
+static inline void x86_test(struct x86 *a, int w, unsigned r1, struct x86_rm r2)
+{
+    x86_op(a, 0x85 | (w ? X_W : 0), r1, r2, 0);
+}
+
+static inline void x86_test_imm(struct x86 *a, int w, struct x86_rm rm, int32_t imm)
+{
+    x86_op(a, 0xf7 | (w ? X_W : 0), 0, rm, 4);
+    x86_u32(a, (uint32_t)imm);
+}
+
+static inline void x86_test8_imm(struct x86 *a, struct x86_rm rm, unsigned imm)
+{
+    x86_op(a, 0xf6 | X_8, 0, rm, 1);
+    x86_u8(a, imm);
+}
+
+static inline void x86_cmp8_imm(struct x86 *a, struct x86_rm rm, unsigned imm)
+{
+    x86_op(a, 0x80 | X_8, 7, rm, 1);
+    x86_u8(a, imm);
+}
+
+/* BT r/m, imm8: CF = the bit. */
+static inline void x86_bt_imm(struct x86 *a, int w, struct x86_rm rm, unsigned bit)
+{
+    x86_op(a, 0xba | X_0F | (w ? X_W : 0), 4, rm, 1);
+    x86_u8(a, bit);
+}
+
+static inline void x86_not(struct x86 *a, int w, unsigned r)
+{
+    x86_op(a, 0xf7 | (w ? X_W : 0), 2, x86_r((int)r), 0);
+}
+static inline void x86_neg(struct x86 *a, int w, unsigned r)
+{
+    x86_op(a, 0xf7 | (w ? X_W : 0), 3, x86_r((int)r), 0);
+}
+/* EDX:EAX by r/m; IMUL_WIDE: the signed product of RAX. */
+static inline void x86_imul_wide(struct x86 *a, int w, struct x86_rm rm)
+{
+    x86_op(a, 0xf7 | (w ? X_W : 0), 5, rm, 0);
+}
+static inline void x86_div(struct x86 *a, int w, struct x86_rm rm)
+{
+    x86_op(a, 0xf7 | (w ? X_W : 0), 6, rm, 0);
+}
+static inline void x86_idiv(struct x86 *a, int w, struct x86_rm rm)
+{
+    x86_op(a, 0xf7 | (w ? X_W : 0), 7, rm, 0);
+}
+static inline void x86_cdq(struct x86 *a, int w)
+{
+    if (w)
+        x86_u8(a, 0x48);
+    x86_u8(a, 0x99);
+}
+static inline void x86_imul(struct x86 *a, int w, unsigned dst, struct x86_rm src)
+{
+    x86_op(a, 0xaf | X_0F | (w ? X_W : 0), dst, src, 0);
+}
+/* MULX hi, lo, rm: RDX times rm; no flags. */
+static inline void x86_mulx(struct x86 *a, int w, unsigned hi, unsigned lo, struct x86_rm rm)
+{
+    x86_vex(a, 0xf6 | X_0F38 | X_F2 | (w ? X_W : 0), hi, lo, rm, 0);
+}
+
+/* ---- shifts ---- */
+
+enum x86_shift { SHIFT_ROL, SHIFT_ROR, SHIFT_RCL, SHIFT_RCR, SHIFT_SHL, SHIFT_SHR, SHIFT_SAR = 7 };
+
+static inline void x86_shift_imm(struct x86 *a, enum x86_shift op, int w, unsigned r, unsigned by)
+{
+    x86_op(a, 0xc1 | (w ? X_W : 0), op, x86_r((int)r), 1);
+    x86_u8(a, by);
+}
+/* By CL. */
+static inline void x86_shift_cl(struct x86 *a, enum x86_shift op, int w, unsigned r)
+{
+    x86_op(a, 0xd3 | (w ? X_W : 0), op, x86_r((int)r), 0);
+}
+/* Without flags, count in any register: OP is SHL, SHR or SAR. */
+static inline void x86_shiftx(struct x86 *a, enum x86_shift op, int w, unsigned dst,
+                              struct x86_rm src, unsigned count)
+{
+    const unsigned pp = op == SHIFT_SHL ? X_66 : op == SHIFT_SHR ? X_F2 : X_F3;
+    x86_vex(a, 0xf7 | X_0F38 | pp | (w ? X_W : 0), dst, count, src, 0);
+}
+static inline void x86_rorx(struct x86 *a, int w, unsigned dst, struct x86_rm src, unsigned by)
+{
+    x86_vex(a, 0xf0 | X_0F3A | X_F2 | (w ? X_W : 0), dst, 0, src, 1);
+    x86_u8(a, by);
+}
+static inline void x86_shrd(struct x86 *a, int w, unsigned dst, unsigned high, unsigned by)
+{
+    x86_op(a, 0xac | X_0F | (w ? X_W : 0), high, x86_r((int)dst), 1);
+    x86_u8(a, by);
+}
+static inline void x86_bswap(struct x86 *a, int w, unsigned r)
+{
+    if (w || r >= 8)
+        x86_u8(a, 0x40u | (w ? 8u : 0u) | r >> 3);
+    x86_u8(a, 0x0f);
+    x86_u8(a, 0xc8 | (r & 7));
+}
+static inline void x86_lzcnt(struct x86 *a, int w, unsigned dst, struct x86_rm src)
+{
+    x86_op(a, 0xbd | X_0F | X_F3 | (w ? X_W : 0), dst, src, 0);
+}
+/* CRC32 dst, src of SIZE bytes (1, 2, 4, 8). */
+static inline void x86_crc32(struct x86 *a, unsigned size, unsigned dst, struct x86_rm src)
+{
+    if (size == 2)
+        x86_u8(a, 0x66);
+    x86_op(a, (size == 1 ? 0xf0u | X_8 : 0xf1u) | X_0F38 | X_F2 | (size == 8 ? X_W : 0), dst, src, 0);
+}
+
+/* ---- flags ---- */
+
+static inline void x86_setcc(struct x86 *a, enum x86_cc cc, unsigned r)
+{
+    x86_op(a, (0x90u | cc) | X_0F | X_8, 0, x86_r((int)r), 0);
+}
+static inline void x86_cmov(struct x86 *a, enum x86_cc cc, int w, unsigned dst, struct x86_rm src)
+{
+    x86_op(a, (0x40u | cc) | X_0F | (w ? X_W : 0), dst, src, 0);
+}
+static inline void x86_lahf(struct x86 *a)
+{
+    x86_u8(a, 0x9f);
+}
+static inline void x86_sahf(struct x86 *a)
+{
+    x86_u8(a, 0x9e);
+}
+static inline void x86_cmc(struct x86 *a)
+{
+    x86_u8(a, 0xf5);
+}
+static inline void x86_stc(struct x86 *a)
+{
+    x86_u8(a, 0xf9);
+}
+
+/* ---- jumps ---- */
+
+/* A place to be filled in: the 4 bytes before `at` are relative to it. */
+struct x86_label {
+    uint8_t *at;
+};
+
+static inline struct x86_label x86_jcc(struct x86 *a, enum x86_cc cc)
+{
+    x86_u8(a, 0x0f);
+    x86_u8(a, 0x80u | cc);
+    x86_u32(a, 0);
+    return (struct x86_label){a->p};
+}
+static inline struct x86_label x86_jmp(struct x86 *a)
+{
+    x86_u8(a, 0xe9);
+    x86_u32(a, 0);
+    return (struct x86_label){a->p};
+}
+/* Lets LABEL lead to TARGET, an executable address; RUN as in the emitter that made it. */
+static inline void x86_patch(struct x86_label label, intptr_t run, uintptr_t target)
+{
+    const int32_t offset = (int32_t)(target - ((uintptr_t)label.at + (uintptr_t)run));
+    __atomic_store_n((int32_t *)(void *)(label.at - 4), offset, __ATOMIC_RELAXED);
+}
+/* Lets LABEL lead to here. */
+static inline void x86_land(struct x86 *a, struct x86_label label)
+{
+    if (!a->full)
+        x86_patch(label, a->run, x86_here(a));
+}
+static inline void x86_jmp_to(struct x86 *a, uintptr_t target)
+{
+    const struct x86_label label = x86_jmp(a);
+    if (!a->full)
+        x86_patch(label, a->run, target);
+}
+static inline void x86_jcc_to(struct x86 *a, enum x86_cc cc, uintptr_t target)
+{
+    const struct x86_label label = x86_jcc(a, cc);
+    if (!a->full)
+        x86_patch(label, a->run, target);
+}
+static inline void x86_call_to(struct x86 *a, uintptr_t target)
+{
+    x86_u8(a, 0xe8);
+    x86_u32(a, 0);
+    if (!a->full)
+        x86_patch((struct x86_label){a->p}, a->run, target);
+}
+static inline void x86_jmp_rm(struct x86 *a, struct x86_rm rm)
+{
+    x86_op(a, 0xff, 4, rm, 0);
+}
+static inline void x86_call_rm(struct x86 *a, struct x86_rm rm)
+{
+    x86_op(a, 0xff, 2, rm, 0);
+}
+static inline void x86_push(struct x86 *a, unsigned r)
+{
+    if (r >= 8)
+        x86_u8(a, 0x41);
+    x86_u8(a, 0x50 | (r & 7));
+}
+static inline void x86_pop(struct x86 *a, unsigned r)
+{
+    if (r >= 8)
+        x86_u8(a, 0x41);
+    x86_u8(a, 0x58 | (r & 7));
+}
+static inline void x86_ret(struct x86 *a)
+{
+    x86_u8(a, 0xc3);
+}
+
+#endif

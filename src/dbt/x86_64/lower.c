@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: MIT */
+/* From decoded instructions to a block of host code: the loop over the rows, NZCV in EFLAGS, helper
+ * calls, and the ways out of a block. */
+
+#include "lower.h"
+
+#include "../../a64/exception.h"
+#include "../../a64/mmu.h"
+
+/* ---- flags ---- */
+
+static void save(struct lower *l)
+{
+    struct x86 *a = &l->a;
+    if (l->flags.kind == FLAGS_ADD)
+        x86_cmc(a);
+    else if (l->flags.kind == FLAGS_LOGIC)
+        x86_stc(a);
+    l->flags.kind = FLAGS_SUB;
+    x86_lahf(a);
+    x86_setcc(a, CC_O, RAX);
+    x86_store16(a, x86_at(&l->dbt->hot->flags), RAX);
+    l->flags.dirty = false;
+}
+
+void lower_save_flags(struct lower *l)
+{
+    if (l->flags.host && l->flags.dirty)
+        save(l);
+}
+
+void lower_clobber(struct lower *l)
+{
+    if (l->flags.host && l->flags.dirty && l->flags_live[l->at])
+        save(l);
+    l->flags.host = false;
+}
+
+void lower_set_flags(struct lower *l, enum flags_kind kind)
+{
+    l->flags.host = l->flags.dirty = true;
+    l->flags.kind = kind;
+}
+
+/* Uses AL and AH. OF = AL: 127 + 1 overflows. */
+static void load(struct lower *l)
+{
+    x86_op(&l->a, 0xb7 | X_0F, RAX, x86_at(&l->dbt->hot->flags), 0);
+    x86_u8(&l->a, 0x04); /* ADD AL, 127 */
+    x86_u8(&l->a, 127);
+    x86_sahf(&l->a);
+}
+
+void lower_need_flags(struct lower *l)
+{
+    if (!l->flags.host) {
+        load(l);
+        l->flags.host = true;
+        l->flags.dirty = false;
+        l->flags.kind = FLAGS_SUB;
+    } else if (l->flags.kind == FLAGS_ADD) {
+        x86_cmc(&l->a);
+    } else if (l->flags.kind == FLAGS_LOGIC) {
+        x86_stc(&l->a);
+    }
+    l->flags.kind = FLAGS_SUB;
+}
+
+enum x86_cc lower_condition(struct lower *l, unsigned cond)
+{
+    static const uint8_t cc[14] = {CC_E, CC_NE, CC_AE, CC_B,  CC_S,  CC_NS, CC_O,
+                                   CC_NO, CC_A, CC_BE, CC_GE, CC_L, CC_G,  CC_LE};
+    const bool carry = cond == 2 || cond == 3 || cond == 8 || cond == 9;
+    if (!l->flags.host || (carry && l->flags.kind != FLAGS_SUB))
+        lower_need_flags(l);
+    return (enum x86_cc)cc[cond];
+}
+
+/* ---- leaving ---- */
+
+static int exec_fp_trap(struct a64_cpu *cpu, const struct a64_insn *insn)
+{
+    const int status = a64_check_fp(cpu);
+    return status == A64_NEXT ? A64_SYNC : status;
+}
+
+void lower_count(struct lower *l, struct x86 *a, unsigned count)
+{
+    if (l->mode & DBT_MODE_COUNT && count != l->counted)
+        x86_alu_imm(a, ALU_ADD, 1, CPU(icount), (int32_t)(count - l->counted));
+}
+
+/* A literal in the cold part. */
+static uintptr_t literal(struct lower *l, const void *bytes, unsigned size)
+{
+    while ((uintptr_t)l->cold.p & 7)
+        x86_u8(&l->cold, 0xcc);
+    const uintptr_t here = x86_here(&l->cold);
+    x86_bytes(&l->cold, bytes, size);
+    return here;
+}
+
+/* The call itself; NZCV is in memory, as hot.flags, where rows that know of it expect cpu->nzcv. */
+static void call(struct lower *l, const struct a64_insn *insn)
+{
+    struct x86 *a = &l->a;
+    x86_lea(a, 1, RCX, x86_at((const void *)literal(l, insn, sizeof(*insn))));
+    x86_imm(a, RAX, lower_place(l, l->at));
+    const uint32_t sees_flags = A64_F_RF | A64_F_WF | A64_F_SYS | A64_F_END;
+    x86_call_to(a, insn->flags & sees_flags ? l->dbt->stub.exec_flags : l->dbt->stub.exec);
+}
+
+/* An FP or SIMD instruction while those are trapped: the interpreter finds out how. */
+static void lower_trap(struct lower *l, const struct a64_insn *insn)
+{
+    static const struct a64_insn trap = {.exec = exec_fp_trap};
+    lower_clobber(l);
+    call(l, &trap);
+    l->ended = true;
+}
+
+void lower_call(struct lower *l, const struct a64_insn *insn)
+{
+    lower_clobber(l);
+    if (insn->flags & (A64_F_SYS | A64_F_END)) {
+        lower_count(l, &l->a, l->at);
+        l->counted = l->at;
+    }
+    call(l, insn);
+}
+
+void lower_jump(struct lower *l, struct x86 *a, int64_t place, unsigned count)
+{
+    struct dbt *dbt = l->dbt;
+    lower_count(l, a, count);
+    struct dbt_link link = {0};
+    const int64_t page = place & ~(int64_t)A64_PAGE_MASK;
+    if (page) {
+        /* Another page: its address decides. */
+        if (dbt->slot_count == DBT_SLOTS) {
+            a->full = true;
+            return;
+        }
+        link.slot = dbt->slot_count++;
+        struct dbt_slot *slot = &dbt->hot->slot[link.slot];
+        x86_mov(a, 1, RAX, x86_at(&dbt->hot->page));
+        if (page == (int32_t)page) {
+            x86_op(a, 0x81 | X_W, ALU_ADD, x86_r(RAX), 4);
+            x86_u32(a, (uint32_t)page);
+        } else {
+            x86_imm(a, RCX, (uint64_t)page);
+            x86_alu(a, ALU_ADD, 1, RAX, x86_r(RCX));
+        }
+        x86_store(a, 1, x86_at(&dbt->hot->page), RAX);
+        x86_alu(a, ALU_CMP, 1, RAX, x86_at(&slot->tag));
+        const struct x86_label miss = x86_jcc(a, CC_NE);
+        x86_jmp_rm(a, x86_at(&slot->value));
+        struct x86 *cold = &l->cold;
+        if (a == cold) {
+            x86_land(a, miss);
+        } else {
+            x86_patch(miss, a->run, x86_here(cold));
+        }
+        const uint32_t number = dbt_add_link(dbt, link);
+        x86_imm(cold, RAX, (uint64_t)place & A64_PAGE_MASK);
+        x86_imm(cold, RCX, number);
+        x86_jmp_to(cold, dbt->stub.link);
+        return;
+    }
+    const struct x86_label jump = x86_jmp(a);
+    link.jump = (uint32_t)(jump.at - dbt->code_write);
+    const uint32_t number = dbt_add_link(dbt, link);
+    x86_land(a == &l->cold ? a : &l->cold, jump);
+    x86_imm(&l->cold, RAX, (uint64_t)place);
+    x86_imm(&l->cold, RCX, number);
+    x86_jmp_to(&l->cold, dbt->stub.link);
+}
+
+void lower_jump_rax(struct lower *l, unsigned count)
+{
+    struct x86 *a = &l->a;
+    struct dbt_hot *hot = l->dbt->hot;
+    lower_count(l, a, count);
+    x86_mov_rr(a, 0, RCX, RAX);
+    x86_op(a, 0x81, ALU_AND, x86_r(RCX), 4);
+    x86_u32(a, (DBT_JUMPS - 1) << 2);
+    x86_lea(a, 1, RDX, x86_at(hot->jump));
+    x86_lea(a, 1, RDX, x86_mx(RDX, RCX, 2, 0));
+    x86_mov_rr(a, 1, RCX, RAX);
+    x86_alu(a, ALU_XOR, 1, RCX, x86_at(&hot->mode_mix));
+    x86_alu(a, ALU_CMP, 1, RCX, x86_m(RDX, 0));
+    x86_jcc_to(a, CC_NE, l->dbt->stub.indirect);
+    x86_alu_imm(a, ALU_AND, 1, x86_r(RAX), -(int32_t)(A64_PAGE_MASK + 1));
+    x86_store(a, 1, x86_at(&hot->page), RAX);
+    x86_jmp_rm(a, x86_m(RDX, 8));
+}
+
+/* ---- blocks ---- */
+
+/* Which instructions' NZCV somebody may look at: a reader, or an exception. */
+static void find_live_flags(struct lower *l)
+{
+    const uint32_t looks = A64_F_RF | A64_F_FAULT | A64_F_MR | A64_F_MW | A64_F_SYS | A64_F_END;
+    bool live = true;
+    for (unsigned i = l->count; l->flags_live[i] = live, i--;) {
+        const uint32_t flags = l->insn[i].flags;
+        if (flags & looks)
+            live = true;
+        else if (flags & A64_F_WF)
+            live = false;
+    }
+}
+
+/* The head: 13 bytes or more, see dbt_redirect(). */
+static void lower_head(struct lower *l)
+{
+    struct x86 *a = &l->a, *cold = &l->cold;
+    x86_alu_imm(a, ALU_CMP, 0, CPU(attention), 0);
+    const struct x86_label attention = x86_jcc(a, CC_NE);
+    x86_patch(attention, a->run, x86_here(cold));
+    if (l->mode & DBT_MODE_COUNT) {
+        x86_mov(a, 1, RAX, CPU(icount));
+        x86_alu_imm(a, ALU_ADD, 1, x86_r(RAX), (int32_t)l->count);
+        x86_alu(a, ALU_CMP, 1, RAX, CPU(slice_end));
+        const struct x86_label slice = x86_jcc(a, CC_A);
+        x86_patch(slice, a->run, x86_here(cold));
+    }
+    x86_imm(cold, RAX, l->offset);
+    x86_jmp_to(cold, l->dbt->stub.attention);
+}
+
+static lower_fn *lowering_of(const struct lower *l, const struct a64_insn *insn)
+{
+    if (insn->row == A64_ROW_NONE || (insn->flags & A64_F_FP && l->mode & DBT_MODE_NO_FP))
+        return NULL;
+    return lower_table[a64_exec_ids[insn->row]];
+}
+
+static void lower_insn(struct lower *l)
+{
+    const struct a64_insn *insn = &l->insn[l->at];
+    lower_fn *lowering = lowering_of(l, insn);
+    if (lowering) {
+        lowering(l, insn);
+        return;
+    }
+    if (insn->flags & A64_F_FP && l->mode & DBT_MODE_NO_FP) {
+        lower_trap(l, insn);
+        return;
+    }
+    lower_call(l, insn);
+}
+
+static void lower_rows(struct lower *l)
+{
+    lower_head(l);
+    for (l->at = 0; l->at < l->count && !l->ended; l->at++)
+        lower_insn(l);
+    if (l->ended)
+        return;
+    l->at = l->count;
+    lower_save_flags(l);
+    lower_jump(l, &l->a, lower_place(l, l->count), l->count);
+}
+
+static struct x86 emitter(struct dbt *dbt, size_t from, size_t to)
+{
+    return (struct x86){
+        .p = dbt->code_write + from,
+        .end = dbt->code_write + to,
+        .run = dbt->code - dbt->code_write,
+    };
+}
+
+bool dbt_lower(struct dbt *dbt, struct lower *l)
+{
+    const uint32_t links = dbt->link_count, slots = dbt->slot_count;
+    l->dbt = dbt;
+    l->a = emitter(dbt, dbt->code_used, DBT_COLD_START);
+    l->cold = emitter(dbt, dbt->cold_used, DBT_CODE_SIZE);
+    find_live_flags(l);
+    lower_rows(l);
+    if (l->a.full || l->cold.full) {
+        dbt->link_count = links;
+        dbt->slot_count = slots;
+        return false;
+    }
+    dbt->code_used = (size_t)(l->a.p - dbt->code_write + 15) & ~(size_t)15;
+    dbt->cold_used = (size_t)(l->cold.p - dbt->code_write);
+    return true;
+}

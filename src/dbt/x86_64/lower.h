@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef POMONA_DBT_X86_64_LOWER_H
+#define POMONA_DBT_X86_64_LOWER_H
+
+/* What the lowerings (lower_CLASS.c: guest row -> host code) share.
+ *
+ * A lowering emits what its row does, between two states in which every pinned guest register holds its
+ * value and every other one is in struct a64_cpu. It may use RAX, RCX and RDX. Whatever can fault is
+ * emitted before anything is written.
+ *
+ * NZCV: while `flags.host` is set, EFLAGS holds it in the form `flags.kind` tells; otherwise it is in
+ * dbt_hot.flags. Before an instruction that changes EFLAGS a lowering calls lower_clobber(), which
+ * saves them if somebody still needs them. */
+
+#include "a64_exec.h"
+#include "target.h"
+
+/* How the host's flags hold NZCV. N, Z and V are SF, ZF and OF. */
+enum flags_kind {
+    FLAGS_SUB,   /* C is the inverse of CF: the canonical form */
+    FLAGS_ADD,   /* C is CF */
+    FLAGS_LOGIC, /* C is 0, as are V and CF */
+};
+
+struct lower {
+    struct dbt *dbt;
+    struct x86 a;    /* the block */
+    struct x86 cold; /* its rare paths */
+    unsigned mode;
+    uint32_t offset;              /* of the block in its page */
+    unsigned at, count, counted;  /* the instruction now, all, those in icount already */
+    bool ended;                   /* control does not reach the end of what was emitted */
+    struct {
+        bool host, dirty; /* in EFLAGS; not in memory */
+        enum flags_kind kind;
+    } flags;
+    bool flags_live[DBT_MAX_INSNS + 1]; /* NZCV as it is before instruction i may be looked at */
+    struct a64_insn insn[DBT_MAX_INSNS];
+};
+
+typedef void lower_fn(struct lower *l, const struct a64_insn *insn);
+extern lower_fn *const lower_table[];
+
+/* Address of instruction I in its page. */
+static inline uint32_t lower_place(const struct lower *l, unsigned i)
+{
+    return l->offset + i * 4;
+}
+
+/* ---- guest registers ---- */
+
+/* Register N as an operand; N is not the zero register. */
+static inline struct x86_rm lower_rm(unsigned n)
+{
+    return host_of[n] >= 0 ? x86_r(host_of[n]) : guest_memory(n);
+}
+
+/* Register N in a host register, SCRATCH if it is not pinned. Flags stay. */
+static inline unsigned lower_src(struct lower *l, int w, unsigned n, unsigned scratch)
+{
+    if (n == 31) {
+        x86_imm(&l->a, scratch, 0);
+        return scratch;
+    }
+    if (host_of[n] >= 0)
+        return (unsigned)host_of[n];
+    x86_mov(&l->a, w, scratch, guest_memory(n));
+    return scratch;
+}
+
+/* A copy of register N that may be changed, in SCRATCH. */
+static inline void lower_copy(struct lower *l, int w, unsigned n, unsigned scratch)
+{
+    if (n == 31)
+        x86_imm(&l->a, scratch, 0);
+    else
+        x86_mov(&l->a, w, scratch, lower_rm(n));
+}
+
+/* Where to compute register N: its own, or SCRATCH. lower_done() then puts it in place. */
+static inline unsigned lower_dst(unsigned n, unsigned scratch)
+{
+    return host_of[n] >= 0 ? (unsigned)host_of[n] : scratch;
+}
+
+/* HOST, zero-extended to 64 bits, becomes register N. */
+static inline void lower_done(struct lower *l, unsigned n, unsigned host)
+{
+    if (n == 31)
+        return;
+    if (host_of[n] < 0)
+        x86_store(&l->a, 1, guest_memory(n), host);
+    else
+        x86_mov_rr(&l->a, 1, (unsigned)host_of[n], host);
+}
+
+/* ---- flags ---- */
+
+/* EFLAGS will change. */
+void lower_clobber(struct lower *l);
+/* EFLAGS holds what instruction `at` set, in form KIND. */
+void lower_set_flags(struct lower *l, enum flags_kind kind);
+/* Brings NZCV into EFLAGS in canonical form. */
+void lower_need_flags(struct lower *l);
+/* The same; the host's condition for COND (not AL or NV). */
+enum x86_cc lower_condition(struct lower *l, unsigned cond);
+/* NZCV must be in memory before what follows, also if EFLAGS still holds it. */
+void lower_save_flags(struct lower *l);
+/* Whether anybody looks at what instruction `at` leaves in NZCV. */
+static inline bool lower_flags_wanted(const struct lower *l)
+{
+    return l->flags_live[l->at + 1];
+}
+
+/* ---- leaving ---- */
+
+/* Runs the interpreter's function for the instruction. */
+void lower_call(struct lower *l, const struct a64_insn *insn);
+/* Goes on at PLACE bytes from the start of the page, which may be outside of it; NZCV must be in
+ * memory. COUNT instructions of the block have then retired. */
+void lower_jump(struct lower *l, struct x86 *a, int64_t place, unsigned count);
+/* Goes on at the address in RAX. */
+void lower_jump_rax(struct lower *l, unsigned count);
+/* In counting mode: adds to icount what retired before COUNT. */
+void lower_count(struct lower *l, struct x86 *a, unsigned count);
+
+#endif

@@ -1,0 +1,889 @@
+/* SPDX-License-Identifier: MIT */
+/* Integer data processing (Arm manual C4.1.92 and C4.1.95): arithmetic, logic, moves, bit fields,
+ * conditional selects, multiplication and division.
+ *
+ * A 32-bit host operation clears the upper half of its register as a W destination wants it. */
+
+#include "lower_dp.h"
+
+#include "../../a64/mmu.h"
+
+/* A 64-bit immediate as the sign-extended 32 bits that host instructions take. */
+static bool fits32(uint64_t imm)
+{
+    return imm == (uint64_t)(int64_t)(int32_t)imm;
+}
+
+/* ---- add and subtract ---- */
+
+/* d = n +- imm, the flags as they were. */
+static void add_imm(struct lower *l, int w, unsigned d, unsigned n, int32_t imm)
+{
+    struct x86 *a = &l->a;
+    const unsigned base = lower_src(l, w, n, RAX), dst = lower_dst(d, RAX);
+    if (imm == 0)
+        x86_mov_rr(a, w, dst, base);
+    else
+        x86_lea(a, w, dst, x86_m((int)base, imm));
+    lower_done(l, d, dst);
+}
+
+/* The same with flags; D is 31 for a compare. */
+static void adds_imm(struct lower *l, int w, bool sub, unsigned d, unsigned n, int32_t imm)
+{
+    struct x86 *a = &l->a;
+    lower_clobber(l);
+    if (d == 31 && sub) {
+        x86_alu_imm(a, ALU_CMP, w, lower_rm(n), imm);
+    } else {
+        const unsigned dst = d == n && d != 31 ? lower_dst(d, RAX) : RAX;
+        if (dst == RAX)
+            lower_copy(l, w, n, RAX);
+        x86_alu_imm(a, sub ? ALU_SUB : ALU_ADD, w, x86_r((int)dst), imm);
+        lower_done(l, d, dst);
+    }
+    lower_set_flags(l, sub ? FLAGS_SUB : FLAGS_ADD);
+}
+
+static void addsub_imm(struct lower *l, const struct a64_insn *insn, int w, bool sub, bool flags)
+{
+    const unsigned n = insn->rn == 31 ? GUEST_SP : insn->rn;
+    const int32_t imm = (int32_t)insn->imm;
+    if (flags && lower_flags_wanted(l)) {
+        adds_imm(l, w, sub, insn->rd, n, imm);
+        return;
+    }
+    const unsigned d = insn->rd == 31 && !flags ? GUEST_SP : insn->rd;
+    if (d == 31)
+        return;
+    add_imm(l, w, d, n, sub ? -imm : imm);
+    if (d == GUEST_SP)
+        lower_sp_written(l, n == GUEST_SP && !(imm & 15));
+}
+
+/* d = n + host register M. */
+static void add_reg(struct lower *l, int w, unsigned d, unsigned n, unsigned m)
+{
+    const unsigned base = lower_src(l, w, n, RAX), dst = lower_dst(d, RAX);
+    x86_lea(&l->a, w, dst, x86_mx((int)base, (int)m, 0, 0));
+    lower_done(l, d, dst);
+}
+
+/* d = n op M (an operand other than RAX), EFLAGS set. */
+static void alu_reg(struct lower *l, enum x86_alu op, int w, unsigned d, unsigned n, struct x86_rm m)
+{
+    struct x86 *a = &l->a;
+    lower_clobber(l);
+    const bool in_place = d == n && d != 31 && host_of[d] >= 0;
+    const unsigned dst = in_place ? (unsigned)host_of[d] : RAX;
+    if (!in_place)
+        lower_copy(l, w, n, RAX);
+    x86_alu(a, op, w, dst, m);
+    lower_done(l, d, dst);
+}
+
+/* d = n +- M, with M in a host register or (not the zero register) an operand. */
+static void addsub(struct lower *l, int w, bool sub, bool flags, unsigned d, unsigned n,
+                   struct x86_rm m)
+{
+    struct x86 *a = &l->a;
+    if (!flags || !lower_flags_wanted(l)) {
+        if (d == 31)
+            return;
+        if (!sub && m.reg >= 0 && m.reg != RAX)
+            add_reg(l, w, d, n, (unsigned)m.reg);
+        else
+            alu_reg(l, sub ? ALU_SUB : ALU_ADD, w, d, n, m);
+        return;
+    }
+    if (d == 31 && sub && (n == 31 || host_of[n] >= 0 || m.reg >= 0)) {
+        lower_clobber(l);
+        x86_alu(a, ALU_CMP, w, lower_src(l, w, n, RAX), m);
+    } else {
+        alu_reg(l, sub ? ALU_SUB : ALU_ADD, w, d, n, m);
+    }
+    lower_set_flags(l, sub ? FLAGS_SUB : FLAGS_ADD);
+}
+
+/* Register M shifted as bits [23:22] and [15:10] say; a shift is computed in RCX, which costs EFLAGS. */
+static struct x86_rm shifted(struct lower *l, int w, const struct a64_insn *insn)
+{
+    static const uint8_t shift[4] = {SHIFT_SHL, SHIFT_SHR, SHIFT_SAR, SHIFT_ROR};
+    const unsigned by = insn->word >> 10 & 63, kind = insn->word >> 22 & 3;
+    if (insn->rm == 31) {
+        x86_imm(&l->a, RCX, 0);
+        return x86_r(RCX);
+    }
+    if (by == 0)
+        return lower_rm(insn->rm);
+    if (kind == 3) {
+        x86_rorx(&l->a, w, RCX, lower_rm(insn->rm), by);
+        return x86_r(RCX);
+    }
+    lower_clobber(l);
+    lower_copy(l, w, insn->rm, RCX);
+    x86_shift_imm(&l->a, (enum x86_shift)shift[kind], w, RCX, by);
+    return x86_r(RCX);
+}
+
+/* An addition of a register shifted left by 1 to 3 is one LEA. */
+static bool lea_shifted(struct lower *l, const struct a64_insn *insn, int w)
+{
+    const unsigned by = insn->word >> 10 & 63;
+    if (insn->word >> 22 & 3 || by > 3 || insn->rm == 31)
+        return false;
+    const unsigned n = lower_src(l, w, insn->rn, RAX), m = lower_src(l, w, insn->rm, RCX);
+    const unsigned dst = lower_dst(insn->rd, RAX);
+    if (insn->rn == 31)
+        return false;
+    x86_lea(&l->a, w, dst, x86_mx((int)n, (int)m, by, 0));
+    lower_done(l, insn->rd, dst);
+    return true;
+}
+
+static void addsub_shift(struct lower *l, const struct a64_insn *insn, int w, bool sub, bool flags)
+{
+    const bool wanted = flags && lower_flags_wanted(l);
+    if (!wanted && insn->rd == 31)
+        return;
+    if (!wanted && !sub && lea_shifted(l, insn, w))
+        return;
+    if (!wanted && sub && insn->rn == 31 && insn->rm == insn->rd && !(insn->word >> 10 & 63) &&
+        host_of[insn->rd] >= 0) {
+        lower_clobber(l);
+        x86_neg(&l->a, w, (unsigned)host_of[insn->rd]);
+        return;
+    }
+    addsub(l, w, sub, flags, insn->rd, insn->rn, shifted(l, w, insn));
+}
+
+/* Register M extended as bits [15:13] say and shifted by [12:10], in RCX. */
+static void extended(struct lower *l, const struct a64_insn *insn)
+{
+    struct x86 *a = &l->a;
+    const unsigned by = insn->word >> 10 & 7;
+    if (by)
+        lower_clobber(l);
+    lower_extend(l, RCX, insn->rm, insn->word >> 13 & 7);
+    if (by)
+        x86_shift_imm(a, SHIFT_SHL, 1, RCX, by);
+}
+
+void lower_extend(struct lower *l, unsigned dst, unsigned m, unsigned option)
+{
+    struct x86 *a = &l->a;
+    if (m == 31) {
+        x86_imm(a, dst, 0);
+        return;
+    }
+    const struct x86_rm rm = lower_rm(m);
+    switch (option) {
+    case 0:
+        x86_movzx8(a, dst, rm);
+        break;
+    case 1:
+        x86_movzx16(a, dst, rm);
+        break;
+    case 2:
+        x86_mov(a, 0, dst, rm);
+        break;
+    case 4:
+        x86_movsx8(a, 1, dst, rm);
+        break;
+    case 5:
+        x86_movsx16(a, 1, dst, rm);
+        break;
+    case 6:
+        x86_movsxd(a, dst, rm);
+        break;
+    default:
+        x86_mov(a, 1, dst, rm);
+    }
+}
+
+static void addsub_ext(struct lower *l, const struct a64_insn *insn, int w, bool sub, bool flags)
+{
+    const unsigned n = insn->rn == 31 ? GUEST_SP : insn->rn;
+    const unsigned d = insn->rd == 31 && !flags ? GUEST_SP : insn->rd;
+    extended(l, insn);
+    addsub(l, w, sub, flags, d, n, x86_r(RCX));
+    if (d == GUEST_SP)
+        lower_sp_written(l, false);
+}
+
+/* d = n + m + C, or n - m - !C: with CF the inverse of C the latter is SBB. */
+static void addsub_carry(struct lower *l, const struct a64_insn *insn, int w, bool sub, bool flags)
+{
+    struct x86 *a = &l->a;
+    lower_need_flags(l);
+    if (insn->rm == 31)
+        x86_imm(a, RCX, 0);
+    lower_copy(l, w, insn->rn, RDX);
+    const bool wanted = flags && lower_flags_wanted(l);
+    if (!wanted && l->flags.dirty && l->flags_live[l->at + 1])
+        lower_save_flags(l); /* LAHF and SETO leave CF */
+    if (!sub)
+        x86_cmc(a);
+    x86_alu(a, sub ? ALU_SBB : ALU_ADC, w, RDX, insn->rm == 31 ? x86_r(RCX) : lower_rm(insn->rm));
+    l->flags.host = false;
+    if (wanted)
+        lower_set_flags(l, sub ? FLAGS_SUB : FLAGS_ADD);
+    lower_done(l, insn->rd, RDX);
+}
+
+/* ---- logic ---- */
+
+/* d = n op M, where ANDS is ALU_AND with FLAGS. */
+static void logic(struct lower *l, enum x86_alu op, int w, bool flags, unsigned d, unsigned n,
+                  struct x86_rm m)
+{
+    const bool wanted = flags && lower_flags_wanted(l);
+    if (d == 31 && wanted && m.reg >= 0) {
+        lower_clobber(l);
+        x86_test(&l->a, w, (unsigned)m.reg, n == 31 ? x86_r((int)lower_src(l, w, n, RAX)) : lower_rm(n));
+    } else if (d != 31 || wanted) {
+        alu_reg(l, op, w, d, n, m);
+    }
+    if (wanted)
+        lower_set_flags(l, FLAGS_LOGIC);
+}
+
+static void logic_imm(struct lower *l, const struct a64_insn *insn, enum x86_alu op, int w, bool flags)
+{
+    struct x86 *a = &l->a;
+    const unsigned d = insn->rd == 31 && !flags ? GUEST_SP : insn->rd;
+    const uint64_t imm = w ? insn->imm : (uint64_t)(int64_t)(int32_t)insn->imm;
+    const bool wanted = flags && lower_flags_wanted(l);
+    if (op == ALU_OR && insn->rn == 31) {
+        const unsigned dst = lower_dst(d, RAX);
+        x86_imm(a, dst, w ? imm : (uint32_t)imm);
+        lower_done(l, d, dst);
+    } else if (!fits32(imm)) {
+        x86_imm(a, RCX, imm);
+        logic(l, op, w, flags, d, insn->rn, x86_r(RCX));
+    } else if (wanted && d == 31) {
+        lower_clobber(l);
+        x86_test_imm(a, w, insn->rn == 31 ? x86_r((int)lower_src(l, w, 31, RAX)) : lower_rm(insn->rn), (int32_t)imm);
+        lower_set_flags(l, FLAGS_LOGIC);
+    } else if (d != 31 || wanted) {
+        lower_clobber(l);
+        const bool in_place = d == insn->rn && host_of[d] >= 0;
+        const unsigned dst = in_place ? (unsigned)host_of[d] : RAX;
+        if (!in_place)
+            lower_copy(l, w, insn->rn, RAX);
+        x86_alu_imm(a, op, w, x86_r((int)dst), (int32_t)imm);
+        lower_done(l, d, dst);
+        if (wanted)
+            lower_set_flags(l, FLAGS_LOGIC);
+    }
+    if (d == GUEST_SP)
+        lower_sp_written(l, false);
+}
+
+/* ORR with the zero register is MOV, ORN is MVN. */
+static bool move_shift(struct lower *l, const struct a64_insn *insn, enum x86_alu op, int w, bool inverted)
+{
+    if (op != ALU_OR || insn->rn != 31 || insn->word >> 10 & 63)
+        return false;
+    if (insn->rd == 31)
+        return true;
+    const unsigned dst = lower_dst(insn->rd, RAX);
+    lower_copy(l, w, insn->rm, dst);
+    if (inverted)
+        x86_not(&l->a, w, dst);
+    lower_done(l, insn->rd, dst);
+    return true;
+}
+
+static void logic_shift(struct lower *l, const struct a64_insn *insn, enum x86_alu op, int w,
+                        bool flags, bool inverted)
+{
+    if (move_shift(l, insn, op, w, inverted))
+        return;
+    if (insn->rd == 31 && !(flags && lower_flags_wanted(l)))
+        return;
+    struct x86_rm m = shifted(l, w, insn);
+    if (inverted) {
+        if (m.reg != RCX)
+            x86_mov(&l->a, w, RCX, m);
+        x86_not(&l->a, w, RCX);
+        m = x86_r(RCX);
+    }
+    logic(l, op, w, flags, insn->rd, insn->rn, m);
+}
+
+/* ---- constants and addresses ---- */
+
+static void constant(struct lower *l, unsigned d, uint64_t value)
+{
+    if (d == 31)
+        return;
+    if (host_of[d] < 0 && fits32(value)) {
+        x86_store64_imm(&l->a, guest_memory(d), (int32_t)value);
+        return;
+    }
+    const unsigned dst = lower_dst(d, RAX);
+    x86_imm(&l->a, dst, value);
+    lower_done(l, d, dst);
+}
+
+/* MOVZ or MOVN with the MOVKs that follow it are one constant; their instructions are skipped. */
+static void lower_movz(struct lower *l, const struct a64_insn *insn)
+{
+    uint64_t value = insn->imm;
+    while (l->at + 1 < l->count) {
+        const struct a64_insn *next = insn + 1;
+        const unsigned id = next->row == A64_ROW_NONE ? 0 : a64_exec_ids[next->row];
+        if ((id != A64_EXEC_movk_w && id != A64_EXEC_movk_x) || next->rd != insn->rd)
+            break;
+        const unsigned shift = (next->word >> 21 & 3) * 16;
+        value = (value & ~(0xffffull << shift)) | (uint64_t)(next->word >> 5 & 0xffff) << shift;
+        if (id == A64_EXEC_movk_w)
+            value = (uint32_t)value;
+        l->at++;
+        insn = next;
+    }
+    constant(l, insn->rd, value);
+}
+
+static void movk(struct lower *l, const struct a64_insn *insn, int w)
+{
+    struct x86 *a = &l->a;
+    const unsigned shift = (insn->word >> 21 & 3) * 16, size = w ? 64 : 32;
+    if (insn->rd == 31)
+        return;
+    x86_rorx(a, w, RAX, lower_rm(insn->rd), shift);
+    x86_u8(a, 0x66); /* MOV AX, imm16 */
+    x86_u8(a, 0xb8);
+    x86_u8(a, insn->word >> 5 & 0xff);
+    x86_u8(a, insn->word >> 13 & 0xff);
+    const unsigned dst = lower_dst(insn->rd, RAX);
+    x86_rorx(a, w, dst, x86_r(RAX), (size - shift) & (size - 1));
+    lower_done(l, insn->rd, dst);
+}
+
+static void address(struct lower *l, unsigned d, int64_t place)
+{
+    struct x86 *a = &l->a;
+    if (d == 31)
+        return;
+    const unsigned dst = lower_dst(d, RAX);
+    if (place == (int32_t)place) {
+        x86_mov(a, 1, RAX, x86_at(&l->dbt->hot->page));
+        x86_lea(a, 1, dst, x86_m(RAX, (int32_t)place));
+    } else {
+        x86_imm(a, RCX, (uint64_t)place);
+        x86_mov(a, 1, RAX, x86_at(&l->dbt->hot->page));
+        x86_lea(a, 1, dst, x86_mx(RAX, RCX, 0, 0));
+    }
+    lower_done(l, d, dst);
+}
+
+static void lower_adr(struct lower *l, const struct a64_insn *insn)
+{
+    address(l, insn->rd, (int64_t)insn->imm + lower_place(l, l->at));
+}
+
+static void lower_adrp(struct lower *l, const struct a64_insn *insn)
+{
+    address(l, insn->rd, (int64_t)insn->imm);
+}
+
+/* ---- bit fields ---- */
+
+static uint64_t ones(unsigned n)
+{
+    return n >= 64 ? ~0ull : (1ull << n) - 1;
+}
+
+/* RAX & MASK in form W. */
+static void mask_rax(struct lower *l, unsigned bits)
+{
+    struct x86 *a = &l->a;
+    if (bits == 8)
+        x86_movzx8(a, RAX, x86_r(RAX));
+    else if (bits == 16)
+        x86_movzx16(a, RAX, x86_r(RAX));
+    else if (bits == 32)
+        x86_mov(a, 0, RAX, x86_r(RAX));
+    else if (bits < 32)
+        x86_alu_imm(a, ALU_AND, 0, x86_r(RAX), (int32_t)ones(bits));
+    else {
+        x86_shift_imm(a, SHIFT_SHL, 1, RAX, 64 - bits);
+        x86_shift_imm(a, SHIFT_SHR, 1, RAX, 64 - bits);
+    }
+}
+
+static void ubfm(struct lower *l, const struct a64_insn *insn, int w)
+{
+    struct x86 *a = &l->a;
+    const unsigned size = w ? 64 : 32, r = insn->word >> 16 & 63, s = insn->word >> 10 & 63;
+    if (insn->rd == 31)
+        return;
+    lower_clobber(l);
+    lower_copy(l, w, insn->rn, RAX);
+    if (s >= r) {
+        const unsigned bits = s - r + 1;
+        if (r)
+            x86_shift_imm(a, SHIFT_SHR, w, RAX, r);
+        if (s != size - 1)
+            mask_rax(l, bits);
+    } else {
+        if (s != r - 1 && s + 1 < size)
+            mask_rax(l, s + 1);
+        x86_shift_imm(a, SHIFT_SHL, w, RAX, size - r);
+    }
+    lower_done(l, insn->rd, RAX);
+}
+
+static void sbfm(struct lower *l, const struct a64_insn *insn, int w)
+{
+    struct x86 *a = &l->a;
+    const unsigned size = w ? 64 : 32, r = insn->word >> 16 & 63, s = insn->word >> 10 & 63;
+    if (insn->rd == 31)
+        return;
+    if (r == 0 && (s == 7 || s == 15 || s == 31) && insn->rn != 31) {
+        const unsigned dst = lower_dst(insn->rd, RAX);
+        if (s == 7)
+            x86_movsx8(a, w, dst, lower_rm(insn->rn));
+        else if (s == 15)
+            x86_movsx16(a, w, dst, lower_rm(insn->rn));
+        else if (w)
+            x86_movsxd(a, dst, lower_rm(insn->rn));
+        else
+            x86_mov(a, 0, dst, lower_rm(insn->rn));
+        lower_done(l, insn->rd, dst);
+        return;
+    }
+    lower_clobber(l);
+    lower_copy(l, w, insn->rn, RAX);
+    if (s != size - 1)
+        x86_shift_imm(a, SHIFT_SHL, w, RAX, size - 1 - s);
+    const unsigned right = s >= r ? size - 1 - s + r : size - 1 - s - (size - r);
+    /* With s < r the field ends up left of where it was: shifted down by less than it was up. */
+    if (right)
+        x86_shift_imm(a, SHIFT_SAR, w, RAX, right);
+    lower_done(l, insn->rd, RAX);
+}
+
+static void bfm(struct lower *l, const struct a64_insn *insn, int w)
+{
+    struct x86 *a = &l->a;
+    const unsigned size = w ? 64 : 32, r = insn->word >> 16 & 63, s = insn->word >> 10 & 63;
+    if (insn->rd == 31)
+        return;
+    const unsigned bits = s >= r ? s - r + 1 : s + 1, at = s >= r ? 0 : size - r;
+    const uint64_t mask = ones(bits) << at & ones(size);
+    lower_clobber(l);
+    lower_copy(l, w, insn->rn, RAX);
+    if (s >= r && r)
+        x86_shift_imm(a, SHIFT_SHR, w, RAX, r);
+    else if (s < r)
+        x86_shift_imm(a, SHIFT_SHL, w, RAX, at);
+    x86_imm(a, RCX, mask);
+    x86_alu(a, ALU_AND, w, RAX, x86_r(RCX));
+    x86_not(a, w, RCX);
+    x86_alu(a, ALU_AND, w, RCX, lower_rm(insn->rd));
+    x86_alu(a, ALU_OR, w, RAX, x86_r(RCX));
+    lower_done(l, insn->rd, RAX);
+}
+
+static void extr(struct lower *l, const struct a64_insn *insn, int w)
+{
+    struct x86 *a = &l->a;
+    const unsigned by = insn->word >> 10 & 63, dst = lower_dst(insn->rd, RAX);
+    if (insn->rd == 31)
+        return;
+    if (insn->rn == insn->rm && insn->rn != 31) {
+        x86_rorx(a, w, dst, lower_rm(insn->rm), by);
+        lower_done(l, insn->rd, dst);
+        return;
+    }
+    lower_clobber(l);
+    lower_copy(l, w, insn->rm, RAX);
+    if (by)
+        x86_shrd(a, w, RAX, lower_src(l, w, insn->rn, RCX), by);
+    lower_done(l, insn->rd, RAX);
+}
+
+/* ---- shifts by a register ---- */
+
+static void shift_reg(struct lower *l, const struct a64_insn *insn, enum x86_shift op, int w)
+{
+    struct x86 *a = &l->a;
+    if (insn->rd == 31)
+        return;
+    const unsigned count = lower_src(l, w, insn->rm, RCX);
+    const unsigned dst = lower_dst(insn->rd, RAX);
+    if (op == SHIFT_ROR) {
+        lower_clobber(l);
+        x86_mov_rr(a, 0, RCX, count);
+        lower_copy(l, w, insn->rn, RAX);
+        x86_shift_cl(a, SHIFT_ROR, w, RAX);
+        lower_done(l, insn->rd, RAX);
+        return;
+    }
+    const struct x86_rm n = insn->rn == 31 ? x86_r((int)lower_src(l, w, 31, RAX)) : lower_rm(insn->rn);
+    x86_shiftx(a, op, w, dst, n, count);
+    lower_done(l, insn->rd, dst);
+}
+
+/* ---- multiply and divide ---- */
+
+/* d = a +- RAX, where EFLAGS is free. */
+static void accumulate(struct lower *l, const struct a64_insn *insn, int w, bool sub)
+{
+    struct x86 *a = &l->a;
+    if (sub)
+        x86_neg(a, w, RAX);
+    if (insn->ra != 31)
+        x86_alu(a, ALU_ADD, w, RAX, lower_rm(insn->ra));
+    lower_done(l, insn->rd, RAX);
+}
+
+static void madd(struct lower *l, const struct a64_insn *insn, int w, bool sub)
+{
+    if (insn->rd == 31)
+        return;
+    lower_clobber(l);
+    lower_copy(l, w, insn->rn, RAX);
+    x86_imul(&l->a, w, RAX, insn->rm == 31 ? x86_r((int)lower_src(l, w, 31, RCX)) : lower_rm(insn->rm));
+    accumulate(l, insn, w, sub);
+}
+
+/* OPTION: how both operands are extended from 32 bits. */
+static void maddl(struct lower *l, const struct a64_insn *insn, unsigned option, bool sub)
+{
+    if (insn->rd == 31)
+        return;
+    lower_clobber(l);
+    lower_extend(l, RAX, insn->rn, option);
+    lower_extend(l, RCX, insn->rm, option);
+    x86_imul(&l->a, 1, RAX, x86_r(RCX));
+    accumulate(l, insn, 1, sub);
+}
+
+static void lower_umulh(struct lower *l, const struct a64_insn *insn)
+{
+    if (insn->rd == 31)
+        return;
+    lower_copy(l, 1, insn->rn, RDX);
+    x86_mulx(&l->a, 1, RDX, RAX, x86_r((int)lower_src(l, 1, insn->rm, RAX)));
+    lower_done(l, insn->rd, RDX);
+}
+
+static void lower_smulh(struct lower *l, const struct a64_insn *insn)
+{
+    if (insn->rd == 31)
+        return;
+    lower_clobber(l);
+    lower_copy(l, 1, insn->rn, RAX);
+    x86_imul_wide(&l->a, 1, x86_r((int)lower_src(l, 1, insn->rm, RCX)));
+    lower_done(l, insn->rd, RDX);
+}
+
+/* Division by zero gives 0; the most negative number by -1 itself. */
+static void divide(struct lower *l, const struct a64_insn *insn, int w, bool is_signed)
+{
+    struct x86 *a = &l->a;
+    struct x86_label one = {0};
+    if (insn->rd == 31)
+        return;
+    lower_clobber(l);
+    lower_copy(l, w, insn->rm, RCX);
+    x86_imm(a, RAX, 0);
+    x86_test(a, w, RCX, x86_r(RCX));
+    const struct x86_label zero = x86_jcc(a, CC_E);
+    lower_copy(l, w, insn->rn, RAX);
+    if (is_signed) {
+        x86_alu_imm(a, ALU_CMP, w, x86_r(RCX), -1);
+        const struct x86_label ordinary = x86_jcc(a, CC_NE);
+        x86_neg(a, w, RAX);
+        one = x86_jmp(a);
+        x86_land(a, ordinary);
+        x86_cdq(a, w);
+        x86_idiv(a, w, x86_r(RCX));
+        x86_land(a, one);
+    } else {
+        x86_imm(a, RDX, 0);
+        x86_div(a, w, x86_r(RCX));
+    }
+    x86_land(a, zero);
+    lower_done(l, insn->rd, RAX);
+}
+
+/* ---- one operand ---- */
+
+static void clz(struct lower *l, const struct a64_insn *insn, int w)
+{
+    if (insn->rd == 31)
+        return;
+    lower_clobber(l);
+    x86_lzcnt(&l->a, w, RAX, x86_r((int)lower_src(l, w, insn->rn, RCX)));
+    lower_done(l, insn->rd, RAX);
+}
+
+/* Leading bits equal to the sign, without the sign itself. */
+static void cls(struct lower *l, const struct a64_insn *insn, int w)
+{
+    struct x86 *a = &l->a;
+    if (insn->rd == 31)
+        return;
+    lower_clobber(l);
+    lower_copy(l, w, insn->rn, RAX);
+    x86_mov_rr(a, w, RCX, RAX);
+    x86_shift_imm(a, SHIFT_SAR, w, RCX, w ? 63 : 31);
+    x86_alu(a, ALU_XOR, w, RAX, x86_r(RCX));
+    x86_lzcnt(a, w, RAX, x86_r(RAX));
+    x86_lea(a, 0, RAX, x86_m(RAX, -1));
+    lower_done(l, insn->rd, RAX);
+}
+
+/* Exchanges neighbouring groups of BITS bits in RAX; MASK has every second group set. */
+static void swap_groups(struct lower *l, int w, unsigned bits, uint64_t mask)
+{
+    struct x86 *a = &l->a;
+    x86_imm(a, RCX, w ? mask : (uint32_t)mask);
+    x86_mov_rr(a, w, RDX, RAX);
+    x86_shift_imm(a, SHIFT_SHR, w, RDX, bits);
+    x86_alu(a, ALU_AND, w, RDX, x86_r(RCX));
+    x86_alu(a, ALU_AND, w, RAX, x86_r(RCX));
+    x86_shift_imm(a, SHIFT_SHL, w, RAX, bits);
+    x86_alu(a, ALU_OR, w, RAX, x86_r(RDX));
+}
+
+static void rbit(struct lower *l, const struct a64_insn *insn, int w)
+{
+    if (insn->rd == 31)
+        return;
+    lower_clobber(l);
+    lower_copy(l, w, insn->rn, RAX);
+    x86_bswap(&l->a, w, RAX);
+    swap_groups(l, w, 4, 0x0f0f0f0f0f0f0f0full);
+    swap_groups(l, w, 2, 0x3333333333333333ull);
+    swap_groups(l, w, 1, 0x5555555555555555ull);
+    lower_done(l, insn->rd, RAX);
+}
+
+/* Reverses the bytes in groups of 8, 4 or 2. */
+static void rev(struct lower *l, const struct a64_insn *insn, int w, unsigned group)
+{
+    struct x86 *a = &l->a;
+    if (insn->rd == 31)
+        return;
+    lower_clobber(l);
+    lower_copy(l, w, insn->rn, RAX);
+    if (group == 2 && w) {
+        swap_groups(l, w, 8, 0x00ff00ff00ff00ffull);
+    } else {
+        x86_bswap(a, w, RAX);
+        if (group == 2)
+            x86_shift_imm(a, SHIFT_ROR, 0, RAX, 16);
+        else if (group == 4 && w)
+            x86_shift_imm(a, SHIFT_ROR, 1, RAX, 32);
+    }
+    lower_done(l, insn->rd, RAX);
+}
+
+static void crc32c(struct lower *l, const struct a64_insn *insn, unsigned size)
+{
+    struct x86 *a = &l->a;
+    if (insn->rd == 31)
+        return;
+    lower_copy(l, 0, insn->rn, RAX);
+    x86_crc32(a, size, RAX, x86_r((int)lower_src(l, 1, insn->rm, RCX)));
+    lower_done(l, insn->rd, RAX);
+}
+
+/* ---- conditions ---- */
+
+enum select { SELECT, INCREMENT, INVERT, NEGATE };
+
+/* CSET and CSETM. */
+static void set_condition(struct lower *l, unsigned d, int w, unsigned cond, bool mask)
+{
+    struct x86 *a = &l->a;
+    const enum x86_cc cc = lower_condition(l, cond);
+    x86_setcc(a, cc, RAX);
+    const unsigned dst = lower_dst(d, RAX);
+    x86_movzx8(a, dst, x86_r(RAX));
+    if (mask) {
+        /* -1 from 1 without flags: NOT and add one. */
+        x86_not(a, w, dst);
+        x86_lea(a, w, dst, x86_m((int)dst, 1));
+    }
+    lower_done(l, d, dst);
+}
+
+static void select(struct lower *l, const struct a64_insn *insn, enum select kind, int w)
+{
+    struct x86 *a = &l->a;
+    const unsigned cond = insn->word >> 12 & 15, d = insn->rd;
+    if (d == 31)
+        return;
+    if (cond >= 14) {
+        const unsigned dst = lower_dst(d, RAX);
+        lower_copy(l, w, insn->rn, dst);
+        lower_done(l, d, dst);
+        return;
+    }
+    if (insn->rn == 31 && insn->rm == 31 && (kind == INCREMENT || kind == INVERT)) {
+        set_condition(l, d, w, cond ^ 1, kind == INVERT);
+        return;
+    }
+    const enum x86_cc cc = lower_condition(l, cond);
+    lower_copy(l, w, insn->rm, RCX);
+    if (kind == INVERT || kind == NEGATE)
+        x86_not(a, w, RCX);
+    if (kind == INCREMENT || kind == NEGATE)
+        x86_lea(a, w, RCX, x86_m(RCX, 1));
+    x86_cmov(a, cc, w, RCX,
+             insn->rn == 31 ? x86_r((int)lower_src(l, w, 31, RAX)) : lower_rm(insn->rn));
+    lower_done(l, d, RCX);
+}
+
+/* CCMP and CCMN: compares if COND holds, else the flags are bits [3:0]. M: the operand, or an
+ * immediate if its register is X86_NONE and base too. */
+static void compare_if(struct lower *l, const struct a64_insn *insn, int w, bool sub, bool immediate)
+{
+    struct x86 *a = &l->a;
+    const unsigned cond = insn->word >> 12 & 15, nzcv = insn->word & 15, imm = insn->rm;
+    struct x86_label otherwise = {0};
+    if (cond < 14) {
+        const enum x86_cc cc = lower_condition(l, cond);
+        lower_copy(l, w, insn->rn, RCX);
+        otherwise = x86_jcc(a, (enum x86_cc)(cc ^ 1));
+    } else {
+        lower_copy(l, w, insn->rn, RCX);
+    }
+    const enum x86_alu op = sub ? ALU_CMP : ALU_ADD;
+    if (immediate)
+        x86_alu_imm(a, op, w, x86_r(RCX), (int32_t)imm);
+    else
+        x86_alu(a, op, w, RCX, insn->rm == 31 ? x86_r((int)lower_src(l, w, 31, RAX)) : lower_rm(insn->rm));
+    if (!sub)
+        x86_cmc(a);
+    if (cond < 14) {
+        const struct x86_label done = x86_jmp(a);
+        x86_land(a, otherwise);
+        const unsigned ah = (nzcv & 8 ? 0x80u : 0) | (nzcv & 4 ? 0x40u : 0) | (nzcv & 2 ? 0 : 1u);
+        x86_imm(a, RAX, ah << 8 | (nzcv & 1));
+        x86_u8(a, 0x04); /* ADD AL, 127: OF = V */
+        x86_u8(a, 127);
+        x86_sahf(a);
+        x86_land(a, done);
+    }
+    lower_set_flags(l, FLAGS_SUB);
+}
+
+static void lower_cfinv(struct lower *l, const struct a64_insn *insn)
+{
+    lower_need_flags(l);
+    x86_cmc(&l->a);
+    lower_set_flags(l, FLAGS_SUB);
+}
+
+/* ---- the table's functions ---- */
+
+#define BOTH(name, function, ...)                                                                  \
+    static void lower_##name##_w(struct lower *l, const struct a64_insn *insn)                     \
+    {                                                                                              \
+        const int w = 0;                                                                           \
+        function(l, insn, __VA_ARGS__);                                                            \
+    }                                                                                              \
+    static void lower_##name##_x(struct lower *l, const struct a64_insn *insn)                     \
+    {                                                                                              \
+        const int w = 1;                                                                           \
+        function(l, insn, __VA_ARGS__);                                                            \
+    }
+#define ONE(name, function, ...)                                                                   \
+    static void lower_##name(struct lower *l, const struct a64_insn *insn)                         \
+    {                                                                                              \
+        function(l, insn, __VA_ARGS__);                                                            \
+    }
+
+BOTH(add_imm, addsub_imm, w, false, false)
+BOTH(sub_imm, addsub_imm, w, true, false)
+BOTH(adds_imm, addsub_imm, w, false, true)
+BOTH(subs_imm, addsub_imm, w, true, true)
+BOTH(add_shift, addsub_shift, w, false, false)
+BOTH(sub_shift, addsub_shift, w, true, false)
+BOTH(adds_shift, addsub_shift, w, false, true)
+BOTH(subs_shift, addsub_shift, w, true, true)
+BOTH(add_ext, addsub_ext, w, false, false)
+BOTH(sub_ext, addsub_ext, w, true, false)
+BOTH(adds_ext, addsub_ext, w, false, true)
+BOTH(subs_ext, addsub_ext, w, true, true)
+BOTH(adc, addsub_carry, w, false, false)
+BOTH(sbc, addsub_carry, w, true, false)
+BOTH(adcs, addsub_carry, w, false, true)
+BOTH(sbcs, addsub_carry, w, true, true)
+BOTH(and_imm, logic_imm, ALU_AND, w, false)
+BOTH(orr_imm, logic_imm, ALU_OR, w, false)
+BOTH(eor_imm, logic_imm, ALU_XOR, w, false)
+BOTH(ands_imm, logic_imm, ALU_AND, w, true)
+BOTH(and_shift, logic_shift, ALU_AND, w, false, false)
+BOTH(orr_shift, logic_shift, ALU_OR, w, false, false)
+BOTH(eor_shift, logic_shift, ALU_XOR, w, false, false)
+BOTH(ands_shift, logic_shift, ALU_AND, w, true, false)
+BOTH(bic_shift, logic_shift, ALU_AND, w, false, true)
+BOTH(orn_shift, logic_shift, ALU_OR, w, false, true)
+BOTH(eon_shift, logic_shift, ALU_XOR, w, false, true)
+BOTH(bics_shift, logic_shift, ALU_AND, w, true, true)
+BOTH(movk, movk, w)
+BOTH(ubfm, ubfm, w)
+BOTH(sbfm, sbfm, w)
+BOTH(bfm, bfm, w)
+BOTH(extr, extr, w)
+BOTH(lslv, shift_reg, SHIFT_SHL, w)
+BOTH(lsrv, shift_reg, SHIFT_SHR, w)
+BOTH(asrv, shift_reg, SHIFT_SAR, w)
+BOTH(rorv, shift_reg, SHIFT_ROR, w)
+BOTH(madd, madd, w, false)
+BOTH(msub, madd, w, true)
+ONE(smaddl, maddl, 6, false)
+ONE(smsubl, maddl, 6, true)
+ONE(umaddl, maddl, 2, false)
+ONE(umsubl, maddl, 2, true)
+BOTH(udiv, divide, w, false)
+BOTH(sdiv, divide, w, true)
+BOTH(clz, clz, w)
+BOTH(cls, cls, w)
+BOTH(rbit, rbit, w)
+BOTH(rev16, rev, w, 2)
+ONE(rev32_x, rev, 1, 4)
+ONE(rev_w, rev, 0, 4)
+ONE(rev_x, rev, 1, 8)
+ONE(crc32cb, crc32c, 1)
+ONE(crc32ch, crc32c, 2)
+ONE(crc32cw, crc32c, 4)
+ONE(crc32cx, crc32c, 8)
+BOTH(csel, select, SELECT, w)
+BOTH(csinc, select, INCREMENT, w)
+BOTH(csinv, select, INVERT, w)
+BOTH(csneg, select, NEGATE, w)
+BOTH(ccmp_imm, compare_if, w, true, true)
+BOTH(ccmn_imm, compare_if, w, false, true)
+BOTH(ccmp_reg, compare_if, w, true, false)
+BOTH(ccmn_reg, compare_if, w, false, false)
+
+#define W_X(name)                                                                                  \
+    [A64_EXEC_##name##_w] = lower_##name##_w, [A64_EXEC_##name##_x] = lower_##name##_x
+#define ROW(name) [A64_EXEC_##name] = lower_##name
+
+void (*const lower_dp_table[A64_EXEC_COUNT])(struct lower *l, const struct a64_insn *insn) = {
+    W_X(add_imm),  W_X(sub_imm),  W_X(adds_imm),  W_X(subs_imm),  W_X(add_shift),
+    W_X(sub_shift), W_X(adds_shift), W_X(subs_shift), W_X(add_ext), W_X(sub_ext),
+    W_X(adds_ext), W_X(subs_ext), W_X(adc),       W_X(sbc),       W_X(adcs),
+    W_X(sbcs),     W_X(and_imm),  W_X(orr_imm),   W_X(eor_imm),   W_X(ands_imm),
+    W_X(and_shift), W_X(orr_shift), W_X(eor_shift), W_X(ands_shift), W_X(bic_shift),
+    W_X(orn_shift), W_X(eon_shift), W_X(bics_shift), W_X(movk),   W_X(ubfm),
+    W_X(sbfm),     W_X(bfm),      W_X(extr),      W_X(lslv),      W_X(lsrv),
+    W_X(asrv),     W_X(rorv),     W_X(madd),      W_X(msub),      ROW(smaddl),
+    ROW(smsubl),   ROW(umaddl),   ROW(umsubl),    W_X(udiv),      W_X(sdiv),
+    W_X(clz),      W_X(cls),      W_X(rbit),      W_X(rev16),     ROW(rev32_x),
+    ROW(rev_w),    ROW(rev_x),    ROW(crc32cb),   ROW(crc32ch),   ROW(crc32cw),
+    ROW(crc32cx),  W_X(csel),     W_X(csinc),     W_X(csinv),     W_X(csneg),
+    W_X(ccmp_imm), W_X(ccmn_imm), W_X(ccmp_reg),  W_X(ccmn_reg),  ROW(movz),
+    ROW(adr),      ROW(adrp),     ROW(umulh),     ROW(smulh),     ROW(cfinv),
+};

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT */
+/* The code that stands between C and translated blocks: the way in, the ways out, and the calls from
+ * blocks into C.
+ *
+ * A helper call (exec) runs an instruction's function of the interpreter: all pinned registers go to
+ * struct a64_cpu, the function runs, and they come back; a status other than A64_NEXT leaves the block.
+ * What blocks pass in scratch registers stands beside each stub. */
+
+#include <sys/auxv.h>
+
+#include "../../a64/mmu.h"
+#include "target.h"
+
+static const uint8_t callee_saved[] = {RBX, RBP, R12, R13, R14, R15};
+
+
+static void spill(struct x86 *a)
+{
+    for (unsigned n = 0; n <= GUEST_SP; n++)
+        if (host_of[n] >= 0)
+            x86_store(a, 1, guest_memory(n), (unsigned)host_of[n]);
+}
+
+static void reload(struct x86 *a)
+{
+    for (unsigned n = 0; n <= GUEST_SP; n++)
+        if (host_of[n] >= 0)
+            x86_mov(a, 1, (unsigned)host_of[n], guest_memory(n));
+}
+
+/* void enter(cpu + CPU_BIAS, code): the host's registers are kept, the stack is aligned. */
+static void emit_enter(struct dbt *dbt, struct x86 *a)
+{
+    dbt->stub.enter = x86_here(a);
+    for (unsigned i = 0; i < sizeof callee_saved; i++)
+        x86_push(a, callee_saved[i]);
+    x86_alu_imm(a, ALU_SUB, 1, x86_r(RSP), 8);
+    x86_mov_rr(a, 1, RBP, RDI);
+    x86_mov_rr(a, 1, RAX, RSI);
+    reload(a);
+    x86_jmp_rm(a, x86_r(RAX));
+}
+
+/* EAX: enum dbt_exit; RCX: its argument. Everything else is in place but the pinned registers. */
+static void emit_leave(struct dbt *dbt, struct x86 *a)
+{
+    dbt->stub.leave = x86_here(a);
+    x86_store(a, 0, x86_at(&dbt->hot->exit), RAX);
+    x86_store(a, 1, x86_at(&dbt->hot->exit_arg), RCX);
+    spill(a);
+    x86_alu_imm(a, ALU_ADD, 1, x86_r(RSP), 8);
+    for (unsigned i = sizeof callee_saved; i--;)
+        x86_pop(a, callee_saved[i]);
+    x86_ret(a);
+}
+
+/* cpu->pc = the running page + RAX. */
+static void emit_set_pc(struct dbt *dbt, struct x86 *a)
+{
+    x86_alu(a, ALU_ADD, 1, RAX, x86_at(&dbt->hot->page));
+    x86_store(a, 1, CPU(pc), RAX);
+}
+
+/* A way out with the place in the page in EAX and the argument in ECX. */
+static uintptr_t emit_exit(struct dbt *dbt, struct x86 *a, enum dbt_exit exit)
+{
+    const uintptr_t here = x86_here(a);
+    emit_set_pc(dbt, a);
+    x86_imm(a, RAX, exit);
+    x86_jmp_to(a, dbt->stub.leave);
+    return here;
+}
+
+/* RAX: the address to go on at, after a miss in the jump cache. */
+static void emit_indirect(struct dbt *dbt, struct x86 *a)
+{
+    dbt->stub.indirect = x86_here(a);
+    x86_store(a, 1, CPU(pc), RAX);
+    x86_imm(a, RAX, DBT_EXIT_LOOKUP);
+    x86_jmp_to(a, dbt->stub.leave);
+}
+
+/* PEXT and PDEP between dbt_hot.flags and NZCV in bits 3..0, C inverted. */
+#define FLAGS_MASK (FLAGS_N | FLAGS_Z | FLAGS_NOT_C | FLAGS_V)
+
+static void emit_flags_to_cpu(struct dbt *dbt, struct x86 *a)
+{
+    x86_imm(a, RDX, FLAGS_MASK);
+    x86_mov(a, 0, RAX, x86_at(&dbt->hot->flags));
+    x86_vex(a, 0xf5 | X_0F38 | X_F3, RAX, RAX, x86_r(RDX), 0);
+    x86_alu_imm(a, ALU_XOR, 0, x86_r(RAX), 2);
+    x86_shift_imm(a, SHIFT_SHL, 0, RAX, 28);
+    x86_store(a, 0, CPU(nzcv), RAX);
+}
+
+/* Keeps EAX. */
+static void emit_flags_from_cpu(struct dbt *dbt, struct x86 *a)
+{
+    x86_imm(a, RDX, FLAGS_MASK);
+    x86_mov(a, 0, RCX, CPU(nzcv));
+    x86_shift_imm(a, SHIFT_SHR, 0, RCX, 28);
+    x86_alu_imm(a, ALU_XOR, 0, x86_r(RCX), 2);
+    x86_vex(a, 0xf5 | X_0F38 | X_F2, RCX, RCX, x86_r(RDX), 0);
+    x86_store(a, 0, x86_at(&dbt->hot->flags), RCX);
+}
+
+/* Called with RCX: struct a64_insn, EAX: its place in the page. FLAGS: the function may look at NZCV. */
+static uintptr_t emit_exec(struct dbt *dbt, struct x86 *a, bool flags)
+{
+    const uintptr_t here = x86_here(a);
+    emit_set_pc(dbt, a);
+    x86_store(a, 1, x86_at(&dbt->hot->insn), RCX);
+    spill(a);
+    x86_lea(a, 1, RDI, x86_m(RBP, -CPU_BIAS));
+    x86_mov_rr(a, 1, RSI, RCX);
+    if (flags)
+        emit_flags_to_cpu(dbt, a);
+    x86_alu_imm(a, ALU_SUB, 1, x86_r(RSP), 8);
+    x86_call_rm(a, x86_m(RSI, offsetof(struct a64_insn, exec)));
+    x86_alu_imm(a, ALU_ADD, 1, x86_r(RSP), 8);
+    if (flags)
+        emit_flags_from_cpu(dbt, a);
+    reload(a);
+    x86_test(a, 0, RAX, x86_r(RAX));
+    const struct x86_label bad = x86_jcc(a, CC_NE);
+    x86_ret(a);
+    x86_land(a, bad);
+    x86_alu_imm(a, ALU_ADD, 1, x86_r(RSP), 8); /* the return address */
+    x86_store(a, 0, x86_at(&dbt->hot->exit_status), RAX);
+    x86_imm(a, RAX, DBT_EXIT_STATUS);
+    x86_jmp_to(a, dbt->stub.leave);
+    return here;
+}
+
+/* Fills SLOT for an access to VA if the TLB allows it without a check; else 0. RSI .. R11 are the
+ * caller's to save, vector registers are not touched. */
+#define ACCESS_FN __attribute__((target("general-regs-only")))
+
+ACCESS_FN static uint64_t fill_site(struct a64_cpu *cpu, struct dbt_slot *slot, uint64_t va, bool write)
+{
+    struct dbt *dbt = cpu->engine;
+    struct a64_mmu *mmu = cpu->mmu;
+    const uint64_t addr = a64_strip_tbi(mmu, va);
+    const struct a64_tlb_entry *entry = a64_tlb_slot(mmu, addr, mmu->ctx);
+    const uint64_t tag = (addr & ~A64_PAGE_MASK) | mmu->ctx;
+    if ((write ? entry->write : entry->read) != tag || a64_tlb_is_device(entry))
+        return 0;
+    const uint64_t page = va & ~A64_PAGE_MASK;
+    *slot = (struct dbt_slot){page, (addr & ~A64_PAGE_MASK) + entry->addend - page};
+    if (dbt->filled_count < DBT_FILLED)
+        dbt->filled[dbt->filled_count] = slot;
+    dbt->filled_count++;
+    return 1;
+}
+
+ACCESS_FN static uint64_t fill_load(struct a64_cpu *cpu, struct dbt_slot *slot, uint64_t va)
+{
+    return fill_site(cpu, slot, va, false);
+}
+
+ACCESS_FN static uint64_t fill_store(struct a64_cpu *cpu, struct dbt_slot *slot, uint64_t va)
+{
+    return fill_site(cpu, slot, va, true);
+}
+
+/* Called with RAX: the address, RCX: the slot. Returns ZF set when the slot could not be filled. */
+static uintptr_t emit_fill(struct x86 *a, uintptr_t function)
+{
+    static const uint8_t saved[] = {RSI, RDI, R8, R9, R10, R11};
+    const uintptr_t here = x86_here(a);
+    for (unsigned i = 0; i < sizeof saved; i++)
+        x86_push(a, saved[i]);
+    x86_lea(a, 1, RDI, x86_m(RBP, -CPU_BIAS));
+    x86_mov_rr(a, 1, RSI, RCX);
+    x86_mov_rr(a, 1, RDX, RAX);
+    x86_imm(a, RAX, function);
+    x86_alu_imm(a, ALU_SUB, 1, x86_r(RSP), 8);
+    x86_call_rm(a, x86_r(RAX));
+    x86_alu_imm(a, ALU_ADD, 1, x86_r(RSP), 8);
+    for (unsigned i = sizeof saved; i--;)
+        x86_pop(a, saved[i]);
+    x86_test(a, 0, RAX, x86_r(RAX));
+    x86_ret(a);
+    return here;
+}
+
+void dbt_emit_stubs(struct dbt *dbt)
+{
+    struct x86 a = {
+        .p = dbt->code_write,
+        .end = dbt->code_write + DBT_COLD_START,
+        .run = dbt->code - dbt->code_write,
+    };
+    emit_enter(dbt, &a);
+    emit_leave(dbt, &a);
+    dbt->stub.exec = emit_exec(dbt, &a, false);
+    dbt->stub.exec_flags = emit_exec(dbt, &a, true);
+    emit_indirect(dbt, &a);
+    dbt->stub.attention = emit_exit(dbt, &a, DBT_EXIT_ATTENTION);
+    dbt->stub.link = emit_exit(dbt, &a, DBT_EXIT_LINK);
+    dbt->stub.stale = x86_here(&a);
+    x86_imm(&a, RAX, DBT_EXIT_STALE);
+    x86_jmp_to(&a, dbt->stub.leave);
+    dbt->stub.load = emit_fill(&a, (uintptr_t)fill_load);
+    dbt->stub.store = emit_fill(&a, (uintptr_t)fill_store);
+    dbt->code_used = dbt->stubs_end = (size_t)(a.p - dbt->code_write + 63) & ~(size_t)63;
+}
+
+void dbt_enter(struct dbt *dbt, uint32_t offset)
+{
+    void (*enter)(void *cpu, void *code) = (void (*)(void *, void *))dbt->stub.enter;
+    enter((uint8_t *)dbt->cpu + CPU_BIAS, dbt->code + offset);
+}
+
+void dbt_link_jump(struct dbt *dbt, const struct dbt_link *link, uint32_t target)
+{
+    const struct x86_label label = {dbt->code_write + link->jump};
+    x86_patch(label, dbt->code - dbt->code_write, (uintptr_t)dbt->code + target);
+}
+
+/* The block's head is a compare and a jump of 13 bytes, so there is room. */
+void dbt_redirect(struct dbt *dbt, const struct dbt_block *block, uint32_t target)
+{
+    struct x86 a = {
+        .p = dbt->code_write + block->code,
+        .end = dbt->code_write + block->code + 16,
+        .run = dbt->code - dbt->code_write,
+    };
+    if (target != UINT32_MAX) {
+        x86_jmp_to(&a, (uintptr_t)dbt->code + target);
+        return;
+    }
+    x86_imm(&a, RCX, (uint64_t)(block - dbt->blocks));
+    x86_jmp_to(&a, dbt->stub.stale);
+}
+
+bool dbt_host_ok(void)
+{
+    __builtin_cpu_init();
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2") &&
+           __builtin_cpu_supports("fma");
+}
