@@ -202,7 +202,7 @@ def make_ops_h(rows):
 
 def make_exec_h(rows):
     names = sorted({r.execute for r in rows if r.execute != "-"})
-    out = "struct a64_cpu;\nstruct a64_insn;\n" + "".join(
+    out = "#pragma once\nstruct a64_cpu;\nstruct a64_insn;\n" + "".join(
         f"int exec_{n}(struct a64_cpu *cpu, const struct a64_insn *insn);\n" for n in names)
     ids = "".join(f"    A64_EXEC_{n},\n" for n in names)
     return out + f"enum a64_exec_id {{\n    A64_EXEC_none,\n{ids}    A64_EXEC_COUNT\n}};\n"

@@ -26,7 +26,7 @@ struct run_values {
     struct string_list disks, nets, serials, logs;
 };
 
-static const char *const engines[] = {"interp", NULL};
+static const char *const engines[] = {"dbt", "interp", NULL};
 static const char *const clocks[] = {"host", "insn", NULL};
 static const char *const boots[] = {"auto", "linux", "xnu", "elf", "raw", "rom", NULL};
 

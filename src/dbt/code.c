@@ -7,7 +7,6 @@
  * second part; when either is full, everything is dropped: simpler than any replacement, and
  * translating again is cheap. */
 
-#define _GNU_SOURCE
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -59,8 +58,23 @@ void dbt_code_destroy(struct dbt *dbt)
         munmap(dbt->code_write, dbt->code_size);
     free(dbt->filled);
     free(dbt->blocks);
-    free(dbt->words);
+    free(dbt->pages);
     free(dbt->links);
+}
+
+/* Room for COUNT + MORE elements of SIZE bytes in *ARRAY. */
+static bool reserve(void *array, uint32_t *room, uint32_t count, uint32_t more, size_t size)
+{
+    if (count + more <= *room)
+        return true;
+    const uint32_t wanted = *room ? *room * 2 : 4096;
+    void **place = array;
+    void *grown = realloc(*place, wanted * size);
+    if (!grown)
+        return false;
+    *place = grown;
+    *room = wanted;
+    return true;
 }
 
 /* ---- slots ---- */
@@ -83,6 +97,8 @@ static void clear_all(struct dbt *dbt)
 
 void dbt_forget_addresses(struct dbt *dbt)
 {
+    dbt->stats.forgets++;
+    dbt->epoch++;
     if (dbt->filled_count > DBT_FILLED)
         clear_all(dbt);
     else
@@ -109,26 +125,120 @@ struct dbt_block *dbt_find(struct dbt *dbt, uint64_t pa, unsigned mode)
     return NULL;
 }
 
-/* Room for COUNT + MORE elements of SIZE bytes in *ARRAY. */
-static bool reserve(void *array, uint32_t *room, uint32_t count, uint32_t more, size_t size)
+/* ---- pages ---- */
+
+static uint32_t *page_bucket(struct dbt *dbt, uint64_t pa)
 {
-    if (count + more <= *room)
-        return true;
-    const uint32_t wanted = *room ? *room * 2 : 4096;
-    void **place = array;
-    void *grown = realloc(*place, wanted * size);
-    if (!grown)
-        return false;
-    *place = grown;
-    *room = wanted;
-    return true;
+    return &dbt->page_hash[(pa >> A64_PAGE_SHIFT) * 0x9e3779b97f4a7c15ull >> (64 - DBT_PAGE_BITS)];
 }
 
-struct dbt_block *dbt_add_block(struct dbt *dbt, uint64_t pa, unsigned mode, const uint32_t *words,
-                                unsigned count)
+static uint32_t word_at(const uint32_t *host, unsigned index)
 {
-    if (!reserve(&dbt->blocks, &dbt->block_room, dbt->block_count, 1, sizeof(dbt->blocks[0])) ||
-        !reserve(&dbt->words, &dbt->word_room, dbt->word_count, count, sizeof(dbt->words[0])))
+    return __atomic_load_n(&host[index], __ATOMIC_RELAXED);
+}
+
+static bool words_changed(const struct dbt_page *page, const uint32_t *host)
+{
+    for (unsigned i = 0; i < 1024; i++)
+        if (page->known[i / 64] >> (i % 64) & 1 && word_at(host, i) != page->words[i])
+            return true;
+    return false;
+}
+
+static bool block_changed(const struct dbt_page *page, const struct dbt_block *block,
+                          const uint32_t *host)
+{
+    const unsigned first = (block->pa & A64_PAGE_MASK) / 4;
+    for (unsigned i = first; i < first + block->count; i++)
+        if (word_at(host, i) != page->words[i])
+            return true;
+    return false;
+}
+
+/* Takes BLOCK out of its hash chain and lets everything that jumps to it ask for a new one. */
+static void drop_block(struct dbt *dbt, struct dbt_block *block)
+{
+    const uint32_t number = (uint32_t)(block - dbt->blocks) + 1;
+    uint32_t *link = bucket_of(dbt, block->pa, block->mode);
+    while (*link != number)
+        link = &dbt->blocks[*link - 1].next;
+    *link = block->next;
+    block->stale = true;
+    dbt_redirect(dbt, block, UINT32_MAX);
+    dbt->stats.stale++;
+}
+
+/* Drops the blocks of PAGE whose words are not what they were translated from. */
+void dbt_revalidate(struct dbt *dbt, struct dbt_page *page, const uint32_t *host)
+{
+    dbt->stats.revalidations++;
+    if (!words_changed(page, host))
+        return;
+    memset(page->known, 0, sizeof(page->known));
+    for (uint32_t *link = &page->blocks; *link;) {
+        struct dbt_block *block = &dbt->blocks[*link - 1];
+        if (!block_changed(page, block, host)) {
+            const unsigned first = (block->pa & A64_PAGE_MASK) / 4;
+            for (unsigned i = first; i < first + block->count; i++)
+                page->known[i / 64] |= 1ull << (i % 64);
+            link = &block->page_next;
+            continue;
+        }
+        *link = block->page_next;
+        drop_block(dbt, block);
+    }
+}
+
+struct dbt_page *dbt_page(struct dbt *dbt, uint64_t pa, const uint32_t *host)
+{
+    uint32_t *bucket = page_bucket(dbt, pa);
+    struct dbt_page *page;
+    for (uint32_t i = *bucket; i; i = page->next) {
+        page = &dbt->pages[i - 1];
+        if (page->pa != pa)
+            continue;
+        if (page->generation != dbt->code_generation)
+            dbt_revalidate(dbt, page, host);
+        page->generation = dbt->code_generation;
+        return page;
+    }
+    if (!reserve(&dbt->pages, &dbt->page_room, dbt->page_count, 1, sizeof(dbt->pages[0])))
+        return NULL;
+    page = &dbt->pages[dbt->page_count++];
+    page->pa = pa;
+    page->generation = dbt->code_generation;
+    page->blocks = 0;
+    page->next = *bucket;
+    memset(page->known, 0, sizeof(page->known));
+    *bucket = dbt->page_count;
+    return page;
+}
+
+/* ---- new blocks ---- */
+
+static void note_words(struct dbt_page *page, unsigned first, const uint32_t *words, unsigned count)
+{
+    for (unsigned k = 0; k < count; k++) {
+        const unsigned i = first + k;
+        page->known[i / 64] |= 1ull << (i % 64);
+        page->words[i] = words[k];
+    }
+}
+
+bool dbt_page_differs(const struct dbt_page *page, unsigned first, const uint32_t *words, unsigned count)
+{
+    for (unsigned k = 0; k < count; k++) {
+        const unsigned i = first + k;
+        if (page->known[i / 64] >> (i % 64) & 1 && page->words[i] != words[k])
+            return true;
+    }
+    return false;
+}
+
+struct dbt_block *dbt_add_block(struct dbt *dbt, struct dbt_page *page, uint64_t pa, unsigned mode,
+                                const uint32_t *words, unsigned count)
+{
+    if (!reserve(&dbt->blocks, &dbt->block_room, dbt->block_count, 1, sizeof(dbt->blocks[0])))
         return NULL;
     struct dbt_block *block = &dbt->blocks[dbt->block_count++];
     uint32_t *bucket = bucket_of(dbt, pa, mode);
@@ -136,12 +246,11 @@ struct dbt_block *dbt_add_block(struct dbt *dbt, uint64_t pa, unsigned mode, con
         .pa = pa,
         .mode = (uint16_t)mode,
         .count = (uint16_t)count,
-        .words = dbt->word_count,
         .next = *bucket,
+        .page_next = page->blocks,
     };
-    memcpy(dbt->words + dbt->word_count, words, count * sizeof(words[0]));
-    dbt->word_count += count;
-    *bucket = dbt->block_count;
+    note_words(page, (pa & A64_PAGE_MASK) / 4, words, count);
+    *bucket = page->blocks = dbt->block_count;
     return block;
 }
 
@@ -156,10 +265,14 @@ uint32_t dbt_add_link(struct dbt *dbt, struct dbt_link link)
 void dbt_flush(struct dbt *dbt)
 {
     clear_all(dbt);
+    dbt->epoch++;
     memset(dbt->hash, 0, sizeof(dbt->hash));
-    dbt->block_count = dbt->word_count = dbt->link_count = 0;
+    memset(dbt->page_hash, 0, sizeof(dbt->page_hash));
+    dbt->block_count = dbt->page_count = dbt->link_count = 0;
     dbt->slot_count = dbt->filled_count = 0;
     dbt->code_used = dbt->stubs_end;
     dbt->cold_used = DBT_COLD_START;
+    dbt->literals = DBT_CODE_SIZE;
     dbt->flushes++;
+    dbt->stats.flushes++;
 }

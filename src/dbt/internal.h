@@ -18,6 +18,7 @@
 #define DBT_JUMPS     4096u        /* entries of the jump cache */
 #define DBT_SLOTS     (128u << 10) /* page caches of access sites and cross-page jumps */
 #define DBT_HASH_BITS 15
+#define DBT_PAGE_BITS 12
 #define DBT_CODE_SIZE  (48u << 20)
 #define DBT_COLD_START (28u << 20) /* offset of the cold paths in the code memory */
 #define DBT_FILLED    (16u << 10) /* more filled slots than that are not remembered one by one */
@@ -75,13 +76,14 @@ enum dbt_mode {
     DBT_MODE_MANY = 1 << 12,    /* more than one CPU: pairs must be single-copy atomic */
 };
 
+#define DBT_MODES (1u << 13)
+
 struct dbt_block {
     uint64_t pa;
     uint16_t mode;
     uint16_t count;       /* instructions */
     bool stale;
     uint32_t code;        /* offset of its entry */
-    uint32_t words;       /* index of its words in dbt->words */
     uint32_t next;        /* in the hash chain: index + 1 */
     uint32_t page_next;   /* in its page's list: index + 1 */
 };
@@ -95,8 +97,11 @@ struct dbt_link {
 /* A physical page with blocks. */
 struct dbt_page {
     uint64_t pa;
-    uint32_t blocks; /* the first: index + 1 */
-    uint32_t next;   /* in the hash chain */
+    uint64_t generation; /* of the system's code when its words were last compared */
+    uint32_t blocks;     /* the first: index + 1 */
+    uint32_t next;       /* in the hash chain: index + 1 */
+    uint64_t known[16];  /* a bit a word: it was translated, from `words` */
+    uint32_t words[1024];
 };
 
 /* A piece of memory that grows by doubling. */
@@ -105,6 +110,18 @@ struct dbt_vector {
     size_t count, room;
 };
 
+/* What --stats shows. */
+struct dbt_stats {
+    uint64_t blocks, insns, bytes;  /* translated: blocks, guest instructions, host code */
+    uint64_t nanoseconds;           /* spent on that */
+    uint64_t flushes, forgets, revalidations, stale;
+    uint64_t exits[8];              /* by enum dbt_exit */
+    uint64_t interpreted;           /* instructions that the interpreter ran between blocks */
+    uint64_t fills, fill_misses;    /* of access sites from the TLB */
+};
+
+struct lower;
+
 struct dbt {
     struct a64_cpu *cpu;
     void *interp; /* the interpreter's state, for what is not translated */
@@ -112,14 +129,18 @@ struct dbt {
     uint8_t *code;       /* as it executes */
     uint8_t *code_write; /* the same memory, writable */
     size_t code_size, code_used, cold_used;
+    size_t literals;  /* constants stand from here to the end */
     size_t stubs_end; /* the stubs stand at the start of the code */
     struct {
-        uintptr_t enter, leave, exec, exec_flags, load, store, attention, link, stale, indirect;
+        uintptr_t enter, leave, exec, exec_flags, load, store, attention, link, stale, indirect, lookup,
+            vectors;
     } stub;
+    struct lower *lower; /* what a translation works in */
     struct dbt_block *blocks;
     uint32_t block_count, block_room;
-    uint32_t *words;
-    uint32_t word_count, word_room;
+    struct dbt_page *pages;
+    uint32_t page_count, page_room;
+    uint32_t page_hash[1 << DBT_PAGE_BITS];
     struct dbt_link *links;
     uint32_t link_count, link_room;
     uint32_t hash[1 << DBT_HASH_BITS]; /* by (pa, mode): block index + 1 */
@@ -128,9 +149,15 @@ struct dbt {
     struct dbt_slot **filled;
     uint32_t filled_count;
     uint32_t flushes; /* how often everything was dropped: numbers from before are void */
-    uint64_t code_generation, tlb_generation, ctx;
-    /* The exception taken last, to notice a guest that does nothing but take it again. */
-    struct interp_loop loop;
+    uint64_t code_generation, tlb_generation;
+    uint64_t epoch;   /* grows when slots and jump cache are emptied */
+    /* By mode: the contexts of accesses that its slots were filled for in this epoch. */
+    struct {
+        uint64_t ctx, epoch;
+    } ctx[DBT_MODES];
+    int8_t vhost[32];    /* host register of V0..V31; -1: in memory */
+    bool avx512;
+    struct dbt_stats stats;
 };
 
 /* ---- code.c ---- */
@@ -144,15 +171,22 @@ void dbt_forget_addresses(struct dbt *dbt);
 void dbt_fill(struct dbt *dbt, struct dbt_slot *slot, uint64_t tag, uint64_t value);
 /* The block at PA for MODE; NULL: none. */
 struct dbt_block *dbt_find(struct dbt *dbt, uint64_t pa, unsigned mode);
-/* A new block without code; NULL: no memory. */
-struct dbt_block *dbt_add_block(struct dbt *dbt, uint64_t pa, unsigned mode, const uint32_t *words,
-                                unsigned count);
+/* The page at PA, made if it is new; its blocks are good for the code generation now. HOST: its memory.
+ * NULL: no memory. */
+struct dbt_page *dbt_page(struct dbt *dbt, uint64_t pa, const uint32_t *host);
+/* Drops the blocks of PAGE whose words are not what they were translated from any more. */
+void dbt_revalidate(struct dbt *dbt, struct dbt_page *page, const uint32_t *host);
+/* Whether a word known of PAGE is not the one of WORDS: the guest changed it without telling. */
+bool dbt_page_differs(const struct dbt_page *page, unsigned first, const uint32_t *words,
+                      unsigned count);
+/* A new block without code of COUNT words in PAGE; NULL: no memory. */
+struct dbt_block *dbt_add_block(struct dbt *dbt, struct dbt_page *page, uint64_t pa, unsigned mode,
+                                const uint32_t *words, unsigned count);
 uint32_t dbt_add_link(struct dbt *dbt, struct dbt_link link);
 
 /* ---- translate.c ---- */
 
-/* Translates the block at PA, whose words are at HOST; NULL: no memory, or the cache is full even
- * after it was emptied. */
+/* Translates the block at PA, whose page is at HOST; NULL: no memory. */
 struct dbt_block *dbt_translate(struct dbt *dbt, uint64_t pa, const uint32_t *host, unsigned mode);
 
 /* ---- x86_64/ ---- */

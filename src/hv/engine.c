@@ -6,8 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../dbt/dbt.h"
+
 static const struct hv_engine engines[] = {
     {"interp", interp_init, interp_free, interp_run},
+#if defined(__x86_64__)
+    {"dbt", dbt_init, dbt_free, dbt_run},
+#endif
 };
 
 const struct hv_engine *hv_engine_find(const char *name)

@@ -6,6 +6,7 @@
  * in the exec_* functions of this folder, one file an encoding class of the Arm manual. */
 
 #include "../a64/cpu.h"
+#include "../a64/decode.h"
 
 /* Why an engine came back. */
 enum engine_stop {
@@ -23,6 +24,17 @@ enum engine_stop {
 enum engine_stop interp_run(struct a64_cpu *cpu);
 /* Runs exactly one instruction at pc (or takes one exception): ENGINE_SLICE, or another stop. */
 enum engine_stop interp_step(struct a64_cpu *cpu);
+
+/* What the engines share. */
+
+/* cpu->attention is set: serves what an engine can, *TAKEN when an interrupt was taken. False: leave
+ * the engine. */
+bool engine_serve_attention(struct a64_cpu *cpu, bool *taken);
+/* What follows from the STATUS of an instruction, with cpu->pc at it (at what comes next for A64_NEXT,
+ * BRANCH, SYNC and WAIT): true: leave the engine with *STOP. */
+bool engine_must_stop(struct a64_cpu *cpu, int status, enum engine_stop *stop);
+/* What a stage-2 or monitor's data abort in cpu->exc says of INSN. */
+void engine_add_syndrome(struct a64_cpu *cpu, const struct a64_insn *insn);
 
 /* Gives CPU its block cache (cpu->engine). 0 or -ENOMEM. */
 int interp_init(struct a64_cpu *cpu);

@@ -36,8 +36,7 @@ static int run_watched(struct a64_cpu *cpu, const struct a64_insn *insn)
     return status;
 }
 
-/* What a stage-2 or monitor's data abort says of the instruction. */
-static void add_syndrome(struct a64_cpu *cpu, const struct a64_insn *insn)
+void engine_add_syndrome(struct a64_cpu *cpu, const struct a64_insn *insn)
 {
     struct a64_exc *exc = &cpu->exc;
     const bool dabt = exc->ec == A64_EC_DABT || exc->ec == A64_EC_DABT_LOW;
@@ -69,7 +68,7 @@ static int run_block(struct a64_cpu *cpu, const struct block *block, uint64_t li
     } while (++insn < end);
 
     if (status == A64_FAULT)
-        add_syndrome(cpu, insn);
+        engine_add_syndrome(cpu, insn);
     else if (status == A64_SYNC || status == A64_WAIT)
         cpu->pc += 4;
     const bool retired = status != A64_NEXT && (status != A64_FAULT || cpu->exc.after);
@@ -77,8 +76,7 @@ static int run_block(struct a64_cpu *cpu, const struct block *block, uint64_t li
     return status;
 }
 
-/* What follows from an instruction's STATUS; true: leave the engine with *STOP. */
-static bool must_stop(struct a64_cpu *cpu, int status, enum engine_stop *stop)
+bool engine_must_stop(struct a64_cpu *cpu, int status, enum engine_stop *stop)
 {
     if (status == A64_WAIT) {
         *stop = ENGINE_WAIT;
@@ -97,9 +95,7 @@ static bool must_stop(struct a64_cpu *cpu, int status, enum engine_stop *stop)
     return cpu->loop.repeats >= A64_LOOP_EXCEPTIONS;
 }
 
-/* cpu->attention is set: serves what the engine can, *TAKEN when an interrupt was taken. False:
- * leave the engine. */
-static bool serve_attention(struct a64_cpu *cpu, bool *taken)
+bool engine_serve_attention(struct a64_cpu *cpu, bool *taken)
 {
     const uint32_t attention = atomic_load(&cpu->attention);
     if (attention & A64_ATT_TLBI) {
@@ -123,14 +119,14 @@ enum engine_stop interp_run(struct a64_cpu *cpu)
     bool taken;
     for (;;) {
         if (__builtin_expect(atomic_load_explicit(&cpu->attention, memory_order_relaxed), 0) &&
-            !serve_attention(cpu, &taken))
+            !engine_serve_attention(cpu, &taken))
             return ENGINE_ATTENTION;
         if (cpu->icount >= cpu->slice_end)
             return ENGINE_SLICE;
         block = block_next(cpu, interp, block);
         const int status =
             block ? run_block(cpu, block, cpu->slice_end - cpu->icount) : (int)A64_FAULT;
-        if (__builtin_expect(status >= A64_FAULT, 0) && must_stop(cpu, status, &stop))
+        if (__builtin_expect(status >= A64_FAULT, 0) && engine_must_stop(cpu, status, &stop))
             return stop;
         if (!block)
             block = interp->entry;
@@ -142,11 +138,11 @@ enum engine_stop interp_step(struct a64_cpu *cpu)
     struct interp *interp = cpu->engine;
     enum engine_stop stop;
     bool taken = false;
-    if (atomic_load(&cpu->attention) && !serve_attention(cpu, &taken))
+    if (atomic_load(&cpu->attention) && !engine_serve_attention(cpu, &taken))
         return ENGINE_ATTENTION;
     if (taken)
         return ENGINE_SLICE;
     const struct block *block = block_find(cpu, interp, interp->entry);
     const int status = block ? run_block(cpu, block, 1) : (int)A64_FAULT;
-    return must_stop(cpu, status, &stop) ? stop : ENGINE_SLICE;
+    return engine_must_stop(cpu, status, &stop) ? stop : ENGINE_SLICE;
 }

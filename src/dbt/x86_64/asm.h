@@ -125,6 +125,12 @@ static inline void x86_modrm(struct x86 *a, unsigned reg, struct x86_rm rm, unsi
         x86_u8(a, 0xc0 | reg | (rm.reg & 7));
         return;
     }
+    if (rm.base < 0 && rm.index >= 0) {
+        x86_u8(a, reg | 4);
+        x86_u8(a, (unsigned)rm.shift << 6 | ((unsigned)rm.index & 7) << 3 | 5);
+        x86_u32(a, (uint32_t)rm.disp);
+        return;
+    }
     if (rm.base < 0) {
         x86_u8(a, reg | 5);
         x86_u32(a, (uint32_t)(rm.at - (x86_here(a) + 4 + imm)));
@@ -437,6 +443,60 @@ static inline void x86_crc32(struct x86 *a, unsigned size, unsigned dst, struct 
     if (size == 2)
         x86_u8(a, 0x66);
     x86_op(a, (size == 1 ? 0xf0u | X_8 : 0xf1u) | X_0F38 | X_F2 | (size == 8 ? X_W : 0), dst, src, 0);
+}
+
+/* ---- vector registers ---- */
+
+/* An instruction of 128 bits that exists as VEX and, for registers above 15, as EVEX. OP has the W of VEX;
+ * EVEX_W is the W of EVEX, which wants it where the element has 64 bits. */
+static inline void x86_v3(struct x86 *a, unsigned op, bool evex_w, unsigned reg, unsigned vvvv,
+                          struct x86_rm rm, unsigned imm)
+{
+    if (reg < 16 && vvvv < 16 && rm.reg < 16)
+        x86_vex(a, op, reg, vvvv, rm, imm);
+    else
+        x86_evex(a, (op & ~X_W) | (evex_w ? X_W : 0), reg, vvvv, rm, 0, false, imm);
+}
+
+/* VMOVDQA xmm, xmm; VMOVDQU xmm, m; VMOVDQU m, xmm (EVEX: VMOVDQU64). */
+static inline void x86_vmov(struct x86 *a, unsigned dst, unsigned src)
+{
+    x86_v3(a, 0x6f | X_0F | X_66, true, dst, 0, x86_r((int)src), 0);
+}
+static inline void x86_vload(struct x86 *a, unsigned dst, struct x86_rm src)
+{
+    if (dst < 16)
+        x86_vex(a, 0x6f | X_0F | X_F3, dst, 0, src, 0);
+    else
+        x86_evex(a, 0x6f | X_0F | X_F3 | X_W, dst, 0, src, 0, false, 0);
+}
+static inline void x86_vstore(struct x86 *a, struct x86_rm dst, unsigned src)
+{
+    if (src < 16)
+        x86_vex(a, 0x7f | X_0F | X_F3, src, 0, dst, 0);
+    else
+        x86_evex(a, 0x7f | X_0F | X_F3 | X_W, src, 0, dst, 0, false, 0);
+}
+
+/* VMOVD and VMOVQ from and to a general register or memory. */
+static inline void x86_vmovd_from(struct x86 *a, int w, unsigned dst, struct x86_rm src)
+{
+    x86_v3(a, 0x6e | X_0F | X_66 | (w ? X_W : 0), w, dst, 0, src, 0);
+}
+static inline void x86_vmovd_to(struct x86 *a, int w, struct x86_rm dst, unsigned src)
+{
+    x86_v3(a, 0x7e | X_0F | X_66 | (w ? X_W : 0), w, src, 0, dst, 0);
+}
+static inline void x86_vpextrq(struct x86 *a, struct x86_rm dst, unsigned src, unsigned lane)
+{
+    x86_v3(a, 0x16 | X_0F3A | X_66 | X_W, true, src, 0, dst, 1);
+    x86_u8(a, lane);
+}
+static inline void x86_vpinsrq(struct x86 *a, unsigned dst, unsigned src, struct x86_rm value,
+                               unsigned lane)
+{
+    x86_v3(a, 0x22 | X_0F3A | X_66 | X_W, true, dst, src, value, 1);
+    x86_u8(a, lane);
 }
 
 /* ---- flags ---- */

@@ -2,6 +2,7 @@
 /* From decoded instructions to a block of host code: the loop over the rows, NZCV in EFLAGS, helper
  * calls, and the ways out of a block. */
 
+#include <stdlib.h>
 #include "lower.h"
 
 #include "../../a64/exception.h"
@@ -90,21 +91,23 @@ void lower_count(struct lower *l, struct x86 *a, unsigned count)
         x86_alu_imm(a, ALU_ADD, 1, CPU(icount), (int32_t)(count - l->counted));
 }
 
-/* A literal in the cold part. */
-static uintptr_t literal(struct lower *l, const void *bytes, unsigned size)
+uintptr_t lower_literal(struct lower *l, const void *bytes, unsigned size)
 {
-    while ((uintptr_t)l->cold.p & 7)
-        x86_u8(&l->cold, 0xcc);
-    const uintptr_t here = x86_here(&l->cold);
-    x86_bytes(&l->cold, bytes, size);
-    return here;
+    l->literals.p -= size;
+    l->literals.p -= (uintptr_t)l->literals.p & (size >= 16 ? 15 : 7);
+    if (l->literals.p < l->cold.p + 4096) {
+        l->cold.full = true;
+        l->literals.p = l->cold.end;
+        return x86_here(&l->literals);
+    }
+    memcpy(l->literals.p, bytes, size);
+    return x86_here(&l->literals);
 }
 
 /* The call itself; NZCV is in memory, as hot.flags, where rows that know of it expect cpu->nzcv. */
-static void call(struct lower *l, const struct a64_insn *insn)
+static void call(struct lower *l, struct x86 *a, const struct a64_insn *insn)
 {
-    struct x86 *a = &l->a;
-    x86_lea(a, 1, RCX, x86_at((const void *)literal(l, insn, sizeof(*insn))));
+    x86_lea(a, 1, RCX, x86_at((const void *)lower_literal(l, insn, sizeof(*insn))));
     x86_imm(a, RAX, lower_place(l, l->at));
     const uint32_t sees_flags = A64_F_RF | A64_F_WF | A64_F_SYS | A64_F_END;
     x86_call_to(a, insn->flags & sees_flags ? l->dbt->stub.exec_flags : l->dbt->stub.exec);
@@ -114,26 +117,86 @@ static void call(struct lower *l, const struct a64_insn *insn)
 static void lower_trap(struct lower *l, const struct a64_insn *insn)
 {
     static const struct a64_insn trap = {.exec = exec_fp_trap};
-    lower_clobber(l);
-    call(l, &trap);
+    lower_call(l, &trap);
     l->ended = true;
 }
 
 void lower_call(struct lower *l, const struct a64_insn *insn)
 {
     lower_clobber(l);
-    if (insn->flags & (A64_F_SYS | A64_F_END)) {
-        lower_count(l, &l->a, l->at);
-        l->counted = l->at;
+    lower_count(l, &l->a, l->at);
+    l->counted = l->at;
+    call(l, &l->a, insn);
+    l->vectors = false;
+}
+
+void lower_call_cold(struct lower *l, const struct a64_insn *insn)
+{
+    struct x86 *cold = &l->cold;
+    const bool count = l->mode & DBT_MODE_COUNT && l->at != l->counted;
+    if (count)
+        x86_alu_imm(cold, ALU_ADD, 1, CPU(icount), (int32_t)(l->at - l->counted));
+    call(l, cold, insn);
+    if (l->vectors)
+        x86_call_to(cold, l->dbt->stub.vectors);
+    if (count)
+        x86_alu_imm(cold, ALU_SUB, 1, CPU(icount), (int32_t)(l->at - l->counted));
+}
+
+void lower_leave(struct lower *l, struct x86 *a)
+{
+    lower_count(l, a, l->at + 1);
+    x86_imm(a, RAX, lower_place(l, l->at + 1));
+    x86_jmp_to(a, l->dbt->stub.lookup);
+}
+
+void lower_sp_written(struct lower *l, bool aligned)
+{
+    struct x86 *a = &l->a;
+    if (l->mode & DBT_MODE_SP_BAD) {
+        lower_save_flags(l);
+        lower_leave(l, a);
+        l->ended = true;
+        return;
     }
-    call(l, insn);
+    if (aligned)
+        return;
+    lower_clobber(l);
+    x86_test8_imm(a, x86_r(host_of[GUEST_SP]), 15);
+    const struct x86_label bad = x86_jcc(a, CC_NE);
+    x86_land(&l->cold, bad);
+    lower_leave(l, &l->cold);
+}
+
+void lower_vectors(struct lower *l)
+{
+    struct x86 *a = &l->a, *cold = &l->cold;
+    if (l->vectors)
+        return;
+    l->vectors = true;
+    lower_clobber(l);
+    x86_alu_imm(a, ALU_CMP, 0, x86_at(&l->dbt->hot->vectors), 0);
+    const struct x86_label load = x86_jcc(a, CC_E);
+    x86_land(cold, load);
+    x86_call_to(cold, l->dbt->stub.vectors);
+    x86_jmp_to(cold, x86_here(a));
+}
+
+void lower_link(struct lower *l, struct x86_label jump, int64_t place)
+{
+    struct dbt *dbt = l->dbt;
+    const struct dbt_link link = {.jump = (uint32_t)(jump.at - dbt->code_write)};
+    const uint32_t number = dbt_add_link(dbt, link);
+    x86_land(&l->cold, jump);
+    x86_imm(&l->cold, RAX, (uint64_t)place);
+    x86_imm(&l->cold, RCX, number);
+    x86_jmp_to(&l->cold, dbt->stub.link);
 }
 
 void lower_jump(struct lower *l, struct x86 *a, int64_t place, unsigned count)
 {
     struct dbt *dbt = l->dbt;
     lower_count(l, a, count);
-    struct dbt_link link = {0};
     const int64_t page = place & ~(int64_t)A64_PAGE_MASK;
     if (page) {
         /* Another page: its address decides. */
@@ -141,7 +204,7 @@ void lower_jump(struct lower *l, struct x86 *a, int64_t place, unsigned count)
             a->full = true;
             return;
         }
-        link.slot = dbt->slot_count++;
+        const struct dbt_link link = {.slot = dbt->slot_count++};
         struct dbt_slot *slot = &dbt->hot->slot[link.slot];
         x86_mov(a, 1, RAX, x86_at(&dbt->hot->page));
         if (page == (int32_t)page) {
@@ -156,24 +219,14 @@ void lower_jump(struct lower *l, struct x86 *a, int64_t place, unsigned count)
         const struct x86_label miss = x86_jcc(a, CC_NE);
         x86_jmp_rm(a, x86_at(&slot->value));
         struct x86 *cold = &l->cold;
-        if (a == cold) {
-            x86_land(a, miss);
-        } else {
-            x86_patch(miss, a->run, x86_here(cold));
-        }
+        x86_land(cold, miss);
         const uint32_t number = dbt_add_link(dbt, link);
         x86_imm(cold, RAX, (uint64_t)place & A64_PAGE_MASK);
         x86_imm(cold, RCX, number);
         x86_jmp_to(cold, dbt->stub.link);
         return;
     }
-    const struct x86_label jump = x86_jmp(a);
-    link.jump = (uint32_t)(jump.at - dbt->code_write);
-    const uint32_t number = dbt_add_link(dbt, link);
-    x86_land(a == &l->cold ? a : &l->cold, jump);
-    x86_imm(&l->cold, RAX, (uint64_t)place);
-    x86_imm(&l->cold, RCX, number);
-    x86_jmp_to(&l->cold, dbt->stub.link);
+    lower_link(l, x86_jmp(a), place);
 }
 
 void lower_jump_rax(struct lower *l, unsigned count)
@@ -204,7 +257,7 @@ static void find_live_flags(struct lower *l)
     bool live = true;
     for (unsigned i = l->count; l->flags_live[i] = live, i--;) {
         const uint32_t flags = l->insn[i].flags;
-        if (flags & looks)
+        if (flags & (looks | A64_F_WSP))
             live = true;
         else if (flags & A64_F_WF)
             live = false;
@@ -217,13 +270,13 @@ static void lower_head(struct lower *l)
     struct x86 *a = &l->a, *cold = &l->cold;
     x86_alu_imm(a, ALU_CMP, 0, CPU(attention), 0);
     const struct x86_label attention = x86_jcc(a, CC_NE);
-    x86_patch(attention, a->run, x86_here(cold));
+    x86_land(cold, attention);
     if (l->mode & DBT_MODE_COUNT) {
         x86_mov(a, 1, RAX, CPU(icount));
         x86_alu_imm(a, ALU_ADD, 1, x86_r(RAX), (int32_t)l->count);
         x86_alu(a, ALU_CMP, 1, RAX, CPU(slice_end));
         const struct x86_label slice = x86_jcc(a, CC_A);
-        x86_patch(slice, a->run, x86_here(cold));
+        x86_land(cold, slice);
     }
     x86_imm(cold, RAX, l->offset);
     x86_jmp_to(cold, l->dbt->stub.attention);
@@ -233,7 +286,13 @@ static lower_fn *lowering_of(const struct lower *l, const struct a64_insn *insn)
 {
     if (insn->row == A64_ROW_NONE || (insn->flags & A64_F_FP && l->mode & DBT_MODE_NO_FP))
         return NULL;
-    return lower_table[a64_exec_ids[insn->row]];
+    static lower_fn *const *const tables[] = {lower_dp_table, lower_ldst_table, lower_branch_table};
+    const unsigned id = a64_exec_ids[insn->row];
+    if (getenv("DBT_LO")) { unsigned lo = atoi(getenv("DBT_LO")), hi = atoi(getenv("DBT_HI")); if (id >= lo && id < hi) return NULL; }
+    for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
+        if (tables[i][id])
+            return tables[i][id];
+    return NULL;
 }
 
 static void lower_insn(struct lower *l)
@@ -276,8 +335,12 @@ bool dbt_lower(struct dbt *dbt, struct lower *l)
 {
     const uint32_t links = dbt->link_count, slots = dbt->slot_count;
     l->dbt = dbt;
+    l->ended = l->vectors = false;
+    l->counted = 0;
+    l->flags.host = l->flags.dirty = false;
     l->a = emitter(dbt, dbt->code_used, DBT_COLD_START);
-    l->cold = emitter(dbt, dbt->cold_used, DBT_CODE_SIZE);
+    l->cold = emitter(dbt, dbt->cold_used, dbt->literals);
+    l->literals = emitter(dbt, dbt->literals, dbt->literals);
     find_live_flags(l);
     lower_rows(l);
     if (l->a.full || l->cold.full) {
@@ -287,5 +350,6 @@ bool dbt_lower(struct dbt *dbt, struct lower *l)
     }
     dbt->code_used = (size_t)(l->a.p - dbt->code_write + 15) & ~(size_t)15;
     dbt->cold_used = (size_t)(l->cold.p - dbt->code_write);
+    dbt->literals = (size_t)(l->literals.p - dbt->code_write);
     return true;
 }

@@ -26,10 +26,12 @@ struct lower {
     struct dbt *dbt;
     struct x86 a;    /* the block */
     struct x86 cold; /* its rare paths */
+    struct x86 literals; /* its constants, from the end of the memory downwards */
     unsigned mode;
     uint32_t offset;              /* of the block in its page */
     unsigned at, count, counted;  /* the instruction now, all, those in icount already */
     bool ended;                   /* control does not reach the end of what was emitted */
+    bool vectors;                 /* V0..V31 are in host registers for certain */
     struct {
         bool host, dirty; /* in EFLAGS; not in memory */
         enum flags_kind kind;
@@ -39,7 +41,11 @@ struct lower {
 };
 
 typedef void lower_fn(struct lower *l, const struct a64_insn *insn);
-extern lower_fn *const lower_table[];
+
+/* By enum a64_exec_id, one table a class; NULL: another class's, or none. */
+extern lower_fn *const lower_dp_table[A64_EXEC_COUNT];
+extern lower_fn *const lower_ldst_table[A64_EXEC_COUNT];
+extern lower_fn *const lower_branch_table[A64_EXEC_COUNT];
 
 /* Address of instruction I in its page. */
 static inline uint32_t lower_place(const struct lower *l, unsigned i)
@@ -77,6 +83,9 @@ static inline void lower_copy(struct lower *l, int w, unsigned n, unsigned scrat
         x86_mov(&l->a, w, scratch, lower_rm(n));
 }
 
+/* Register M, extended from what OPTION (UXTB .. SXTX) says to 64 bits, in host register DST. */
+void lower_extend(struct lower *l, unsigned dst, unsigned m, unsigned option);
+
 /* Where to compute register N: its own, or SCRATCH. lower_done() then puts it in place. */
 static inline unsigned lower_dst(unsigned n, unsigned scratch)
 {
@@ -92,6 +101,35 @@ static inline void lower_done(struct lower *l, unsigned n, unsigned host)
         x86_store(&l->a, 1, guest_memory(n), host);
     else
         x86_mov_rr(&l->a, 1, (unsigned)host_of[n], host);
+}
+
+/* ---- vector registers ---- */
+
+/* V0..V31 are about to be used in host registers: loads them unless they are there. Costs EFLAGS. */
+void lower_vectors(struct lower *l);
+
+/* V<n> in a vector register: its own, or SCRATCH (29..31 or 13..15, see target.h). */
+static inline unsigned lower_vsrc(struct lower *l, unsigned n, unsigned scratch)
+{
+    if (vhost_of(l->dbt, n) >= 0)
+        return (unsigned)vhost_of(l->dbt, n);
+    x86_vload(&l->a, scratch, guest_vector(n));
+    return scratch;
+}
+
+/* Where to compute V<n>; lower_vdone() then puts it in place. */
+static inline unsigned lower_vdst(const struct lower *l, unsigned n, unsigned scratch)
+{
+    return vhost_of(l->dbt, n) >= 0 ? (unsigned)vhost_of(l->dbt, n) : scratch;
+}
+
+/* HOST, all 128 bits of it, becomes V<n>. */
+static inline void lower_vdone(struct lower *l, unsigned n, unsigned host)
+{
+    if (vhost_of(l->dbt, n) < 0)
+        x86_vstore(&l->a, guest_vector(n), host);
+    else if ((unsigned)vhost_of(l->dbt, n) != host)
+        x86_vmov(&l->a, (unsigned)vhost_of(l->dbt, n), host);
 }
 
 /* ---- flags ---- */
@@ -116,11 +154,22 @@ static inline bool lower_flags_wanted(const struct lower *l)
 
 /* Runs the interpreter's function for the instruction. */
 void lower_call(struct lower *l, const struct a64_insn *insn);
+/* The same as a rare path, in `cold`: NZCV is in memory, V0..V31 are in host registers afterwards if they
+ * were before. */
+void lower_call_cold(struct lower *l, const struct a64_insn *insn);
+/* A constant of SIZE bytes for the block's code, aligned to 8, or 16 if it is that large. */
+uintptr_t lower_literal(struct lower *l, const void *bytes, unsigned size);
 /* Goes on at PLACE bytes from the start of the page, which may be outside of it; NZCV must be in
  * memory. COUNT instructions of the block have then retired. */
 void lower_jump(struct lower *l, struct x86 *a, int64_t place, unsigned count);
+/* JUMP, emitted already, leads to PLACE in this page, as a link. */
+void lower_link(struct lower *l, struct x86_label jump, int64_t place);
 /* Goes on at the address in RAX. */
 void lower_jump_rax(struct lower *l, unsigned count);
+/* Goes on at what follows the instruction as another block, because the mode may have changed; emitted in A. */
+void lower_leave(struct lower *l, struct x86 *a);
+/* SP was written; ALIGNED: it is a multiple of 16 for certain if it was one before. */
+void lower_sp_written(struct lower *l, bool aligned);
 /* In counting mode: adds to icount what retired before COUNT. */
 void lower_count(struct lower *l, struct x86 *a, unsigned count);
 

@@ -4,7 +4,7 @@
  *
  * A 32-bit host operation clears the upper half of its register as a W destination wants it. */
 
-#include "lower_dp.h"
+#include "lower.h"
 
 #include "../../a64/mmu.h"
 
@@ -871,7 +871,7 @@ BOTH(ccmn_reg, compare_if, w, false, false)
     [A64_EXEC_##name##_w] = lower_##name##_w, [A64_EXEC_##name##_x] = lower_##name##_x
 #define ROW(name) [A64_EXEC_##name] = lower_##name
 
-void (*const lower_dp_table[A64_EXEC_COUNT])(struct lower *l, const struct a64_insn *insn) = {
+lower_fn *const lower_dp_table[A64_EXEC_COUNT] = {
     W_X(add_imm),  W_X(sub_imm),  W_X(adds_imm),  W_X(subs_imm),  W_X(add_shift),
     W_X(sub_shift), W_X(adds_shift), W_X(subs_shift), W_X(add_ext), W_X(sub_ext),
     W_X(adds_ext), W_X(subs_ext), W_X(adc),       W_X(sbc),       W_X(adcs),

@@ -41,6 +41,29 @@ static void emit_enter(struct dbt *dbt, struct x86 *a)
     x86_jmp_rm(a, x86_r(RAX));
 }
 
+/* Vector registers go to struct a64_cpu if they hold V0..V31. Keeps all others. */
+static void spill_vectors(struct dbt *dbt, struct x86 *a)
+{
+    x86_alu_imm(a, ALU_CMP, 0, x86_at(&dbt->hot->vectors), 0);
+    const struct x86_label none = x86_jcc(a, CC_E);
+    for (unsigned n = 0; n < 32; n++)
+        if (vhost_of(dbt, n) >= 0)
+            x86_vstore(a, guest_vector(n), (unsigned)vhost_of(dbt, n));
+    x86_store32_imm(a, x86_at(&dbt->hot->vectors), 0);
+    x86_land(a, none);
+}
+
+/* Called: loads V0..V31. */
+static void emit_vectors(struct dbt *dbt, struct x86 *a)
+{
+    dbt->stub.vectors = x86_here(a);
+    for (unsigned n = 0; n < 32; n++)
+        if (vhost_of(dbt, n) >= 0)
+            x86_vload(a, (unsigned)vhost_of(dbt, n), guest_vector(n));
+    x86_store32_imm(a, x86_at(&dbt->hot->vectors), 1);
+    x86_ret(a);
+}
+
 /* EAX: enum dbt_exit; RCX: its argument. Everything else is in place but the pinned registers. */
 static void emit_leave(struct dbt *dbt, struct x86 *a)
 {
@@ -48,6 +71,7 @@ static void emit_leave(struct dbt *dbt, struct x86 *a)
     x86_store(a, 0, x86_at(&dbt->hot->exit), RAX);
     x86_store(a, 1, x86_at(&dbt->hot->exit_arg), RCX);
     spill(a);
+    spill_vectors(dbt, a);
     x86_alu_imm(a, ALU_ADD, 1, x86_r(RSP), 8);
     for (unsigned i = sizeof callee_saved; i--;)
         x86_pop(a, callee_saved[i]);
@@ -111,6 +135,7 @@ static uintptr_t emit_exec(struct dbt *dbt, struct x86 *a, bool flags)
     emit_set_pc(dbt, a);
     x86_store(a, 1, x86_at(&dbt->hot->insn), RCX);
     spill(a);
+    spill_vectors(dbt, a);
     x86_lea(a, 1, RDI, x86_m(RBP, -CPU_BIAS));
     x86_mov_rr(a, 1, RSI, RCX);
     if (flags)
@@ -132,54 +157,72 @@ static uintptr_t emit_exec(struct dbt *dbt, struct x86 *a, bool flags)
     return here;
 }
 
-/* Fills SLOT for an access to VA if the TLB allows it without a check; else 0. RSI .. R11 are the
- * caller's to save, vector registers are not touched. */
-#define ACCESS_FN __attribute__((target("general-regs-only")))
+/* What a fill returns, in RAX and RDX: whether it could, and what to add to the address. */
+struct fill {
+    uint64_t ok, addend;
+};
 
-ACCESS_FN static uint64_t fill_site(struct a64_cpu *cpu, struct dbt_slot *slot, uint64_t va, bool write)
+/* These run while guest vectors are in vector registers. */
+#define FILL_FN __attribute__((target("general-regs-only")))
+
+/* Fills SLOT for an access to VA if the TLB allows it without a check. */
+FILL_FN static struct fill fill_site(struct a64_cpu *cpu, struct dbt_slot *slot, uint64_t va, bool write)
 {
     struct dbt *dbt = cpu->engine;
     struct a64_mmu *mmu = cpu->mmu;
     const uint64_t addr = a64_strip_tbi(mmu, va);
     const struct a64_tlb_entry *entry = a64_tlb_slot(mmu, addr, mmu->ctx);
     const uint64_t tag = (addr & ~A64_PAGE_MASK) | mmu->ctx;
-    if ((write ? entry->write : entry->read) != tag || a64_tlb_is_device(entry))
-        return 0;
+    if ((write ? entry->write : entry->read) != tag || a64_tlb_is_device(entry)) {
+        dbt->stats.fill_misses++;
+        return (struct fill){0, 0};
+    }
+    dbt->stats.fills++;
     const uint64_t page = va & ~A64_PAGE_MASK;
-    *slot = (struct dbt_slot){page, (addr & ~A64_PAGE_MASK) + entry->addend - page};
-    if (dbt->filled_count < DBT_FILLED)
-        dbt->filled[dbt->filled_count] = slot;
-    dbt->filled_count++;
-    return 1;
+    const uint64_t addend = (addr & ~A64_PAGE_MASK) + entry->addend - page;
+    if (slot->tag == DBT_NO_TAG) {
+        if (dbt->filled_count < DBT_FILLED)
+            dbt->filled[dbt->filled_count] = slot;
+        dbt->filled_count++;
+    }
+    *slot = (struct dbt_slot){page, addend};
+    return (struct fill){1, addend};
 }
 
-ACCESS_FN static uint64_t fill_load(struct a64_cpu *cpu, struct dbt_slot *slot, uint64_t va)
+FILL_FN static struct fill fill_load(struct a64_cpu *cpu, struct dbt_slot *slot, uint64_t va)
 {
     return fill_site(cpu, slot, va, false);
 }
 
-ACCESS_FN static uint64_t fill_store(struct a64_cpu *cpu, struct dbt_slot *slot, uint64_t va)
+FILL_FN static struct fill fill_store(struct a64_cpu *cpu, struct dbt_slot *slot, uint64_t va)
 {
     return fill_site(cpu, slot, va, true);
 }
 
-/* Called with RAX: the address, RCX: the slot. Returns ZF set when the slot could not be filled. */
+/* Called with RAX: the address, RCX: the slot, RDX: the bytes of the access less one. Returns RCX: what to
+ * add to RAX, with ZF clear; or ZF set: the access needs the slow path. Keeps RAX. */
 static uintptr_t emit_fill(struct x86 *a, uintptr_t function)
 {
-    static const uint8_t saved[] = {RSI, RDI, R8, R9, R10, R11};
+    static const uint8_t saved[] = {RSI, RDI, R8, R9, R10, R11, RAX};
     const uintptr_t here = x86_here(a);
+    x86_op(a, 0x03, RDX, x86_r(RAX), 0); /* ADD EDX, EAX: the last byte's page must be the first's */
+    x86_alu(a, ALU_XOR, 0, RDX, x86_r(RAX));
+    x86_test_imm(a, 0, x86_r(RDX), -(int32_t)(A64_PAGE_MASK + 1));
+    const struct x86_label crosses = x86_jcc(a, CC_NE);
     for (unsigned i = 0; i < sizeof saved; i++)
         x86_push(a, saved[i]);
     x86_lea(a, 1, RDI, x86_m(RBP, -CPU_BIAS));
     x86_mov_rr(a, 1, RSI, RCX);
     x86_mov_rr(a, 1, RDX, RAX);
     x86_imm(a, RAX, function);
-    x86_alu_imm(a, ALU_SUB, 1, x86_r(RSP), 8);
     x86_call_rm(a, x86_r(RAX));
-    x86_alu_imm(a, ALU_ADD, 1, x86_r(RSP), 8);
+    x86_mov_rr(a, 1, RCX, RDX);
+    x86_test(a, 0, RAX, x86_r(RAX));
     for (unsigned i = sizeof saved; i--;)
         x86_pop(a, saved[i]);
-    x86_test(a, 0, RAX, x86_r(RAX));
+    x86_ret(a);
+    x86_land(a, crosses);
+    x86_alu(a, ALU_CMP, 0, RAX, x86_r(RAX));
     x86_ret(a);
     return here;
 }
@@ -196,6 +239,8 @@ void dbt_emit_stubs(struct dbt *dbt)
     dbt->stub.exec = emit_exec(dbt, &a, false);
     dbt->stub.exec_flags = emit_exec(dbt, &a, true);
     emit_indirect(dbt, &a);
+    emit_vectors(dbt, &a);
+    dbt->stub.lookup = emit_exit(dbt, &a, DBT_EXIT_LOOKUP);
     dbt->stub.attention = emit_exit(dbt, &a, DBT_EXIT_ATTENTION);
     dbt->stub.link = emit_exit(dbt, &a, DBT_EXIT_LINK);
     dbt->stub.stale = x86_here(&a);

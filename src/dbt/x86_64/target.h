@@ -32,6 +32,23 @@ static const int8_t host_of[33] = {
     [32] = R15,
 };
 
+/* Vector registers: XMM13..XMM15 are scratch. With AVX-512VL V0..V28 have registers of their own; with AVX2
+ * V0..V7 and V16..V20 do. The others are memory operands. They are in place only while dbt_hot.vectors is
+ * set, so that code without vectors does not pay for them (lower_vectors()). */
+#define VSCRATCH0 13u
+#define VSCRATCH1 14u
+#define VSCRATCH2 15u
+
+static inline int vhost_of(const struct dbt *dbt, unsigned n)
+{
+    return dbt->vhost[n];
+}
+
+static inline struct x86_rm guest_vector(unsigned n)
+{
+    return x86_m(RBP, (int32_t)(offsetof(struct a64_cpu, v) + n * 16) - CPU_BIAS);
+}
+
 /* Where guest register N waits when it is in memory. */
 static inline struct x86_rm guest_memory(unsigned n)
 {

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MIT */
+/* The translator's main loop: finds the block to run, enters it, and sees to whatever it came back for.
+ *
+ * Exceptions, interrupts and the rules of when they are looked at are the interpreter's. It also runs
+ * single instructions where something must be looked at before each (breakpoints, software step, PSTATE.IL
+ * and BTYPE), and the last few before the end of a slice. */
+
+#include "dbt.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "../a64/exception.h"
+#include "../a64/system.h"
+#include "internal.h"
+#include "x86_64/lower.h"
+
+static void name_vectors(struct dbt *dbt)
+{
+    __builtin_cpu_init();
+    dbt->avx512 = __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw") &&
+                  __builtin_cpu_supports("avx512dq");
+    for (int n = 0; n < 32; n++) {
+        if (dbt->avx512)
+            dbt->vhost[n] = (int8_t)(n < 13 ? n : n < 29 ? n + 3 : -1);
+        else
+            dbt->vhost[n] = (int8_t)(n < 8 ? n : n >= 16 && n < 21 ? n - 8 : -1);
+    }
+}
+
+int dbt_init(struct a64_cpu *cpu)
+{
+    if (!dbt_host_ok())
+        return -ENOTSUP;
+    int status = interp_init(cpu);
+    if (status)
+        return status;
+    struct dbt *dbt = calloc(1, sizeof(*dbt));
+    if (!dbt) {
+        interp_free(cpu);
+        return -ENOMEM;
+    }
+    dbt->cpu = cpu;
+    dbt->interp = cpu->engine;
+    cpu->engine = dbt;
+    name_vectors(dbt);
+    dbt->lower = malloc(sizeof(*dbt->lower));
+    status = dbt->lower ? dbt_code_create(dbt) : -ENOMEM;
+    if (status) {
+        dbt_free(cpu);
+        return status;
+    }
+    dbt_emit_stubs(dbt);
+    dbt_flush(dbt);
+    return 0;
+}
+
+void dbt_free(struct a64_cpu *cpu)
+{
+    struct dbt *dbt = cpu->engine;
+    if (!dbt)
+        return;
+    dbt_code_destroy(dbt);
+    cpu->engine = dbt->interp;
+    interp_free(cpu);
+    free(dbt->lower);
+    free(dbt);
+}
+
+/* ---- what a block depends on ---- */
+
+static unsigned mode_of(const struct a64_cpu *cpu)
+{
+    unsigned mode = cpu->ps.el;
+    if (a64_in_host(cpu))
+        mode |= DBT_MODE_HOST;
+    if (cpu->ps.pan)
+        mode |= DBT_MODE_PAN;
+    if (cpu->ps.uao)
+        mode |= DBT_MODE_UAO;
+    if (cpu->watch & A64_F_FP)
+        mode |= DBT_MODE_NO_FP;
+    if (cpu->sp & 15)
+        mode |= DBT_MODE_SP_BAD;
+    if (cpu->mmu->align_check)
+        mode |= DBT_MODE_ALIGN;
+    if (cpu->slice_end != UINT64_MAX)
+        mode |= DBT_MODE_COUNT;
+    if (cpu->fpcr)
+        mode |= DBT_MODE_FPCR;
+    if (cpu->sys->cpu_count > 1)
+        mode |= DBT_MODE_MANY;
+    return mode;
+}
+
+/* Drops what is known of addresses, if MODE's accesses mean something else now. */
+static void follow_changes(struct dbt *dbt, unsigned mode)
+{
+    struct a64_cpu *cpu = dbt->cpu;
+    const uint64_t generation =
+        atomic_load_explicit(&cpu->sys->code_generation, memory_order_acquire);
+    const uint64_t ctx = cpu->mmu->ctx | cpu->mmu->ctx_fetch << 32;
+    const bool other = dbt->ctx[mode].epoch == dbt->epoch && dbt->ctx[mode].ctx != ctx;
+    if (other || generation != dbt->code_generation || cpu->mmu->generation != dbt->tlb_generation)
+        dbt_forget_addresses(dbt);
+    dbt->code_generation = generation;
+    dbt->tlb_generation = cpu->mmu->generation;
+    dbt->ctx[mode].ctx = ctx;
+    dbt->ctx[mode].epoch = dbt->epoch;
+}
+
+/* The block at cpu->pc. NULL: cpu->exc says why the instruction cannot be fetched. */
+static struct dbt_block *find_block(struct dbt *dbt, unsigned mode)
+{
+    struct a64_cpu *cpu = dbt->cpu;
+    uint64_t pa;
+    bool guarded;
+    if (cpu->pc & 3) {
+        a64_raise_far(cpu, A64_EC_PC_ALIGN, 0, cpu->pc, 0);
+        return NULL;
+    }
+    const uint32_t *host = a64_fetch_host(cpu, cpu->pc, &pa, &guarded);
+    if (!host)
+        return NULL;
+    const uint32_t *page = host - (pa & A64_PAGE_MASK) / 4;
+    if (!dbt_page(dbt, pa & ~A64_PAGE_MASK, page))
+        abort();
+    struct dbt_block *block = dbt_find(dbt, pa, mode);
+    if (!block)
+        block = dbt_translate(dbt, pa, page, mode);
+    if (!block)
+        abort();
+    return block;
+}
+
+/* ---- running ---- */
+
+/* Runs one instruction, or takes one exception; true: leave with *STOP. */
+static bool interpret(struct dbt *dbt, enum engine_stop *stop)
+{
+    struct a64_cpu *cpu = dbt->cpu;
+    cpu->engine = dbt->interp;
+    *stop = interp_step(cpu);
+    cpu->engine = dbt;
+    dbt->stats.interpreted++;
+    return *stop != ENGINE_SLICE;
+}
+
+/* An instruction of a block, which began at ENTRY or is behind it, returned a status that ends blocks.
+ * Without counting, cpu->icount only tells that something retired. */
+static bool follow_status(struct dbt *dbt, uint64_t entry, enum engine_stop *stop)
+{
+    struct a64_cpu *cpu = dbt->cpu;
+    const int status = (int)dbt->hot->exit_status;
+    const bool retired = status != A64_FAULT || cpu->exc.after;
+    const bool counting = cpu->slice_end != UINT64_MAX;
+    if (retired || (!counting && cpu->pc != entry))
+        cpu->icount++;
+    if (status == A64_FAULT)
+        engine_add_syndrome(cpu, dbt->hot->insn);
+    else if (status == A64_SYNC || status == A64_WAIT)
+        cpu->pc += 4;
+    return engine_must_stop(cpu, status, stop);
+}
+
+/* What led to a block, to lead there directly from now on. */
+struct way {
+    enum dbt_exit from;
+    uint64_t arg;
+    uint32_t flushes;
+};
+
+static void shorten(struct dbt *dbt, const struct way *way, const struct dbt_block *block)
+{
+    struct a64_cpu *cpu = dbt->cpu;
+    struct dbt_hot *hot = dbt->hot;
+    const uint64_t code = (uint64_t)(uintptr_t)dbt->code + block->code;
+    if (way->from == DBT_EXIT_LOOKUP) {
+        dbt_fill(dbt, &hot->jump[cpu->pc >> 2 & (DBT_JUMPS - 1)], cpu->pc ^ hot->mode_mix, code);
+        return;
+    }
+    if (way->flushes != dbt->flushes)
+        return;
+    if (way->from == DBT_EXIT_STALE)
+        dbt_redirect(dbt, &dbt->blocks[way->arg], block->code);
+    if (way->from != DBT_EXIT_LINK)
+        return;
+    const struct dbt_link *link = &dbt->links[way->arg];
+    if (link->jump)
+        dbt_link_jump(dbt, link, block->code);
+    else
+        dbt_fill(dbt, &hot->slot[link->slot], cpu->pc & ~A64_PAGE_MASK, code);
+}
+
+static void enter(struct dbt *dbt, const struct dbt_block *block, unsigned mode)
+{
+    struct a64_cpu *cpu = dbt->cpu;
+    struct dbt_hot *hot = dbt->hot;
+    hot->page = cpu->pc & ~A64_PAGE_MASK;
+    hot->mode_mix = (uint64_t)mode << 48;
+    hot->flags = dbt_flags_from(cpu->nzcv);
+    dbt_enter(dbt, block->code);
+    cpu->nzcv = dbt_flags_to(hot->flags);
+    dbt->stats.exits[hot->exit]++;
+}
+
+/* Enters at cpu->pc; true: leave the engine with *STOP. */
+static bool run_once(struct dbt *dbt, struct way *way, enum engine_stop *stop)
+{
+    struct a64_cpu *cpu = dbt->cpu;
+    struct dbt_hot *hot = dbt->hot;
+    const unsigned mode = mode_of(cpu);
+    follow_changes(dbt, mode);
+    struct dbt_block *block = find_block(dbt, mode);
+    if (!block) {
+        way->from = DBT_EXIT_STATUS;
+        return engine_must_stop(cpu, A64_FAULT, stop);
+    }
+    hot->mode_mix = (uint64_t)mode << 48;
+    shorten(dbt, way, block);
+    way->from = DBT_EXIT_STATUS;
+    if (cpu->slice_end - cpu->icount < block->count)
+        return interpret(dbt, stop);
+
+    const uint64_t entry = cpu->pc;
+    enter(dbt, block, mode);
+    *way = (struct way){(enum dbt_exit)hot->exit, hot->exit_arg, dbt->flushes};
+    switch (way->from) {
+    case DBT_EXIT_LOOKUP:
+        cpu->pc = a64_branch_address(cpu, cpu->pc);
+        break;
+    case DBT_EXIT_STALE:
+        cpu->pc = hot->page + (dbt->blocks[way->arg].pa & A64_PAGE_MASK);
+        break;
+    case DBT_EXIT_STATUS:
+        return follow_status(dbt, entry, stop);
+    default:
+        break;
+    }
+    return false;
+}
+
+enum engine_stop dbt_run(struct a64_cpu *cpu)
+{
+    struct dbt *dbt = cpu->engine;
+    struct way way = {.from = DBT_EXIT_STATUS};
+    enum engine_stop stop;
+    bool taken;
+    for (;;) {
+        if (atomic_load_explicit(&cpu->attention, memory_order_relaxed)) {
+            way.from = DBT_EXIT_STATUS;
+            if (!engine_serve_attention(cpu, &taken))
+                return ENGINE_ATTENTION;
+        }
+        if (cpu->icount >= cpu->slice_end)
+            return ENGINE_SLICE;
+        if (cpu->watch & A64_F_ANY) {
+            way.from = DBT_EXIT_STATUS;
+            if (interpret(dbt, &stop))
+                return stop;
+        } else if (run_once(dbt, &way, &stop)) {
+            return stop;
+        }
+    }
+}

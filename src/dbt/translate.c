@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/* From guest words to a block: which instructions it has, and where it ends.
+ *
+ * A block is a straight run inside one 4 KiB page, over conditional branches, up to the first instruction
+ * that always goes elsewhere. Its words are read once, here; what they were is kept with the page, so that
+ * a change is noticed. */
+
+#include "internal.h"
+
+#include <time.h>
+
+#include "../a64/system.h"
+#include "a64_exec.h"
+#include "x86_64/lower.h"
+
+static bool is_conditional(const struct a64_insn *insn)
+{
+    switch (insn->row == A64_ROW_NONE ? A64_EXEC_none : a64_exec_ids[insn->row]) {
+    case A64_EXEC_b_cond:
+        return (insn->word & 15) < 14;
+    case A64_EXEC_cbz_w:
+    case A64_EXEC_cbz_x:
+    case A64_EXEC_cbnz_w:
+    case A64_EXEC_cbnz_x:
+    case A64_EXEC_tbz:
+    case A64_EXEC_tbnz:
+        return true;
+    }
+    return false;
+}
+
+/* Decodes the block whose first word is word FIRST of the page at HOST. */
+static void decode(struct dbt *dbt, struct lower *l, unsigned first, const uint32_t *host,
+                   uint32_t *words)
+{
+    const unsigned left = 1024 - first, limit = left < DBT_MAX_INSNS ? left : DBT_MAX_INSNS;
+    struct a64_cpu *cpu = dbt->cpu;
+    while (l->count < limit) {
+        struct a64_insn *insn = &l->insn[l->count];
+        words[l->count] = __atomic_load_n(&host[first + l->count], __ATOMIC_RELAXED);
+        a64_insn_decode(insn, words[l->count], &cpu->feat);
+        if (insn->row != A64_ROW_NONE)
+            atomic_store_explicit(&cpu->sys->row_met[insn->row], true, memory_order_relaxed);
+        l->count++;
+        if (insn->row == A64_ROW_NONE || (insn->flags & A64_F_END && !is_conditional(insn)))
+            break;
+    }
+}
+
+static uint64_t now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static struct dbt_page *page_for(struct dbt *dbt, uint64_t pa, const uint32_t *host, unsigned first,
+                                 const uint32_t *words, unsigned count)
+{
+    struct dbt_page *page = dbt_page(dbt, pa & ~A64_PAGE_MASK, host);
+    if (page && dbt_page_differs(page, first, words, count))
+        dbt_revalidate(dbt, page, host);
+    return page;
+}
+
+struct dbt_block *dbt_translate(struct dbt *dbt, uint64_t pa, const uint32_t *host, unsigned mode)
+{
+    const uint64_t start = now();
+    struct lower *l = dbt->lower;
+    uint32_t words[DBT_MAX_INSNS];
+    const unsigned first = (pa & A64_PAGE_MASK) / 4;
+    memset(l, 0, offsetof(struct lower, insn));
+    l->mode = mode;
+    l->offset = (uint32_t)(pa & A64_PAGE_MASK);
+    decode(dbt, l, first, host, words);
+    for (unsigned attempt = 0; attempt < 2; attempt++) {
+        const uint32_t code = (uint32_t)dbt->code_used;
+        if (dbt_lower(dbt, l)) {
+            struct dbt_page *page = page_for(dbt, pa, host, first, words, l->count);
+            struct dbt_block *block =
+                page ? dbt_add_block(dbt, page, pa, mode, words, l->count) : NULL;
+            if (!block)
+                return NULL;
+            block->code = code;
+            dbt->stats.blocks++;
+            dbt->stats.insns += l->count;
+            dbt->stats.bytes += dbt->code_used - code;
+            dbt->stats.nanoseconds += now() - start;
+            return block;
+        }
+        dbt_flush(dbt);
+    }
+    return NULL;
+}

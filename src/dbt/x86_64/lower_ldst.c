@@ -1,0 +1,469 @@
+/* SPDX-License-Identifier: MIT */
+/* Loads and stores of one and of two registers (Arm manual C4.1.94).
+ *
+ * Every access has a slot of its own: the virtual page it reached last and what leads from there to host
+ * memory. The check, that the whole access lies in that page, is the only one; a slot is filled only where
+ * the TLB allows the access without any other. When it fails, the rare path asks the TLB, and if that does
+ * not know either, the interpreter's function does the instruction.
+ *
+ * The host is stronger ordered than Arm's plain accesses, and its aligned accesses of up to 8 bytes, or 16
+ * with AVX, are single. */
+
+#include "lower.h"
+
+#include "../../a64/exception.h"
+#include "../../a64/ldst.h"
+#include "../../a64/mmu.h"
+
+enum mode { MODE_off, MODE_pre, MODE_post, MODE_reg, MODE_lit };
+
+/* The rare path's jump to behind the instruction. */
+struct miss {
+    struct x86_label done;
+};
+
+/* Whether the instruction is the interpreter's: a misaligned SP is checked, or every address. */
+static bool needs_care(const struct lower *l, const struct a64_insn *insn, enum mode mode, unsigned size)
+{
+    return (mode != MODE_lit && insn->rn == 31 && l->mode & DBT_MODE_SP_BAD) ||
+           (size > 1 && l->mode & DBT_MODE_ALIGN);
+}
+
+static unsigned base_of(const struct a64_insn *insn)
+{
+    return insn->rn == 31 ? GUEST_SP : insn->rn;
+}
+
+/* ---- the address, in RAX ---- */
+
+static void add_constant(struct lower *l, int64_t imm)
+{
+    if (imm)
+        x86_lea(&l->a, 1, RAX, x86_m(RAX, (int32_t)imm));
+}
+
+static void address_offset(struct lower *l, const struct a64_insn *insn, int64_t imm)
+{
+    struct x86 *a = &l->a;
+    const unsigned n = base_of(insn);
+    if (host_of[n] >= 0 && imm) {
+        x86_lea(a, 1, RAX, x86_m(host_of[n], (int32_t)imm));
+        return;
+    }
+    lower_copy(l, 1, n, RAX);
+    add_constant(l, imm);
+}
+
+/* The base plus register M, extended and shifted. EFLAGS stay. */
+static void address_register(struct lower *l, const struct a64_insn *insn)
+{
+    struct x86 *a = &l->a;
+    const unsigned option = (unsigned)(insn->imm >> 8), shift = a64_regoff_shift(insn->imm);
+    const unsigned n = base_of(insn);
+    unsigned m = RCX;
+    if (insn->rm == 31)
+        x86_imm(a, RCX, 0);
+    else if (option == A64_EXTEND_UXTW || option == A64_EXTEND_SXTW)
+        lower_extend(l, RCX, insn->rm, option);
+    else
+        m = lower_src(l, 1, insn->rm, RCX);
+    const unsigned base = lower_src(l, 1, n, RAX);
+    if (shift <= 3) {
+        x86_lea(a, 1, RAX, x86_mx((int)base, (int)m, shift, 0));
+        return;
+    }
+    x86_lea(a, 1, RCX, x86_mx(X86_NONE, (int)m, 3, 0));
+    x86_lea(a, 1, RAX, x86_mx((int)base, RCX, shift - 3, 0));
+}
+
+static void address_literal(struct lower *l, const struct a64_insn *insn)
+{
+    x86_mov(&l->a, 1, RAX, x86_at(&l->dbt->hot->page));
+    add_constant(l, (int64_t)insn->imm + lower_place(l, l->at));
+}
+
+static void address(struct lower *l, const struct a64_insn *insn, enum mode mode)
+{
+    lower_clobber(l); /* check() will, and it saves NZCV through RAX */
+    if (mode == MODE_reg)
+        address_register(l, insn);
+    else if (mode == MODE_lit)
+        address_literal(l, insn);
+    else
+        address_offset(l, insn, mode == MODE_post ? 0 : (int64_t)insn->imm);
+}
+
+static void write_back(struct lower *l, const struct a64_insn *insn, enum mode mode)
+{
+    struct x86 *a = &l->a;
+    if (mode != MODE_pre && mode != MODE_post)
+        return;
+    const unsigned n = base_of(insn);
+    const int32_t imm = (int32_t)insn->imm;
+    if (host_of[n] >= 0) {
+        x86_lea(a, 1, (unsigned)host_of[n], x86_m(host_of[n], imm));
+    } else {
+        x86_mov(a, 1, RAX, guest_memory(n));
+        x86_lea(a, 1, RAX, x86_m(RAX, imm));
+        x86_store(a, 1, guest_memory(n), RAX);
+    }
+}
+
+/* ---- the check ---- */
+
+/* Makes [RAX + RCX] the SIZE bytes at guest address RAX. */
+static struct miss check(struct lower *l, const struct a64_insn *insn, unsigned size, bool store)
+{
+    struct dbt *dbt = l->dbt;
+    struct x86 *a = &l->a, *cold = &l->cold;
+    if (dbt->slot_count == DBT_SLOTS) {
+        a->full = true;
+        return (struct miss){{a->p}};
+    }
+    struct dbt_slot *slot = &dbt->hot->slot[dbt->slot_count++];
+    slot->tag = DBT_NO_TAG;
+    x86_mov(a, 1, RCX, x86_at(&slot->tag));
+    x86_alu(a, ALU_XOR, 1, RCX, x86_r(RAX));
+    x86_alu_imm(a, ALU_CMP, 1, x86_r(RCX), (int32_t)(A64_PAGE_MASK + 1 - size));
+    const struct x86_label other = x86_jcc(a, CC_A);
+    x86_mov(a, 1, RCX, x86_at(&slot->value));
+
+    x86_land(cold, other);
+    x86_lea(cold, 1, RCX, x86_at(slot));
+    x86_imm(cold, RDX, size - 1);
+    x86_call_to(cold, store ? dbt->stub.store : dbt->stub.load);
+    x86_jcc_to(cold, CC_NE, x86_here(a));
+    lower_call_cold(l, insn);
+    return (struct miss){x86_jmp(cold)};
+}
+
+/* The instruction's end: the rare path comes here. */
+static void done(struct lower *l, const struct a64_insn *insn, enum mode mode, struct miss miss)
+{
+    if (!l->a.full && !l->cold.full)
+        x86_patch(miss.done, l->a.run, x86_here(&l->a));
+    if ((mode == MODE_pre || mode == MODE_post) && insn->rn == 31)
+        lower_sp_written(l, !(insn->imm & 15));
+}
+
+static struct x86_rm operand(int32_t disp)
+{
+    return x86_mx(RAX, RCX, 0, disp);
+}
+
+/* ---- one general register ---- */
+
+enum type { U8, U16, U32, U64, S8W, S16W, S8X, S16X, S32X };
+
+static const uint8_t bytes_of[] = {1, 2, 4, 8, 1, 2, 1, 2, 4};
+
+static void load_general(struct x86 *a, enum type type, unsigned dst, struct x86_rm from)
+{
+    switch (type) {
+    case U8:
+        x86_movzx8(a, dst, from);
+        break;
+    case U16:
+        x86_movzx16(a, dst, from);
+        break;
+    case U32:
+        x86_mov(a, 0, dst, from);
+        break;
+    case U64:
+        x86_mov(a, 1, dst, from);
+        break;
+    case S8W:
+        x86_movsx8(a, 0, dst, from);
+        break;
+    case S16W:
+        x86_movsx16(a, 0, dst, from);
+        break;
+    case S8X:
+        x86_movsx8(a, 1, dst, from);
+        break;
+    case S16X:
+        x86_movsx16(a, 1, dst, from);
+        break;
+    case S32X:
+        x86_movsxd(a, dst, from);
+        break;
+    }
+}
+
+static void store_general(struct x86 *a, enum type type, struct x86_rm to, unsigned src)
+{
+    if (type == U8)
+        x86_store8(a, to, src);
+    else if (type == U16)
+        x86_store16(a, to, src);
+    else
+        x86_store(a, type == U64, to, src);
+}
+
+static void load(struct lower *l, const struct a64_insn *insn, enum mode mode, enum type type)
+{
+    if (needs_care(l, insn, mode, bytes_of[type])) {
+        lower_call(l, insn);
+        return;
+    }
+    address(l, insn, mode);
+    const struct miss miss = check(l, insn, bytes_of[type], false);
+    /* A base that is its own target keeps the loaded value. */
+    if (insn->rd == insn->rn && insn->rd != 31 && mode != MODE_lit) {
+        load_general(&l->a, type, lower_dst(insn->rd, RDX), operand(0));
+        lower_done(l, insn->rd, lower_dst(insn->rd, RDX));
+    } else if (insn->rd == 31) {
+        load_general(&l->a, type, RDX, operand(0));
+        write_back(l, insn, mode);
+    } else {
+        load_general(&l->a, type, lower_dst(insn->rd, RDX), operand(0));
+        lower_done(l, insn->rd, lower_dst(insn->rd, RDX));
+        write_back(l, insn, mode);
+    }
+    done(l, insn, mode, miss);
+}
+
+static void store(struct lower *l, const struct a64_insn *insn, enum mode mode, enum type type)
+{
+    if (needs_care(l, insn, mode, bytes_of[type])) {
+        lower_call(l, insn);
+        return;
+    }
+    address(l, insn, mode);
+    const struct miss miss = check(l, insn, bytes_of[type], true);
+    store_general(&l->a, type, operand(0), lower_src(l, 1, insn->rd, RDX));
+    write_back(l, insn, mode);
+    done(l, insn, mode, miss);
+}
+
+/* ---- one vector register ---- */
+
+static void load_vector(struct x86 *a, unsigned size, unsigned dst, struct x86_rm from)
+{
+    switch (size) {
+    case 1:
+        x86_movzx8(a, RDX, from);
+        x86_vmovd_from(a, 0, dst, x86_r(RDX));
+        break;
+    case 2:
+        x86_movzx16(a, RDX, from);
+        x86_vmovd_from(a, 0, dst, x86_r(RDX));
+        break;
+    case 4:
+        x86_vmovd_from(a, 0, dst, from);
+        break;
+    case 8:
+        x86_vmovd_from(a, 1, dst, from);
+        break;
+    default:
+        x86_vload(a, dst, from);
+    }
+}
+
+static void store_vector(struct x86 *a, unsigned size, struct x86_rm to, unsigned src)
+{
+    switch (size) {
+    case 1:
+        x86_vmovd_to(a, 0, x86_r(RDX), src);
+        x86_store8(a, to, RDX);
+        break;
+    case 2:
+        x86_vmovd_to(a, 0, x86_r(RDX), src);
+        x86_store16(a, to, RDX);
+        break;
+    case 4:
+        x86_vmovd_to(a, 0, to, src);
+        break;
+    case 8:
+        x86_vmovd_to(a, 1, to, src);
+        break;
+    default:
+        x86_vstore(a, to, src);
+    }
+}
+
+static void vector(struct lower *l, const struct a64_insn *insn, enum mode mode, unsigned size, bool store)
+{
+    if (needs_care(l, insn, mode, size)) {
+        lower_call(l, insn);
+        return;
+    }
+    lower_vectors(l);
+    address(l, insn, mode);
+    const struct miss miss = check(l, insn, size, store);
+    if (store) {
+        store_vector(&l->a, size, operand(0), lower_vsrc(l, insn->rd, VSCRATCH0));
+    } else {
+        const unsigned dst = lower_vdst(l, insn->rd, VSCRATCH0);
+        load_vector(&l->a, size, dst, operand(0));
+        lower_vdone(l, insn->rd, dst);
+    }
+    write_back(l, insn, mode);
+    done(l, insn, mode, miss);
+}
+
+/* ---- pairs ---- */
+
+/* Whether two X registers must be one access where they are aligned to 16. */
+static bool whole_pair(const struct lower *l, unsigned size)
+{
+    return size == 8 && l->mode & DBT_MODE_MANY;
+}
+
+static void load_pair(struct lower *l, const struct a64_insn *insn, enum mode mode, enum type type)
+{
+    struct x86 *a = &l->a;
+    const unsigned size = bytes_of[type];
+    if (needs_care(l, insn, mode, size)) {
+        lower_call(l, insn);
+        return;
+    }
+    address(l, insn, mode);
+    const struct miss miss = check(l, insn, 2 * size, false);
+    const bool base_loaded = insn->rn != 31 && (insn->rd == insn->rn || insn->ra == insn->rn);
+    if (whole_pair(l, size)) {
+        x86_vload(a, VSCRATCH0, operand(0));
+        x86_vmovd_to(a, 1, x86_r(RDX), VSCRATCH0);
+        x86_vpextrq(a, x86_r(RAX), VSCRATCH0, 1);
+    } else {
+        load_general(a, type, RDX, operand(0));
+        load_general(a, type, RAX, operand((int32_t)size));
+    }
+    lower_done(l, insn->rd, RDX);
+    lower_done(l, insn->ra, RAX);
+    if (!base_loaded)
+        write_back(l, insn, mode);
+    done(l, insn, mode, miss);
+}
+
+static void store_pair(struct lower *l, const struct a64_insn *insn, enum mode mode, enum type type)
+{
+    struct x86 *a = &l->a;
+    const unsigned size = bytes_of[type];
+    if (needs_care(l, insn, mode, size)) {
+        lower_call(l, insn);
+        return;
+    }
+    address(l, insn, mode);
+    const struct miss miss = check(l, insn, 2 * size, true);
+    if (whole_pair(l, size)) {
+        x86_vmovd_from(a, 1, VSCRATCH0, x86_r((int)lower_src(l, 1, insn->rd, RDX)));
+        x86_vpinsrq(a, VSCRATCH0, VSCRATCH0, x86_r((int)lower_src(l, 1, insn->ra, RDX)), 1);
+        x86_vstore(a, operand(0), VSCRATCH0);
+    } else {
+        store_general(a, type, operand(0), lower_src(l, 1, insn->rd, RDX));
+        store_general(a, type, operand((int32_t)size), lower_src(l, 1, insn->ra, RDX));
+    }
+    write_back(l, insn, mode);
+    done(l, insn, mode, miss);
+}
+
+static void vector_pair(struct lower *l, const struct a64_insn *insn, enum mode mode, unsigned size,
+                        bool store)
+{
+    struct x86 *a = &l->a;
+    if (needs_care(l, insn, mode, size)) {
+        lower_call(l, insn);
+        return;
+    }
+    lower_vectors(l);
+    address(l, insn, mode);
+    const struct miss miss = check(l, insn, 2 * size, store);
+    for (unsigned k = 0; k < 2; k++) {
+        const unsigned t = k ? insn->ra : insn->rd;
+        if (store) {
+            store_vector(a, size, operand((int32_t)(k * size)), lower_vsrc(l, t, VSCRATCH0));
+        } else {
+            const unsigned dst = lower_vdst(l, t, VSCRATCH0);
+            load_vector(a, size, dst, operand((int32_t)(k * size)));
+            lower_vdone(l, t, dst);
+        }
+    }
+    write_back(l, insn, mode);
+    done(l, insn, mode, miss);
+}
+
+static void lower_prfm(struct lower *l, const struct a64_insn *insn)
+{
+}
+
+/* ---- the table ---- */
+
+#define ONE(name, function, ...)                                                                   \
+    static void lower_##name(struct lower *l, const struct a64_insn *insn)                         \
+    {                                                                                              \
+        function(l, insn, __VA_ARGS__);                                                            \
+    }
+
+#define GENERAL(mode)                                                                              \
+    ONE(ldr_##mode##_u8, load, MODE_##mode, U8)                                                    \
+    ONE(ldr_##mode##_u16, load, MODE_##mode, U16)                                                  \
+    ONE(ldr_##mode##_u32, load, MODE_##mode, U32)                                                  \
+    ONE(ldr_##mode##_u64, load, MODE_##mode, U64)                                                  \
+    ONE(ldr_##mode##_s8w, load, MODE_##mode, S8W)                                                  \
+    ONE(ldr_##mode##_s16w, load, MODE_##mode, S16W)                                                \
+    ONE(ldr_##mode##_s8x, load, MODE_##mode, S8X)                                                  \
+    ONE(ldr_##mode##_s16x, load, MODE_##mode, S16X)                                                \
+    ONE(ldr_##mode##_s32x, load, MODE_##mode, S32X)                                                \
+    ONE(str_##mode##_u8, store, MODE_##mode, U8)                                                   \
+    ONE(str_##mode##_u16, store, MODE_##mode, U16)                                                 \
+    ONE(str_##mode##_u32, store, MODE_##mode, U32)                                                 \
+    ONE(str_##mode##_u64, store, MODE_##mode, U64)                                                 \
+    ONE(ldr_##mode##_b, vector, MODE_##mode, 1, false)                                             \
+    ONE(ldr_##mode##_h, vector, MODE_##mode, 2, false)                                             \
+    ONE(ldr_##mode##_s, vector, MODE_##mode, 4, false)                                             \
+    ONE(ldr_##mode##_d, vector, MODE_##mode, 8, false)                                             \
+    ONE(ldr_##mode##_q, vector, MODE_##mode, 16, false)                                            \
+    ONE(str_##mode##_b, vector, MODE_##mode, 1, true)                                              \
+    ONE(str_##mode##_h, vector, MODE_##mode, 2, true)                                              \
+    ONE(str_##mode##_s, vector, MODE_##mode, 4, true)                                              \
+    ONE(str_##mode##_d, vector, MODE_##mode, 8, true)                                              \
+    ONE(str_##mode##_q, vector, MODE_##mode, 16, true)
+
+#define PAIRS(mode)                                                                                \
+    ONE(ldp_##mode##_w, load_pair, MODE_##mode, U32)                                               \
+    ONE(ldp_##mode##_x, load_pair, MODE_##mode, U64)                                               \
+    ONE(ldp_##mode##_sw, load_pair, MODE_##mode, S32X)                                             \
+    ONE(stp_##mode##_w, store_pair, MODE_##mode, U32)                                              \
+    ONE(stp_##mode##_x, store_pair, MODE_##mode, U64)                                              \
+    ONE(ldp_##mode##_s, vector_pair, MODE_##mode, 4, false)                                        \
+    ONE(ldp_##mode##_d, vector_pair, MODE_##mode, 8, false)                                        \
+    ONE(ldp_##mode##_q, vector_pair, MODE_##mode, 16, false)                                       \
+    ONE(stp_##mode##_s, vector_pair, MODE_##mode, 4, true)                                         \
+    ONE(stp_##mode##_d, vector_pair, MODE_##mode, 8, true)                                         \
+    ONE(stp_##mode##_q, vector_pair, MODE_##mode, 16, true)
+
+GENERAL(off)
+GENERAL(pre)
+GENERAL(post)
+GENERAL(reg)
+PAIRS(off)
+PAIRS(pre)
+PAIRS(post)
+ONE(ldr_lit_u32, load, MODE_lit, U32)
+ONE(ldr_lit_u64, load, MODE_lit, U64)
+ONE(ldr_lit_s32x, load, MODE_lit, S32X)
+ONE(ldr_lit_s, vector, MODE_lit, 4, false)
+ONE(ldr_lit_d, vector, MODE_lit, 8, false)
+ONE(ldr_lit_q, vector, MODE_lit, 16, false)
+
+#define ROW(name) [A64_EXEC_##name] = lower_##name
+#define GENERAL_ROWS(mode)                                                                         \
+    ROW(ldr_##mode##_u8), ROW(ldr_##mode##_u16), ROW(ldr_##mode##_u32), ROW(ldr_##mode##_u64),     \
+        ROW(ldr_##mode##_s8w), ROW(ldr_##mode##_s16w), ROW(ldr_##mode##_s8x),                      \
+        ROW(ldr_##mode##_s16x), ROW(ldr_##mode##_s32x), ROW(str_##mode##_u8),                      \
+        ROW(str_##mode##_u16), ROW(str_##mode##_u32), ROW(str_##mode##_u64), ROW(ldr_##mode##_b),  \
+        ROW(ldr_##mode##_h), ROW(ldr_##mode##_s), ROW(ldr_##mode##_d), ROW(ldr_##mode##_q),        \
+        ROW(str_##mode##_b), ROW(str_##mode##_h), ROW(str_##mode##_s), ROW(str_##mode##_d),        \
+        ROW(str_##mode##_q)
+#define PAIR_ROWS(mode)                                                                            \
+    ROW(ldp_##mode##_w), ROW(ldp_##mode##_x), ROW(ldp_##mode##_sw), ROW(stp_##mode##_w),           \
+        ROW(stp_##mode##_x), ROW(ldp_##mode##_s), ROW(ldp_##mode##_d), ROW(ldp_##mode##_q),        \
+        ROW(stp_##mode##_s), ROW(stp_##mode##_d), ROW(stp_##mode##_q)
+
+lower_fn *const lower_ldst_table[A64_EXEC_COUNT] = {
+    GENERAL_ROWS(off), GENERAL_ROWS(pre), GENERAL_ROWS(post), GENERAL_ROWS(reg),
+    PAIR_ROWS(off),    PAIR_ROWS(pre),    PAIR_ROWS(post),    ROW(ldr_lit_u32),
+    ROW(ldr_lit_u64),  ROW(ldr_lit_s32x), ROW(ldr_lit_s),     ROW(ldr_lit_d),
+    ROW(ldr_lit_q),    ROW(prfm),
+};
