@@ -31,7 +31,7 @@ struct machine_log {
 struct machine_config {
     const struct board *board;
     const char *cpu;    /* the model's name: "apple-m1" */
-    const char *engine; /* "interp"; NULL: the best there is */
+    const char *engine; /* "dbt", "interp"; NULL: the best there is */
     unsigned cpus;      /* 1 to board->max_cpus */
     uint64_t memory;    /* bytes of RAM, a multiple of 16 KiB */
     bool el2;           /* the CPUs have EL2 and start there */
