@@ -2,7 +2,7 @@
 BUILD := build
 MINUTES ?= 5
 
-.PHONY: all build run test check fuzz bench install clean help deps-build deps-test deps-check
+.PHONY: all build run test check fuzz bench bench-quick install clean help deps-build deps-test deps-check
 
 all: build
 
@@ -12,7 +12,8 @@ help:
 	@echo 'make test       the everyday tests: 12 minutes or less'
 	@echo 'make check      all oracles at full size: 90 minutes or less'
 	@echo 'make fuzz       the fuzzers, MINUTES=$(MINUTES)'
-	@echo 'make bench      the benchmarks'
+	@echo 'make bench      the benchmarks beside QEMU; all, an hour, writes docs/performance.md; ONLY=NAMES: some'
+	@echo 'make bench-quick  all rows in about five minutes'
 	@echo 'make install    into PREFIX (default /usr/local); DESTDIR is honoured'
 	@echo 'make clean      remove what was built (downloads in $(BUILD)/cache stay)'
 
@@ -44,7 +45,10 @@ fuzz: deps-test
 	@tests/run fuzz $(MINUTES)
 
 bench: deps-test $(BUILD)/build.ninja
-	@bench/run
+	@bench/run --full $(if $(ONLY),--only $(ONLY))
+
+bench-quick: deps-test $(BUILD)/build.ninja
+	@bench/run --quick
 
 install: build
 	meson install -C $(BUILD) $(if $(DESTDIR),--destdir $(DESTDIR))

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: MIT
+"""What is measured besides the rows: the machines' CPU features and clocks, memory, booting, scaling on two CPUs, translation, and
+the interpreter alone."""
+import os
+import re
+import statistics
+import subprocess
+import tempfile
+
+from .machines import Fleet, Trouble
+from .measure import PARALLEL, geomean
+
+
+def facts(guest):
+    """What is to be known of a guest before its times are believed."""
+    said = guest.text("cpu")
+    features = re.search(r"Features\s*: (.*)", said)
+    part = re.search(r"CPU part\s*: (\S+)", said)
+    return {"features": features.group(1).split() if features else [], "part": part.group(1) if part else "?",
+            "clock": guest.clock_error(), "boot": guest.boot_seconds}
+
+
+def memory(guest):
+    if not guest.process:
+        return {"ram": 0, "rest": 0}
+    ram, rest = guest.memory()
+    return {"ram": ram, "rest": rest}
+
+
+def section(title, text, head, rows):
+    return {"title": title, "text": text, "head": head, "rows": rows}
+
+
+# ---- from power-on to /init ----
+
+def boot_seconds(makers, rounds):
+    """{name: [seconds]} of machines that are booted in turns, each alone on the core."""
+    seconds = {name: [] for name in makers}
+    for _ in range(rounds):
+        for name, maker in makers.items():
+            guest = maker()
+            try:
+                guest.start()
+                seconds[name].append(guest.boot_seconds)
+            except Trouble as trouble:
+                print(f"boot, {name}: {trouble}", flush=True)
+            guest.end()
+    return {name: some for name, some in seconds.items() if some}
+
+
+def booting(fleet, build, engine, rounds=5):
+    """Debian's kernel to its /init; with a warm code cache too if the engine has one."""
+    makers = {engine: lambda: fleet.pomona(engine)}
+    with tempfile.TemporaryDirectory() as folder:
+        if engine == "dbt" and "--code-cache" in build.options():
+            makers["dbt, warm code cache"] = lambda: fleet.pomona(engine, "--code-cache", folder)
+            boot_seconds({"cold": makers["dbt, warm code cache"]}, 1)
+        for number, rival in enumerate(fleet.rivals()):
+            makers[rival.name] = lambda number=number: fleet.rivals()[number]
+        makers["qemu-7.2"] = fleet.old_qemu
+        seconds = boot_seconds(makers, rounds)
+    best = min((statistics.median(seconds[name]) for name in seconds if name in ("qemu-max", "qemu-v1")), default=None)
+    rows = [(name, f"{min(some):.2f}", f"{statistics.median(some):.2f}", f"{max(some):.2f}",
+             f"{statistics.median(some) / best:.2f}" if best else "-") for name, some in seconds.items()]
+    return section("Booting", "Power-on to the first line of /init, wall seconds, 1 CPU; to be reached: 0.5 of QEMU's or less, 0.25 with a "
+                   "warm code cache.", ("machine", "least", "median", "most", "part of QEMU's"), rows)
+
+
+# ---- two CPUs ----
+
+def scaling_of(machine, benchmark, rounds):
+    """How many times as much work two threads do as one."""
+    ratios = []
+    for _ in range(rounds):
+        one = machine.run(benchmark.command(threads=1))
+        two = machine.run(benchmark.command(threads=2))
+        ratios.append(2 * one.seconds / two.seconds)
+    return statistics.median(ratios)
+
+
+def scaling(build, benchmarks, engine, rounds=5):
+    """2 CPUs on 2 cores: the parallel programs' scaling beside native's in the same run."""
+    fleet = Fleet(build, os.sched_getaffinity(0), cpus=2, suffix="-2cpus")
+    members = [fleet.native(), fleet.pomona(engine), fleet.rivals()[0]]
+    rows, parts = [], []
+    try:
+        for member in members:
+            member.start()
+        for benchmark in benchmarks:
+            if not benchmark.flags & PARALLEL:
+                continue
+            native, ours, theirs = (scaling_of(member, benchmark, rounds) for member in members)
+            parts.append(ours / native)
+            rows.append((benchmark.name, f"{native:.2f}x", f"{ours:.2f}x", f"{theirs:.2f}x", f"{100 * ours / native:.0f} %"))
+            print(f"mt      {benchmark.name:14} native {native:.2f}x {engine} {ours:.2f}x QEMU {theirs:.2f}x", flush=True)
+    except Trouble as trouble:
+        print(f"scaling: {trouble}", flush=True)
+        rows.append((f"ended: {str(trouble)[:60]}", "", "", "", ""))
+    finally:
+        for member in members:
+            member.end()
+    if parts:
+        rows.append(("geomean", "", "", "", f"{100 * geomean(parts):.0f} %"))
+    return section("Two CPUs", "Twice the time of one thread over the time of two threads that each do the same work, on two CPUs and two "
+                   "cores; to be reached: 90 % of native's.", ("program", "native", engine, "qemu-max", "of native's scaling"), rows)
+
+
+# ---- translation ----
+
+def translation(fleet, build, engine):
+    """The engine's own statistics over a boot; how they are named is the engine's matter."""
+    log = fleet.log("stats")
+    guest = fleet.pomona(engine, "--stats")
+    guest.log = log
+    try:
+        guest.start()
+        guest.signal(18)
+        os.write(guest.process.stdin.fileno(), b"coldcode\npoweroff\n")
+        guest.process.communicate(timeout=60)
+    except (Trouble, subprocess.TimeoutExpired) as trouble:
+        print(f"statistics: {trouble}", flush=True)
+    guest.end()
+    with open(log, encoding="utf-8", errors="replace") as file:
+        lines = [line.strip() for line in file if line.startswith("pomona: ")]
+    return section("Statistics", "`--stats` of a boot, `coldcode` and power-off; to be reached: 150 ns a translated instruction, 8 bytes of code a "
+                   "guest byte.", ("line",), [(line.removeprefix("pomona: "),) for line in lines])
+
+
+def interpreter(build):
+    """The interpreter alone, without a machine around it: bench/interp_loop."""
+    subprocess.run(["ninja", "-C", build.BUILD, "bench/interp_loop", "bench/loop_guest.bin"], check=True, stdout=subprocess.DEVNULL)
+    command = [os.path.join(build.BUILD, "bench", name) for name in ("interp_loop", "loop_guest.bin")]
+    said = [subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() for _ in range(3)]
+    return section("The interpreter alone", "`bench/interp_loop`: a CoreMark-like loop (`bench/loop_guest.c`) without a machine.", ("run",),
+                   [(line,) for line in said])
+
+
+def all_of(options, fleet, benchmarks, table):
+    build = fleet.build
+    return [booting(fleet, build, table.subject), scaling(build, benchmarks, table.subject), translation(fleet, build, table.subject),
+            interpreter(build)]

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: MIT
+"""Rows: interleaved runs of one benchmark on all machines, and the ratio with its interval."""
+import math
+import random
+import statistics
+
+from .machines import Trouble
+
+FLOAT, PARALLEL = 1, 2
+
+
+class Benchmark:
+    """One line of `bench list`."""
+
+    def __init__(self, line):
+        self.group, self.name, n, flags = line.split()
+        self.n, self.flags = int(n), int(flags)
+
+    def command(self, scale=1.0, threads=1):
+        return f"{self.name} {max(1, round(self.n * scale))} {threads}"
+
+
+def catalogue(native):
+    return [Benchmark(line) for line in native.text("list").splitlines()]
+
+
+def chosen(benchmarks, names):
+    """Those whose name or group is in NAMES; all but the parallel ones if NAMES is empty."""
+    if not names:
+        return [one for one in benchmarks if not one.flags & PARALLEL]
+    known = {one.name for one in benchmarks} | {one.group for one in benchmarks}
+    if unknown := [name for name in names if name not in known]:
+        raise SystemExit(f"bench: there is no {', '.join(unknown)}: it is " + " ".join(one.name for one in benchmarks))
+    return [one for one in benchmarks if one.name in names or one.group in names]
+
+
+def interval(ratios, level=0.95, rounds=2000):
+    """The bootstrap interval of the median of RATIOS."""
+    if len(ratios) < 2:
+        return ratios[0], ratios[0]
+    source = random.Random(len(ratios))
+    medians = sorted(statistics.median(source.choices(ratios, k=len(ratios))) for _ in range(rounds))
+    cut = int(rounds * (1 - level) / 2)
+    return medians[cut], medians[rounds - 1 - cut]
+
+
+def geomean(values):
+    return math.exp(statistics.fmean(math.log(value) for value in values))
+
+
+class Row:
+    """The times of one benchmark on all machines, pair by pair."""
+
+    def __init__(self, benchmark):
+        self.benchmark, self.times, self.checksums, self.troubles = benchmark, {}, {}, {}
+
+    def add(self, machine, command):
+        if machine.name in self.troubles:
+            return
+        try:
+            result = machine.run(command)
+        except Trouble as trouble:
+            self.troubles[machine.name] = str(trouble)
+            machine.end()
+            return
+        self.times.setdefault(machine.name, []).append(result.seconds)
+        self.checksums.setdefault(machine.name, set()).add(result.checksum)
+
+    def seconds(self, name):
+        return statistics.median(self.times[name]) if self.times.get(name) else None
+
+    def agree(self):
+        """Whether all checksums are the same, the host's too unless it rounds otherwise."""
+        names = [name for name in self.checksums if name != "native" or not self.benchmark.flags & FLOAT]
+        return len(set().union(*(self.checksums[name] for name in names))) <= 1
+
+    def fastest(self, names):
+        return min((name for name in names if self.times.get(name)), key=self.seconds, default=None)
+
+    def ratios(self, subject, rival):
+        return [theirs / ours for ours, theirs in zip(self.times.get(subject, []), self.times.get(rival, []))]
+
+    def compare(self, subject, rivals):
+        """(rival, ratio, low, high) against the faster rival, or None."""
+        rival = self.fastest(rivals)
+        ratios = self.ratios(subject, rival) if rival else []
+        if not ratios:
+            return None
+        return (rival, statistics.median(ratios), *interval(ratios))
+
+
+class Plan:
+    """How many pairs: at least LEAST, at most MOST, until the interval is narrower than WIDTH of the ratio. The slower rival
+    is left out once DROP pairs show it, references are run REFERENCE times."""
+
+    def __init__(self, least, most, width=0.05, drop=3, reference=3, scale=1.0):
+        self.least, self.most, self.width, self.drop, self.reference, self.scale = least, most, width, drop, reference, scale
+
+
+def decided(row, subject, rivals, plan):
+    found = row.compare(subject, rivals)
+    return found is None or (found[3] - found[2]) / found[1] < plan.width
+
+
+def measure(benchmark, subject, rivals, references, plan):
+    """Pairs in alternating order until the row is decided."""
+    row, command = Row(benchmark), benchmark.command(plan.scale)
+    racing = list(rivals)
+    for pair in range(plan.most):
+        order = [subject, *racing, *(references if pair < plan.reference else [one for one in references if not one.guest])]
+        for machine in order if pair % 2 == 0 else reversed(order):
+            row.add(machine, command)
+        if subject.name in row.troubles:
+            break
+        if pair + 1 == plan.drop and len(racing) > 1:
+            best = row.fastest([one.name for one in racing])
+            racing = [one for one in racing if best and row.seconds(one.name) and row.seconds(one.name) < 1.1 * row.seconds(best)]
+        if pair + 1 >= plan.least and decided(row, subject.name, [one.name for one in racing], plan):
+            break
+    return row

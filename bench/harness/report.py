@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: MIT
+"""What a run prints, keeps (results.json) and writes (docs/performance.md, docs/performance.svg)."""
+import datetime
+import json
+import os
+import subprocess
+
+from . import chart
+from .measure import FLOAT, geomean
+
+# The figures to be reached, as ratios to QEMU 10.0 (the faster of two processors), by group.
+TARGETS = {"int": 2.7, "mem": 2.3, "fp": 6, "simd": 10, "crypto": 4, "os": 2.2, "jit": 3, "atom": 1.8, "app": 2.3}
+TARGET_ALL, FLOOR = 3, 0.95
+
+
+def milliseconds(seconds):
+    return "-" if seconds is None else f"{seconds * 1e3:.2f}"
+
+
+class Table:
+    """Prints rows as they come and the groups at the end."""
+
+    def __init__(self, subject, rivals, references):
+        self.subject, self.rivals, self.references = subject, rivals, references
+        self.headed = False
+
+    def names(self):
+        return [self.subject, *self.rivals, *self.references]
+
+    def head(self):
+        print(f"{'group':7} {'program':14} {'ratio':>7} {'95 % interval':>15} {'pairs':>5} " +
+              " ".join(f"{name + ' ms':>12}" for name in self.names()) + f" {'/native':>8}", flush=True)
+
+    def show(self, row):
+        if not self.headed:
+            self.head()
+            self.headed = True
+        found, benchmark = row.compare(self.subject, self.rivals), row.benchmark
+        ratio = f"{found[1]:6.2f}x {found[2]:7.2f}-{found[3]:<7.2f}" if found else f"{'-':>7} {'-':>15}"
+        native, ours = row.seconds("native"), row.seconds(self.subject)
+        slower = f"{ours / native:7.2f}x" if native and ours else "-"
+        print(f"{benchmark.group:7} {benchmark.name:14} {ratio} {len(row.times.get(self.subject, [])):5} " +
+              " ".join(f"{milliseconds(row.seconds(name)):>12}" for name in self.names()) + f" {slower:>8}" + self.remarks(row), flush=True)
+
+    def remarks(self, row):
+        text = "" if row.agree() else "  CHECKSUMS DIFFER: " + ", ".join(
+            f"{name} {' '.join(sorted(sums))}" for name, sums in row.checksums.items())
+        return text + "".join(f"  {name}: {trouble[:160]}" for name, trouble in row.troubles.items())
+
+    def groups(self, rows):
+        """Prints the geometric means; returns whether a row is wrong: unequal checksums, or a machine's trouble."""
+        summary = group_means([as_data(row, self.subject, self.rivals) for row in rows])
+        for name, mean, target, count in summary:
+            print(f"{name:7} geomean of {count:2}: {mean:6.2f}x" + (f"   to be reached: {target}x" if target else ""))
+        wrong = [row for row in rows if not row.agree() or row.troubles]
+        if wrong:
+            print("not right: " + ", ".join(row.benchmark.name for row in wrong))
+        return bool(wrong)
+
+
+def group_means(rows):
+    """[(group, geomean of the ratios, target, count)], `all` last."""
+    groups = {}
+    for row in rows:
+        if row["ratio"] and row["group"] in TARGETS:
+            groups.setdefault(row["group"], []).append(row["ratio"])
+    means = [(name, geomean(ratios), TARGETS[name], len(ratios)) for name, ratios in groups.items()]
+    everything = [ratio for ratios in groups.values() for ratio in ratios]
+    if len(groups) > 1:
+        means.append(("all", geomean(everything), TARGET_ALL, len(everything)))
+    return means
+
+
+def as_data(row, subject, rivals):
+    found = row.compare(subject, rivals) or (None,) * 4
+    return {"group": row.benchmark.group, "name": row.benchmark.name, "float": bool(row.benchmark.flags & FLOAT),
+            "rival": found[0], "ratio": found[1], "low": found[2], "high": found[3], "pairs": len(row.times.get(subject, [])),
+            "seconds": {name: row.seconds(name) for name in row.times}, "agree": row.agree(), "troubles": row.troubles}
+
+
+def machine():
+    with open("/proc/cpuinfo", encoding="ascii") as file:
+        facts = dict(line.strip().split("\t", 1) for line in file if "\t" in line)
+    kept = {key.strip(): value.lstrip("\t: ") for key, value in facts.items()}
+    wanted = ("avx2", "avx512f", "avx512vl", "avx512vbmi", "avx512_fp16", "gfni", "vaes", "vpclmulqdq", "sha_ni", "fma", "bmi2", "fsrm")
+    flags = [flag for flag in wanted if flag in kept["flags"].split()]
+    return {"cpu": f"{kept['model name']} (family {kept['cpu family']}, model {kept['model']})", "cpus": os.cpu_count(), "flags": " ".join(flags),
+            "kernel": os.uname().release, "load": os.getloadavg()[2]}
+
+
+def version(command):
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[0]
+
+
+def results(options, rows, table, facts):
+    return {"date": datetime.date.today().isoformat(), "machine": machine(), "engine": table.subject, "rivals": table.rivals,
+            "references": table.references, "facts": facts, "scale": options.scale,
+            "rows": [as_data(row, table.subject, table.rivals) for row in rows]}
+
+
+def save(build, found, write):
+    path = os.path.join(build.WORK, "results-full.json" if write else "results.json")
+    with open(path, "w", encoding="ascii") as file:
+        json.dump(found, file, indent=1)
+    if write:
+        render(build)
+
+
+# ---- docs/performance.md ----
+
+def table_of(head, rows):
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    return lines + ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]
+
+
+def groups_section(found):
+    rows = []
+    for name, mean, target, count in group_means(found["rows"]):
+        rows.append((name, count, f"{mean:.2f}x", f"{target}x", "yes" if mean >= target else "**no**"))
+    slow = [row for row in found["rows"] if row["high"] and row["high"] < FLOOR]
+    text = ", ".join(f"`{row['name']}` ({row['ratio']:.2f}x)" for row in slow) or "none"
+    return table_of(("group", "rows", "geomean", "to be reached", "reached"), rows) + [
+        "", f"Rows that are slower than QEMU (upper end of the interval below {FLOOR}x): {text}."]
+
+
+def rows_section(found):
+    names = [found["engine"], *found["rivals"], *found["references"]]
+    rows = []
+    for row in found["rows"]:
+        seconds = [row["seconds"].get(name) for name in names]
+        native, ours = row["seconds"].get("native"), row["seconds"].get(found["engine"])
+        ratio = f"**{row['ratio']:.2f}x** | {row['low']:.2f} to {row['high']:.2f}" if row["ratio"] else "- | -"
+        rows.append((row["group"], row["name"] + ("" if row["agree"] and not row["troubles"] else " (!)"), ratio, row["pairs"],
+                     *[milliseconds(one) for one in seconds], f"{ours / native:.2f}x" if native and ours else "-"))
+    return table_of(("group", "program", "ratio", "95 % interval", "pairs", *[f"{name}, ms" for name in names], "to native"), rows)
+
+
+def cpus_section(found):
+    rows = [(name, f"`{' '.join(facts['features'])}`", f"{facts['clock'] * 1e6:+.0f} ppm") for name, facts in found["facts"].items()]
+    return table_of(("machine", "the guest kernel's list of CPU features", "guest's clock against the host's"), rows)
+
+
+def memory_section(found):
+    rows = [(name, f"{facts['memory']['ram'] / 2**20:.0f} MiB", f"{facts['memory']['rest'] / 2**20:.0f} MiB")
+            for name, facts in found["facts"].items() if "memory" in facts]
+    return table_of(("machine", "guest RAM touched", "resident besides"), rows)
+
+
+def extras_section(found):
+    lines = []
+    for section in found.get("extras", []):
+        lines += ["", f"## {section['title']}", "", section["text"], "", *table_of(section["head"], section["rows"])]
+    return lines
+
+
+INTRODUCTION = """# Performance
+
+`make bench` measured and wrote this on {date}; `make bench-quick` takes five minutes, `make bench ONLY=group|name` measures a part. The
+programs are in `bench/programs`: the same source compiled for AArch64 and natively, static, run in an initramfs on Debian trixie's
+kernel; each prints a checksum and its own time (the guest's CLOCK_MONOTONIC, held against the host's clock). All machines run at
+once, pinned to one core, stopped but for the one whose turn it is; a row is decided by interleaved pairs: {pairs} or more, until the 95 %
+interval (bootstrap of the median) of the ratio is narrower than 5 % of it, or 21.
+
+**ratio** = time of the faster of two QEMU 10.0 (`-cpu max,pauth-impdef=on,sve=off,sme=off` and `-cpu neoverse-v1,sve=off`) / Pomona's
+time, so that more is better. Checksums are equal on all AArch64 machines, and natively but where AArch64's compiler contracts to FMA.
+
+![Ratios](performance.svg)
+"""
+
+
+def versions_section(found, build):
+    host = found["machine"]
+    commands = [f"* {name}: {version(command + ['--version'])}" for name, command in
+                (("QEMU of trixie", build.qemu_trixie()), ("QEMU of the system", ["qemu-system-aarch64"]))]
+    return [f"* host: {host['cpu']}, {host['cpus']} CPUs, `{host['flags']}`; Linux {host['kernel']}; load average of 15 minutes {host['load']:.1f}",
+            f"* Pomona: `--engine {found['engine']}`, gcc -O2; guest: {os.path.basename(build.kernel())}, 1 CPU, 1 GiB",
+            f"* programs: {version(['aarch64-linux-gnu-gcc', '--version'])} -O2 (simd: -O3), natively {version(['gcc', '--version'])}", *commands,
+            f"* scale {found['scale']:g}; the whole run took {found['seconds'] / 60:.0f} minutes"]
+
+
+def render(build):
+    """Writes docs/performance.md and .svg from the last full run."""
+    with open(os.path.join(build.WORK, "results-full.json"), encoding="ascii") as file:
+        found = json.load(file)
+    least = min(row["pairs"] for row in found["rows"])
+    lines = [INTRODUCTION.format(date=found["date"], pairs=max(least, 1)), "## Groups", "", *groups_section(found), "", "## Machines", "",
+             *versions_section(found, build), "", *cpus_section(found), "", "## Rows", "", *rows_section(found), "",
+             "## Memory", "", "After all rows, in one guest of 1 GiB that stayed up.", "", *memory_section(found), *extras_section(found), ""]
+    docs = os.path.join(build.TOP, "docs")
+    with open(os.path.join(docs, "performance.md"), "w", encoding="utf-8") as file:
+        file.write("\n".join(lines))
+    with open(os.path.join(docs, "performance.svg"), "w", encoding="utf-8") as file:
+        file.write(chart.draw(found["rows"], group_means(found["rows"])))
+    return 0
