@@ -250,7 +250,7 @@ int a64_exception_return(struct a64_cpu *cpu, uint64_t address)
     const bool masked = spsr >> SPSR_DAIF_SHIFT & 8;
     const bool ss = (spsr & SPSR_SS) && a64_step_return(cpu, el, masked);
     a64_clear_exclusive(cpu);
-    cpu->event = true;
+    __atomic_store_n(&cpu->event, true, __ATOMIC_RELEASE);
     if (illegal) {
         set_common(cpu, spsr);
         cpu->ps.il = true;

@@ -260,7 +260,7 @@ void a64_cpu_reset(struct a64_cpu *cpu)
     memset(cpu->sp_el, 0, sizeof(cpu->sp_el));
     cpu->sp = cpu->pc = 0;
     cpu->fpcr = cpu->fpsr = 0;
-    cpu->event = false;
+    __atomic_store_n(&cpu->event, false, __ATOMIC_RELEASE);
     a64_clear_exclusive(cpu);
     memset(&cpu->step, 0, sizeof(cpu->step));
     memset(&cpu->ps, 0, sizeof(cpu->ps));

@@ -151,7 +151,7 @@ static void update_events(struct a64_cpu *cpu)
         const uint64_t period = stream_period(cpu, stream, &phase);
         const uint64_t count = stream_count(cpu, stream);
         if (period && (count - phase) / period != (cpu->event_seen[stream] - phase) / period)
-            cpu->event = true;
+            __atomic_store_n(&cpu->event, true, __ATOMIC_RELEASE);
         cpu->event_seen[stream] = count;
     }
 }

@@ -51,7 +51,7 @@ static const struct option options[] = {
      "a virtio disk; may be repeated"},
     {"net", 0, OPTION_LIST, AT(nets), "user[,hostfwd=tcp::2222-:22]|none", NULL, "a network card"},
     {"serial", 0, OPTION_LIST, AT(serials), "stdio|pty|unix:P|tcp:H:P|file:P", NULL,
-     "where a serial line goes; may be repeated (default: stdio)"},
+     "where a serial line goes; the second and later are virtio consoles (default: stdio)"},
     {"engine", 0, OPTION_CHOICE, AT(engine), "ENGINE", engines, "what runs the CPUs"},
     {"el2", 0, OPTION_FLAG, AT(el2), NULL, NULL, "the CPUs have EL2 and start there"},
     {"clock", 0, OPTION_CHOICE, AT(clock), "CLOCK", clocks,

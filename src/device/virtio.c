@@ -183,31 +183,32 @@ void virtq_push(struct virtio_device *dev, unsigned queue, uint16_t head, uint32
         return;
     }
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    write16(dev, q->used + 2, ++q->used_index);
+    if (!write16(dev, q->used + 2, ++q->used_index))
+        broken(dev, "the used ring is outside memory");
+    else if ((uint16_t)(q->used_index - q->signalled) >= q->size)
+        virtq_flush(dev, queue); /* so that the distance never wraps */
 }
 
-/* Whether the guest asked to hear of anything between the last interrupt and now. */
-static bool wants_interrupt(struct virtio_device *dev, struct virtq *q)
+/* Whether the guest asked to hear of anything from index OLD of the used ring on. */
+static bool wants_interrupt(struct virtio_device *dev, const struct virtq *q, uint16_t old)
 {
     uint16_t word;
     if (!virtio_has(dev, VIRTIO_F_RING_EVENT_IDX))
         return read16(dev, q->avail, &word) && !(word & AVAIL_NO_INTERRUPT);
     if (!read16(dev, q->avail + 4 + 2ull * q->size, &word))
         return false;
-    const bool first = !q->signalled_valid;
-    const uint16_t old = q->signalled;
-    q->signalled = q->used_index;
-    q->signalled_valid = true;
-    return first || (uint16_t)(q->used_index - word - 1) < (uint16_t)(q->used_index - old);
+    return (uint16_t)(q->used_index - word - 1) < (uint16_t)(q->used_index - old);
 }
 
 void virtq_flush(struct virtio_device *dev, unsigned queue)
 {
     struct virtq *q = &dev->queues[queue];
-    if (!queue_ready(dev, q) || (q->signalled_valid && q->signalled == q->used_index))
+    const uint16_t old = q->signalled;
+    if (!queue_ready(dev, q) || old == q->used_index)
         return;
+    q->signalled = q->used_index;
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    if (wants_interrupt(dev, q))
+    if (wants_interrupt(dev, q, old))
         virtio_pci_interrupt(dev, q->vector, ISR_QUEUE);
 }
 

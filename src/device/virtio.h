@@ -29,8 +29,7 @@ struct virtq {
     uint64_t desc, avail, used; /* guest-physical */
     uint16_t last_avail;        /* next entry of the available ring to take */
     uint16_t used_index;        /* next entry of the used ring to fill */
-    uint16_t signalled;         /* used_index at the last interrupt */
-    bool signalled_valid;
+    uint16_t signalled;         /* used_index when an interrupt was last considered */
 };
 
 struct virtq_piece {

@@ -86,11 +86,27 @@ static void blk_config_read(struct virtio_device *dev, uint8_t *config)
     config[56] = 1;
 }
 
+/* Whether SIZE bytes from SECTOR on are whole sectors of the disk, and few enough for the used
+ * ring's 32-bit length. */
+static bool valid_range(const struct virtio_blk *blk, uint64_t sector, uint64_t size)
+{
+    const uint64_t sectors = block_size(blk->block) / SECTOR;
+    return size % SECTOR == 0 && size < UINT32_MAX && sector <= sectors &&
+           size / SECTOR <= sectors - sector;
+}
+
+/* What was written is on the disk before the request is done, when the driver did not promise to
+ * ask for that (5.2.6.2). */
+static uint8_t settle(struct virtio_blk *blk)
+{
+    return !virtio_has(&blk->virtio, F_FLUSH) && block_flush(blk->block) ? S_IOERR : S_OK;
+}
+
 /* Disk to guest: all of the writable part but its last byte, the status. */
 static uint8_t read_sectors(struct virtio_blk *blk, uint64_t sector, uint32_t *written)
 {
     const uint64_t size = blk->virtio.chain.writable_size - 1;
-    if (size % SECTOR || sector > UINT64_MAX / SECTOR)
+    if (!valid_range(blk, sector, size))
         return S_IOERR;
     for (uint64_t done = 0; done < size;) {
         const size_t part = size - done < BOUNCE ? (size_t)(size - done) : BOUNCE;
@@ -106,7 +122,7 @@ static uint8_t read_sectors(struct virtio_blk *blk, uint64_t sector, uint32_t *w
 static uint8_t write_sectors(struct virtio_blk *blk, uint64_t sector)
 {
     const uint64_t size = blk->virtio.chain.readable_size - HEADER_SIZE;
-    if (size % SECTOR || sector > UINT64_MAX / SECTOR)
+    if (!valid_range(blk, sector, size))
         return S_IOERR;
     for (uint64_t done = 0; done < size;) {
         const size_t part = size - done < BOUNCE ? (size_t)(size - done) : BOUNCE;
@@ -115,7 +131,7 @@ static uint8_t write_sectors(struct virtio_blk *blk, uint64_t sector)
             return S_IOERR;
         done += part;
     }
-    return S_OK;
+    return settle(blk);
 }
 
 /* Discard and write zeroes: a list of ranges. Flags: only "unmap", and only for write zeroes. */
@@ -132,11 +148,11 @@ static uint8_t zero_ranges(struct virtio_blk *blk, uint32_t type)
                        flags = get_le(raw + 12, 4);
         if (flags & ~(type == T_WRITE_ZEROES ? 1u : 0u))
             return S_UNSUPP;
-        if (sector > UINT64_MAX / SECTOR || count > MAX_RANGE_SECTORS ||
+        if (count > MAX_RANGE_SECTORS || !valid_range(blk, sector, count * SECTOR) ||
             block_zero(blk->block, sector * SECTOR, count * SECTOR))
             return S_IOERR;
     }
-    return S_OK;
+    return settle(blk);
 }
 
 static uint8_t get_id(struct virtio_blk *blk, uint32_t *written)
@@ -181,7 +197,11 @@ static void do_request(struct virtio_blk *blk)
         virtio_break(dev, "a status byte outside memory");
         return;
     }
-    virtq_push(dev, 0, dev->chain.head, written + 1);
+    /* The used length counts what is written without a gap: the status only when all before it is.
+     */
+    if (written == dev->chain.writable_size - 1)
+        written++;
+    virtq_push(dev, 0, dev->chain.head, written);
 }
 
 static void blk_kick(struct virtio_device *dev, unsigned queue)

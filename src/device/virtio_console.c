@@ -52,7 +52,8 @@ static void transmit(struct virtio_device *dev)
         const size_t part = left < PIECE ? (size_t)left : PIECE;
         if (!virtq_read(dev, done, data, part))
             return;
-        of(dev)->chr->write(of(dev)->chr, data, part);
+        if (of(dev)->chr)
+            of(dev)->chr->write(of(dev)->chr, data, part);
         done += part;
     }
 }
@@ -60,7 +61,7 @@ static void transmit(struct virtio_device *dev)
 static void console_kick(struct virtio_device *dev, unsigned queue)
 {
     if (queue == RECEIVE) {
-        if (of(dev)->chr->accept)
+        if (of(dev)->chr)
             of(dev)->chr->accept(of(dev)->chr);
         return;
     }
@@ -69,6 +70,12 @@ static void console_kick(struct virtio_device *dev, unsigned queue)
         virtq_push(dev, queue, dev->chain.head, 0);
     }
     virtq_flush(dev, queue);
+}
+
+static void console_fini(struct virtio_device *dev)
+{
+    if (of(dev)->chr)
+        of(dev)->chr->receive = NULL;
 }
 
 static const struct virtio_ops virtio_console_ops = {
@@ -80,6 +87,7 @@ static const struct virtio_ops virtio_console_ops = {
     .features = console_features,
     .kick = console_kick,
     .config_read = console_config_read,
+    .fini = console_fini,
 };
 
 struct virtio_device *virtio_console_create(struct pci_bus *bus, struct chardev *chr, int *result)
@@ -88,7 +96,9 @@ struct virtio_device *virtio_console_create(struct pci_bus *bus, struct chardev 
     if (!dev)
         return NULL;
     of(dev)->chr = chr;
-    chr->receive = console_receive;
-    chr->receive_ctx = dev;
+    if (chr) {
+        chr->receive = console_receive;
+        chr->receive_ctx = dev;
+    }
     return dev;
 }

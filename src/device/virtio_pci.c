@@ -179,10 +179,12 @@ static void set_status(struct virtio_device *dev, uint8_t status)
         virtio_reset(dev);
         return;
     }
-    /* Features that were not offered are refused by leaving FEATURES_OK clear. */
-    if (status & STATUS_FEATURES_OK && dev->driver_features & ~offered(dev))
+    /* Features that were not offered, and drivers of the time before VERSION_1, are refused by
+     * leaving FEATURES_OK clear. */
+    if (status & STATUS_FEATURES_OK &&
+        (dev->driver_features & ~offered(dev) || !virtio_has(dev, VIRTIO_F_VERSION_1)))
         status &= (uint8_t)~STATUS_FEATURES_OK;
-    dev->status = (uint8_t)(status | (dev->status & STATUS_NEEDS_RESET));
+    dev->status = (uint8_t)((status & ~STATUS_NEEDS_RESET) | (dev->status & STATUS_NEEDS_RESET));
 }
 
 static uint16_t valid_vector(const struct virtio_device *dev, uint64_t vector)

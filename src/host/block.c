@@ -261,16 +261,50 @@ static int write_zeros(struct block_file *block, uint64_t offset, uint64_t size)
     return 0;
 }
 
+/* A whole cluster becomes a hole in the overlay, which reads as zeros. */
+static int zero_cluster(struct block_file *block, uint64_t cluster)
+{
+    const uint64_t start = cluster * CLUSTER;
+#ifdef FALLOC_FL_PUNCH_HOLE
+    if (!is_copied(block, cluster) ||
+        !fallocate(block->overlay, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)start,
+                   CLUSTER)) {
+        block->copied[cluster / 8] |= (uint8_t)(1u << cluster % 8);
+        return 0;
+    }
+#endif
+    const uint64_t left = block->size - start;
+    return write_zeros(block, start, left < CLUSTER ? left : CLUSTER);
+}
+
+static int zero_overlay(struct block_file *block, uint64_t offset, uint64_t size)
+{
+    while (size) {
+        const uint64_t left = block->size - offset;
+        const uint64_t room = CLUSTER - offset % CLUSTER;
+        const uint64_t part = size < room ? size : room;
+        const bool whole = offset % CLUSTER == 0 && (part == CLUSTER || part == left);
+        const int result =
+            whole ? zero_cluster(block, offset / CLUSTER) : write_zeros(block, offset, part);
+        if (result)
+            return result;
+        offset += part;
+        size -= part;
+    }
+    return 0;
+}
+
 int block_zero(struct block_file *block, uint64_t offset, uint64_t size)
 {
     if (block->read_only)
         return -EROFS;
     if (outside(block, offset, size))
         return -EINVAL;
+    if (block->overlay >= 0)
+        return zero_overlay(block, offset, size);
 #ifdef FALLOC_FL_PUNCH_HOLE
-    if (block->overlay < 0 && size &&
-        !fallocate(block->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset,
-                   (off_t)size))
+    if (size && !fallocate(block->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset,
+                           (off_t)size))
         return 0;
 #endif
     return write_zeros(block, offset, size);

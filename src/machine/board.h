@@ -50,7 +50,6 @@ struct board {
     unsigned default_cpus;
     uint64_t default_memory;
     unsigned spi_count;        /* of the distributor */
-    uint32_t gicm_typer_flags; /* ORed into MSI_TYPER: bit 31 is what Apple's driver asks for */
     uint8_t power_key_line;    /* of the PL061 */
 };
 

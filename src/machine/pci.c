@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* From the board's rows and --disk, --net to a bus: the ECAM and memory windows become regions,
+/* From the board's rows and --disk, --net, --serial to a bus: the ECAM and memory windows become regions,
  * INTx lines shared interrupts, MSI-X messages go to the GICv2m frame. */
 
 #include "machine/pci.h"
@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "device/virtio_blk.h"
+#include "device/virtio_console.h"
 #include "device/virtio_net.h"
 #include "device/virtio_rng.h"
 #include "host/block.h"
@@ -164,6 +165,19 @@ static int add_windows(struct machine *machine, struct machine_pci *pci,
     return 0;
 }
 
+/* The serial lines that the board has no UART for. */
+static int add_consoles(struct machine *machine, struct machine_pci *pci, struct error *err)
+{
+    int result = 0;
+    for (unsigned i = machine->uart_count; i < machine->config.serial_count; i++) {
+        struct virtio_device *dev =
+            virtio_console_create(&pci->bus, machine->config.serial[i], &result);
+        if (keep(pci, dev, result, "virtio-console", err))
+            return -1;
+    }
+    return 0;
+}
+
 static int add_functions(struct machine *machine, struct machine_pci *pci, struct error *err)
 {
     const struct machine_config *config = &machine->config;
@@ -174,6 +188,8 @@ static int add_functions(struct machine *machine, struct machine_pci *pci, struc
     for (unsigned i = 0; i < config->net_count; i++)
         if (add_net(machine, pci, config->nets[i], err))
             return -1;
+    if (add_consoles(machine, pci, err))
+        return -1;
     struct virtio_device *rng = virtio_rng_create(&pci->bus, &result);
     return keep(pci, rng, result, "virtio-rng", err);
 }

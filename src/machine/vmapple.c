@@ -49,6 +49,5 @@ const struct board board_vmapple = {
     .default_cpus = 2,
     .default_memory = 4ull << 30,
     .spi_count = 256,
-    .gicm_typer_flags = 1u << 31,
     .power_key_line = 3,
 };
