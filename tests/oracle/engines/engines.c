@@ -272,19 +272,6 @@ static void check_group(struct oracle *o, uint64_t group)
         check_block(o, group, &o->block[i]);
 }
 
-static void make_image(struct oracle *o)
-{
-    const unsigned size = RIG_PAGES * 0x4000;
-    o->image = malloc(size);
-    if (!o->image)
-        exit(2);
-    o->rig.seed = o->seed;
-    for (unsigned i = 0; i < size; i += 8) {
-        const uint64_t random = rig_random(&o->rig), small = random >> 60;
-        memcpy(o->image + i, random & 3 ? &random : &small, 8);
-    }
-}
-
 static unsigned rows_met(const struct oracle *o)
 {
     unsigned met = 0;
@@ -348,7 +335,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "no row is named %s...\n", a.rows), exit(2);
     o.seed = a.seed;
     o.show = a.show;
-    make_image(&o);
+    o.image = rig_image(a.seed);
     for (uint64_t group = a.group; a.one_group ? group == a.group : o.done < a.insns; group++)
         check_group(&o, group);
     printf(

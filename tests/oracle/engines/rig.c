@@ -16,6 +16,7 @@
 #include "a64/mmu.h"
 #include "a64/model.h"
 #include "a64/monitor.h"
+#include "a64/timer.h"
 
 const enum rig_page rig_pages[RIG_PAGES] = {
     RIG_RW, RIG_RW,     RIG_RO, RIG_RW,     RIG_NONE, RIG_RW,
@@ -25,25 +26,13 @@ const enum rig_page rig_pages[RIG_PAGES] = {
 static const uint8_t physical[RIG_PAGES] = {3, 7, 1, 10, 0, 5, 9, 2, 11, 4, 8, 6};
 
 /* Tables, from RIG_RAM: 16 KiB granule, then 4 KiB granule. */
-#define BIG_L2       0x0000u
-#define BIG_DATA     0x4000u
-#define BIG_CODE     0x8000u
-#define SMALL_L1     0xc000u
-#define SMALL_L2_LOW 0xd000u
-#define SMALL_L2     0xe000u
-#define SMALL_DATA   0xf000u
-#define SMALL_CODE   0x10000u
+#define BIG_DATA      (RIG_RAM + 0x4000)
+#define BIG_CODE      (RIG_RAM + 0x8000)
+#define SMALL_L2_HIGH (RIG_RAM + 0xe000)
+#define SMALL_DATA    (RIG_RAM + 0xf000)
+#define SMALL_CODE    (RIG_RAM + 0x10000)
 
-#define DESC_TABLE 3ull
-#define DESC_PAGE  (3ull | 3 << 8) /* inner shareable */
-#define DESC_AF    (1ull << 10)
-#define DESC_EL0   (1ull << 6)
-#define DESC_RO    (1ull << 7)
-#define DESC_NG    (1ull << 11)
-#define DESC_GP    (1ull << 50)
-#define DESC_XN    (3ull << 53)
-#define DESC_ATTR1 (1ull << 2)
-#define MAIR       0x04ffull /* normal write-back; Device-nGnRE */
+#define MAIR 0x04ffull /* normal write-back; Device-nGnRE */
 
 #define TCR_SMALL (25ull | 25ull << 16 | 2ull << 30 | 1ull << 32) /* 39 bits, 4 KiB, 36-bit PA */
 #define TCR_BIG   (28ull | 28ull << 16 | 2ull << 14 | 1ull << 30 | 1ull << 32)
@@ -79,6 +68,15 @@ static uint64_t insn_now(struct a64_cpu *cpu)
 static uint64_t insn_at(struct a64_cpu *cpu, uint64_t ticks)
 {
     return ticks > ~0ull / RIG_INSNS_PER_TICK ? ~0ull : ticks * RIG_INSNS_PER_TICK;
+}
+
+/* The timers want to be looked at in time. */
+static void insn_deadline(struct a64_cpu *cpu, uint64_t ticks)
+{
+    struct rig_side *side = cpu->sys->clock.ctx;
+    side->deadline = ticks;
+    const uint64_t at = insn_at(cpu, ticks);
+    cpu->slice_end = at < side->limit ? at : side->limit;
 }
 
 static uint64_t no_time(struct a64_cpu *cpu)
@@ -124,9 +122,9 @@ static void *aligned_zero(size_t align, size_t size)
     return memset(memory, 0, size);
 }
 
-static void put64(struct rig_side *side, unsigned table, uint64_t index, uint64_t value)
+void rig_put_entry(struct rig_side *side, uint64_t pa, uint64_t index, uint64_t descriptor)
 {
-    memcpy(side->ram + table + index * 8, &value, 8);
+    memcpy(rig_at(side, pa + index * 8), &descriptor, 8);
 }
 
 /* The descriptor of data page N. */
@@ -157,19 +155,19 @@ static void make_tables(struct rig_side *side, uint64_t guarded)
 {
     const uint64_t code = DESC_PAGE | DESC_AF | DESC_EL0 | DESC_RO | guarded;
     const uint64_t first = RIG_VECTORS - RIG_RAM, end = RIG_CODE + RIG_CODE_SIZE - RIG_RAM;
-    put64(side, BIG_L2, RIG_DATA_VA >> 25, (RIG_RAM + BIG_DATA) | DESC_TABLE);
-    put64(side, BIG_L2, RIG_RAM >> 25, (RIG_RAM + BIG_CODE) | DESC_TABLE);
-    put64(side, SMALL_L1, 0, (RIG_RAM + SMALL_L2_LOW) | DESC_TABLE);
-    put64(side, SMALL_L1, RIG_RAM >> 30, (RIG_RAM + SMALL_L2) | DESC_TABLE);
-    put64(side, SMALL_L2_LOW, RIG_DATA_VA >> 21, (RIG_RAM + SMALL_DATA) | DESC_TABLE);
-    put64(side, SMALL_L2, 0, (RIG_RAM + SMALL_CODE) | DESC_TABLE);
+    rig_put_entry(side, RIG_BIG_L2, RIG_DATA_VA >> 25, BIG_DATA | DESC_TABLE);
+    rig_put_entry(side, RIG_BIG_L2, RIG_RAM >> 25, BIG_CODE | DESC_TABLE);
+    rig_put_entry(side, RIG_SMALL_L1, 0, RIG_SMALL_L2 | DESC_TABLE);
+    rig_put_entry(side, RIG_SMALL_L1, RIG_RAM >> 30, SMALL_L2_HIGH | DESC_TABLE);
+    rig_put_entry(side, RIG_SMALL_L2, RIG_DATA_VA >> 21, SMALL_DATA | DESC_TABLE);
+    rig_put_entry(side, SMALL_L2_HIGH, 0, SMALL_CODE | DESC_TABLE);
     for (unsigned n = 0; n < RIG_PAGES; n++) {
-        put64(side, BIG_DATA, n, data_descriptor(n, 0x4000));
-        put64(side, SMALL_DATA, n, data_descriptor(n, 0x1000));
+        rig_put_entry(side, BIG_DATA, n, data_descriptor(n, 0x4000));
+        rig_put_entry(side, SMALL_DATA, n, data_descriptor(n, 0x1000));
     }
     for (uint64_t at = first; at < end; at += 0x1000) {
-        put64(side, SMALL_CODE, at >> 12, (RIG_RAM + at) | code);
-        put64(side, BIG_CODE, at >> 14, (RIG_RAM + (at & ~0x3fffull)) | code);
+        rig_put_entry(side, SMALL_CODE, at >> 12, (RIG_RAM + at) | code);
+        rig_put_entry(side, BIG_CODE, at >> 14, (RIG_RAM + (at & ~0x3fffull)) | code);
     }
     for (unsigned at = 0; at < 0x800; at += 4)
         memcpy(side->ram + first + at, &(uint32_t){RIG_END}, 4);
@@ -248,7 +246,7 @@ void *rig_at(struct rig_side *side, uint64_t pa)
 static void set_registers(struct a64_cpu *cpu, const struct rig_world *world)
 {
     struct a64_sysregs *sr = &cpu->sr;
-    const uint64_t table = RIG_RAM + (world->big ? BIG_L2 : SMALL_L1);
+    const uint64_t table = world->big ? RIG_BIG_L2 : RIG_SMALL_L1;
     sr->ttbr0[1] = table | (uint64_t)world->asid << 48;
     sr->ttbr1[1] = table;
     sr->tcr[1] = (world->big ? TCR_BIG : TCR_SMALL) | world->tbi << 37;
@@ -274,6 +272,9 @@ void rig_set_world(struct rig *rig, const struct rig_world *world)
         const uint64_t count = cpu->icount;
         side->sys.clock.now = world->counted ? insn_now : no_time;
         side->sys.clock.icount_at = world->counted ? insn_at : NULL;
+        side->sys.clock.deadline = world->counted ? insn_deadline : NULL;
+        side->sys.clock.ctx = side;
+        side->deadline = ~0ull;
         make_tables(side, world->btype_pages ? DESC_GP : 0);
         a64_cpu_reset(cpu);
         cpu->icount = count;
@@ -303,6 +304,7 @@ void rig_restart(struct rig *rig)
         a64_clear_exclusive(cpu);
         memcpy(cpu, rig->start[i], sizeof *cpu);
         cpu->icount = count;
+        rig->side[i].deadline = ~0ull;
         a64_mmu_update(cpu);
         a64_update_watch(cpu);
         if (!same)
@@ -321,10 +323,18 @@ void rig_put_code(struct rig *rig, uint64_t pa, const uint32_t *words, unsigned 
 void rig_run(struct rig_side *side, uint64_t count)
 {
     struct a64_cpu *cpu = side->cpu;
-    cpu->slice_end = count > ~0ull - cpu->icount ? ~0ull : cpu->icount + count;
-    a64_cpu_enter(cpu);
-    side->stop = side->engine->run(cpu);
-    a64_cpu_leave(cpu);
+    side->limit = count > ~0ull - cpu->icount ? ~0ull : cpu->icount + count;
+    do {
+        const uint64_t timer = insn_at(cpu, side->deadline);
+        if (timer <= cpu->icount)
+            a64_timer_update(cpu);
+        cpu->slice_end = side->limit;
+        if (side->deadline != ~0ull)
+            insn_deadline(cpu, side->deadline);
+        a64_cpu_enter(cpu);
+        side->stop = side->engine->run(cpu);
+        a64_cpu_leave(cpu);
+    } while (side->stop == ENGINE_SLICE && cpu->icount < side->limit);
 }
 
 /* ---- comparing ---- */
@@ -452,6 +462,18 @@ void rig_copy_state(struct rig *rig)
     struct rig_side *a = &rig->side[0], *b = &rig->side[1];
     memcpy(rig_at(b, RIG_DATA), rig_at(a, RIG_DATA), rig_data_size(rig));
     b->cpu->icount = a->cpu->icount;
+}
+
+uint8_t *rig_image(uint64_t seed)
+{
+    const unsigned size = RIG_PAGES * 0x4000;
+    struct rig source = {.seed = seed};
+    uint8_t *image = aligned_zero(64, size);
+    for (unsigned i = 0; i < size; i += 8) {
+        const uint64_t random = rig_random(&source), small = random >> 60;
+        memcpy(image + i, random & 3 ? &random : &small, 8);
+    }
+    return image;
 }
 
 void rig_print_state(const struct a64_cpu *cpu, FILE *out)

@@ -16,12 +16,13 @@
 
 /* Guest-physical memory: translation tables, vectors, code, data. */
 #define RIG_RAM       0x40000000ull
-#define RIG_SIZE      0x80000u
+#define RIG_SIZE      0x100000u
 #define RIG_VECTORS   (RIG_RAM + 0x20000)
 #define RIG_CODE      (RIG_RAM + 0x28000)
-#define RIG_CODE_SIZE 0x8000u
+#define RIG_CODE_SIZE 0x18000u
 #define RIG_DATA      (RIG_RAM + 0x40000)
-#define RIG_MMIO      0x90000000ull /* nothing is there */
+#define RIG_FREE      (RIG_RAM + 0x80000) /* for further tables */
+#define RIG_MMIO      0x90000000ull       /* nothing is there */
 /* The data's virtual address in the lower half; the upper half has it too (rig_high()). */
 #define RIG_DATA_VA 0x10000000ull
 #define RIG_PAGES   12u
@@ -33,6 +34,20 @@
 #define RIG_INSNS_PER_TICK 10u
 
 enum rig_page { RIG_NONE, RIG_RW, RIG_RO, RIG_PRIVILEGED, RIG_DEVICE, RIG_NO_RAM, RIG_OLD };
+/* Of translation tables, whose roots these are. */
+#define RIG_BIG_L2   (RIG_RAM + 0x0000)
+#define RIG_SMALL_L1 (RIG_RAM + 0xc000)
+#define RIG_SMALL_L2 (RIG_RAM + 0xd000) /* of the first GiB */
+#define DESC_TABLE   3ull
+#define DESC_PAGE    (3ull | 3 << 8) /* inner shareable */
+#define DESC_AF      (1ull << 10)
+#define DESC_EL0     (1ull << 6)
+#define DESC_RO      (1ull << 7)
+#define DESC_NG      (1ull << 11)
+#define DESC_GP      (1ull << 50)
+#define DESC_XN      (3ull << 53)
+#define DESC_ATTR1   (1ull << 2)
+
 /* By virtual page of the data, what it is. */
 extern const enum rig_page rig_pages[RIG_PAGES];
 
@@ -56,7 +71,8 @@ struct rig_side {
     uint8_t *ram;
     const struct hv_engine *engine;
     enum engine_stop stop;
-    bool no_ram_behind; /* of the last access, for messages */
+    uint64_t limit;    /* icount at which the run ends */
+    uint64_t deadline; /* ticks at which the timers must be looked at */
 };
 
 struct rig {
@@ -90,8 +106,11 @@ void *rig_at(struct rig_side *side, uint64_t pa);
 /* WORDS to PA of both sides; the engines are told. */
 void rig_put_code(struct rig *rig, uint64_t pa, const uint32_t *words, unsigned count);
 
-/* Runs SIDE's engine until it stops, at most until COUNT more instructions (~0: no limit). */
+/* Runs SIDE's engine until it stops, at most until COUNT more instructions (~0: no limit). The
+ * virtual timer is its IRQ line, where the world counts. */
 void rig_run(struct rig_side *side, uint64_t count);
+/* Entry INDEX of the table at PA. */
+void rig_put_entry(struct rig_side *side, uint64_t pa, uint64_t index, uint64_t descriptor);
 
 /* Whether the two sides agree: registers, and memory too where asked for. What differs is printed
  * to OUT, if any. */
@@ -99,6 +118,9 @@ bool rig_same_state(struct rig *rig, FILE *out);
 bool rig_same_memory(struct rig *rig, FILE *out);
 /* The second side gets the first one's state and memory. */
 void rig_copy_state(struct rig *rig);
+
+/* Bytes for the data, as many as there may be; to be freed. */
+uint8_t *rig_image(uint64_t seed);
 
 /* Prints the registers of CPU that are not 0. */
 void rig_print_state(const struct a64_cpu *cpu, FILE *out);

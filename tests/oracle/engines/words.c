@@ -249,6 +249,47 @@ uint32_t words_random(struct words *words, struct rig *rig, unsigned left)
     }
 }
 
+/* ---- which registers ---- */
+
+static unsigned field(const struct a64_row *row, uint32_t word, char letter)
+{
+    unsigned value = 0;
+    for (unsigned k = 0; k < 32; k++)
+        if (row->pattern[k] == letter)
+            value = value << 1 | (word >> (31 - k) & 1);
+    return value & 31;
+}
+
+/* Those that EFFECT names; 31 counts in the field SP_LETTER. */
+static uint32_t named(const struct a64_row *row, uint32_t word, const char *effect, char sp_letter)
+{
+    uint32_t mask = 0;
+    for (const char *at = effect ? effect : ""; *at; at++) {
+        if (*at == '#') {
+            mask |= 1u << ((at[1] - '0') * 10 + (at[2] - '0'));
+            at += 2;
+            continue;
+        }
+        const unsigned first = field(row, word, *at);
+        const bool several = at[1] >= '1' && at[1] <= '9';
+        if (first != 31 || *at == sp_letter)
+            for (unsigned k = 0; k < (several ? (unsigned)(at[1] - '0') : 1); k++)
+                mask |= 1u << ((first + k) & 31);
+        at += several;
+    }
+    return mask;
+}
+
+uint32_t words_written(const struct a64_row *row, uint32_t word)
+{
+    return named(row, word, row->wx, is_memory(row) ? 'n' : row->flags & A64_F_WSP ? 'd' : 0);
+}
+
+uint32_t words_read(const struct a64_row *row, uint32_t word)
+{
+    return named(row, word, row->rx, is_memory(row) || row->flags & A64_F_RSP ? 'n' : 0);
+}
+
 /* ---- registers ---- */
 
 uint64_t words_address(struct rig *rig)

@@ -25,6 +25,9 @@ void words_init(struct words *words, const char *prefix);
 uint32_t words_random(struct words *words, struct rig *rig, unsigned left);
 /* The same of ROW. */
 uint32_t words_of(struct rig *rig, const struct a64_row *row, unsigned left);
+/* The general registers that WORD, of ROW, writes or reads: a bit each, 31 for SP. */
+uint32_t words_written(const struct a64_row *row, uint32_t word);
+uint32_t words_read(const struct a64_row *row, uint32_t word);
 /* Random registers, the same on both sides. */
 void words_registers(struct rig *rig);
 /* A random address of data for the rig's world. */
