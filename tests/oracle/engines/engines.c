@@ -123,6 +123,9 @@ static bool run_block(struct oracle *o, const struct block *block, uint64_t seed
     if (!rig->world.counted)
         return run_once(o, ~0ull, out);
     const unsigned stop = rig_pick(rig, 3) ? 0 : 1 + rig_pick(rig, block->count + 2);
+    if (out)
+        fprintf(out, " %u words before SMC, run%s %u\n", block->count,
+                stop ? " with a stop after instruction" : ", stop", stop);
     if (stop && !run_once(o, stop, out))
         return false;
     if (stop && rig->side[0].stop != ENGINE_SLICE)
@@ -256,7 +259,6 @@ static void check_block(struct oracle *o, uint64_t group, const struct block *bl
     }
     if (!same || !rig_same_memory(&o->rig, NULL))
         investigate(o, group, block);
-    rig_copy_state(&o->rig);
 }
 
 static void check_group(struct oracle *o, uint64_t group)

@@ -297,9 +297,9 @@ static bool same_regime(const struct a64_sysregs *a, const struct a64_sysregs *b
 
 void rig_restart(struct rig *rig)
 {
+    const uint64_t count = rig->side[0].cpu->icount;
     for (unsigned i = 0; i < 2; i++) {
         struct a64_cpu *cpu = rig->side[i].cpu;
-        const uint64_t count = cpu->icount;
         const bool same = same_regime(&cpu->sr, &rig->start[i]->sr);
         a64_clear_exclusive(cpu);
         memcpy(cpu, rig->start[i], sizeof *cpu);
@@ -455,13 +455,6 @@ bool rig_same_memory(struct rig *rig, FILE *out)
         shown += differs(out, "memory at physical data offset %#x", at, x, y);
     }
     return false;
-}
-
-void rig_copy_state(struct rig *rig)
-{
-    struct rig_side *a = &rig->side[0], *b = &rig->side[1];
-    memcpy(rig_at(b, RIG_DATA), rig_at(a, RIG_DATA), rig_data_size(rig));
-    b->cpu->icount = a->cpu->icount;
 }
 
 uint8_t *rig_image(uint64_t seed)

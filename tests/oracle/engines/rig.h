@@ -95,7 +95,7 @@ void rig_destroy(struct rig *rig);
 /* Both sides get WORLD: system registers, tables, an empty TLB. rig->start[] is that state, with
  * general and vector registers 0 and the PC at RIG_CODE. */
 void rig_set_world(struct rig *rig, const struct rig_world *world);
-/* Both sides start again from rig->start[], with the instruction counts they have. */
+/* Both sides start again from rig->start[], with the first one's instruction count. */
 void rig_restart(struct rig *rig);
 /* Page size, and bytes of data, of the world. */
 unsigned rig_page_size(const struct rig *rig);
@@ -116,9 +116,6 @@ void rig_put_entry(struct rig_side *side, uint64_t pa, uint64_t index, uint64_t 
  * to OUT, if any. */
 bool rig_same_state(struct rig *rig, FILE *out);
 bool rig_same_memory(struct rig *rig, FILE *out);
-/* The second side gets the first one's state and memory. */
-void rig_copy_state(struct rig *rig);
-
 /* Bytes for the data, as many as there may be; to be freed. */
 uint8_t *rig_image(uint64_t seed);
 
