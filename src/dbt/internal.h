@@ -110,6 +110,16 @@ struct dbt_vector {
     size_t count, room;
 };
 
+/* The access that a slot is filled for. USER: as EL0 would. */
+enum dbt_fill {
+    DBT_FILL_READ,
+    DBT_FILL_WRITE,
+    DBT_FILL_BOTH, /* read and write */
+    DBT_FILL_READ_USER,
+    DBT_FILL_WRITE_USER,
+    DBT_FILL_COUNT
+};
+
 /* What --stats shows. */
 struct dbt_stats {
     uint64_t blocks, insns, bytes;  /* translated: blocks, guest instructions, host code */
@@ -132,8 +142,8 @@ struct dbt {
     size_t literals;  /* constants stand from here to the end */
     size_t stubs_end; /* the stubs stand at the start of the code */
     struct {
-        uintptr_t enter, leave, exec, exec_flags, load, store, attention, link, stale, indirect, lookup,
-            vectors;
+        uintptr_t enter, leave, exec, exec_flags, attention, link, stale, indirect, lookup, vectors;
+        uintptr_t fill[DBT_FILL_COUNT][2]; /* [1]: for addresses that are aligned */
     } stub;
     struct lower *lower; /* what a translation works in */
     struct dbt_block *blocks;

@@ -4,6 +4,8 @@
 
 #include "lower.h"
 
+#include <string.h>
+
 #include "../../a64/exception.h"
 #include "../../a64/mmu.h"
 
@@ -120,6 +122,13 @@ static void lower_trap(struct lower *l, const struct a64_insn *insn)
     l->ended = true;
 }
 
+/* Whether INSN writes its base, which is SP. */
+static bool moves_sp(const struct a64_insn *insn)
+{
+    return insn->flags & A64_F_RSP && insn->rn == 31 && a64_rows[insn->row].wx &&
+           strchr(a64_rows[insn->row].wx, 'n');
+}
+
 void lower_call(struct lower *l, const struct a64_insn *insn)
 {
     lower_clobber(l);
@@ -127,6 +136,8 @@ void lower_call(struct lower *l, const struct a64_insn *insn)
     l->counted = l->at;
     call(l, &l->a, insn);
     l->vectors = false;
+    if (moves_sp(insn))
+        lower_sp_written(l, false);
 }
 
 void lower_call_cold(struct lower *l, const struct a64_insn *insn)
@@ -252,7 +263,9 @@ void lower_jump_rax(struct lower *l, unsigned count)
 /* Which instructions' NZCV somebody may look at: a reader, or an exception. */
 static void find_live_flags(struct lower *l)
 {
-    const uint32_t looks = A64_F_RF | A64_F_FAULT | A64_F_MR | A64_F_MW | A64_F_SYS | A64_F_END;
+    const uint32_t traps = l->mode & DBT_MODE_NO_FP ? A64_F_FP : 0;
+    const uint32_t looks =
+        A64_F_RF | A64_F_FAULT | A64_F_MR | A64_F_MW | A64_F_SYS | A64_F_END | traps;
     bool live = true;
     for (unsigned i = l->count; l->flags_live[i] = live, i--;) {
         const uint32_t flags = l->insn[i].flags;

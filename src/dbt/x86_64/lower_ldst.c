@@ -1,37 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /* Loads and stores of one and of two registers (Arm manual C4.1.94).
  *
- * Every access has a slot of its own: the virtual page it reached last and what leads from there to host
- * memory. The check, that the whole access lies in that page, is the only one; a slot is filled only where
- * the TLB allows the access without any other. When it fails, the rare path asks the TLB, and if that does
- * not know either, the interpreter's function does the instruction.
+ * Every access has a slot of its own: the virtual page it reached last and what leads from there to
+ * host memory. The check, that the whole access lies in that page, is the only one; a slot is
+ * filled only where the TLB allows the access without any other. When it fails, the rare path asks
+ * the TLB, and if that does not know either, the interpreter's function does the instruction.
  *
- * The host is stronger ordered than Arm's plain accesses, and its aligned accesses of up to 8 bytes, or 16
- * with AVX, are single. */
+ * The host is stronger ordered than Arm's plain accesses, and its aligned accesses of up to 8
+ * bytes, or 16 with AVX, are single. */
 
-#include "lower.h"
+#include "lower_mem.h"
 
 #include "../../a64/exception.h"
 #include "../../a64/ldst.h"
 #include "../../a64/mmu.h"
 
-enum mode { MODE_off, MODE_pre, MODE_post, MODE_reg, MODE_lit };
-
-/* The rare path's jump to behind the instruction. */
-struct miss {
-    struct x86_label done;
-};
+enum mode { MODE_off, MODE_pre, MODE_post, MODE_reg, MODE_lit, MODE_unpriv };
 
 /* Whether the instruction is the interpreter's: a misaligned SP is checked, or every address. */
-static bool needs_care(const struct lower *l, const struct a64_insn *insn, enum mode mode, unsigned size)
+static bool needs_care(const struct lower *l, const struct a64_insn *insn, enum mode mode,
+                       unsigned size)
 {
-    return (mode != MODE_lit && insn->rn == 31 && l->mode & DBT_MODE_SP_BAD) ||
-           (size > 1 && l->mode & DBT_MODE_ALIGN);
-}
-
-static unsigned base_of(const struct a64_insn *insn)
-{
-    return insn->rn == 31 ? GUEST_SP : insn->rn;
+    return (mode != MODE_lit && lower_sp_faults(l, insn)) || (size > 1 && l->mode & DBT_MODE_ALIGN);
 }
 
 /* ---- the address, in RAX ---- */
@@ -42,10 +32,10 @@ static void add_constant(struct lower *l, int64_t imm)
         x86_lea(&l->a, 1, RAX, x86_m(RAX, (int32_t)imm));
 }
 
-static void address_offset(struct lower *l, const struct a64_insn *insn, int64_t imm)
+void lower_address(struct lower *l, const struct a64_insn *insn, int64_t imm)
 {
     struct x86 *a = &l->a;
-    const unsigned n = base_of(insn);
+    const unsigned n = lower_base(insn);
     if (host_of[n] >= 0 && imm) {
         x86_lea(a, 1, RAX, x86_m(host_of[n], (int32_t)imm));
         return;
@@ -59,7 +49,7 @@ static void address_register(struct lower *l, const struct a64_insn *insn)
 {
     struct x86 *a = &l->a;
     const unsigned option = (unsigned)(insn->imm >> 8), shift = a64_regoff_shift(insn->imm);
-    const unsigned n = base_of(insn);
+    const unsigned n = lower_base(insn);
     unsigned m = RCX;
     if (insn->rm == 31)
         x86_imm(a, RCX, 0);
@@ -90,7 +80,7 @@ static void address(struct lower *l, const struct a64_insn *insn, enum mode mode
     else if (mode == MODE_lit)
         address_literal(l, insn);
     else
-        address_offset(l, insn, mode == MODE_post ? 0 : (int64_t)insn->imm);
+        lower_address(l, insn, mode == MODE_post ? 0 : (int64_t)insn->imm);
 }
 
 static void write_back(struct lower *l, const struct a64_insn *insn, enum mode mode)
@@ -98,7 +88,7 @@ static void write_back(struct lower *l, const struct a64_insn *insn, enum mode m
     struct x86 *a = &l->a;
     if (mode != MODE_pre && mode != MODE_post)
         return;
-    const unsigned n = base_of(insn);
+    const unsigned n = lower_base(insn);
     const int32_t imm = (int32_t)insn->imm;
     if (host_of[n] >= 0) {
         x86_lea(a, 1, (unsigned)host_of[n], x86_m(host_of[n], imm));
@@ -111,53 +101,97 @@ static void write_back(struct lower *l, const struct a64_insn *insn, enum mode m
 
 /* ---- the check ---- */
 
-/* Makes [RAX + RCX] the SIZE bytes at guest address RAX. */
-static struct miss check(struct lower *l, const struct a64_insn *insn, unsigned size, bool store)
+/* The site's slot; NULL: none is left. */
+static struct dbt_slot *new_slot(struct lower *l)
 {
     struct dbt *dbt = l->dbt;
-    struct x86 *a = &l->a, *cold = &l->cold;
     if (dbt->slot_count == DBT_SLOTS) {
-        a->full = true;
-        return (struct miss){{a->p}};
+        l->a.full = true;
+        return NULL;
     }
     struct dbt_slot *slot = &dbt->hot->slot[dbt->slot_count++];
     slot->tag = DBT_NO_TAG;
-    x86_mov(a, 1, RCX, x86_at(&slot->tag));
-    x86_alu(a, ALU_XOR, 1, RCX, x86_r(RAX));
-    x86_alu_imm(a, ALU_CMP, 1, x86_r(RCX), (int32_t)(A64_PAGE_MASK + 1 - size));
+    return slot;
+}
+
+/* What follows the test of SLOT, which is above where it fails. */
+static struct lower_miss check_slot(struct lower *l, const struct a64_insn *insn,
+                                    const struct dbt_slot *slot, unsigned size, uintptr_t stub)
+{
+    struct x86 *a = &l->a, *cold = &l->cold;
     const struct x86_label other = x86_jcc(a, CC_A);
     x86_mov(a, 1, RCX, x86_at(&slot->value));
 
     x86_land(cold, other);
     x86_lea(cold, 1, RCX, x86_at(slot));
     x86_imm(cold, RDX, size - 1);
-    x86_call_to(cold, store ? dbt->stub.store : dbt->stub.load);
+    x86_call_to(cold, stub);
     x86_jcc_to(cold, CC_NE, x86_here(a));
+    const uintptr_t slow = x86_here(cold);
     lower_call_cold(l, insn);
-    return (struct miss){x86_jmp(cold)};
+    return (struct lower_miss){x86_jmp(cold), slow};
 }
 
-/* The instruction's end: the rare path comes here. */
-static void done(struct lower *l, const struct a64_insn *insn, enum mode mode, struct miss miss)
+struct lower_miss lower_check(struct lower *l, const struct a64_insn *insn, unsigned size,
+                              enum dbt_fill fill)
+{
+    struct x86 *a = &l->a;
+    const struct dbt_slot *slot = new_slot(l);
+    if (!slot)
+        return (struct lower_miss){{a->p}, 0};
+    x86_mov(a, 1, RCX, x86_at(&slot->tag));
+    x86_alu(a, ALU_XOR, 1, RCX, x86_r(RAX));
+    x86_alu_imm(a, ALU_CMP, 1, x86_r(RCX), (int32_t)(A64_PAGE_MASK + 1 - size));
+    return check_slot(l, insn, slot, size, l->dbt->stub.fill[fill][0]);
+}
+
+/* Bits that must be 0 come to the top, above those of the page's offset in units of SIZE. */
+struct lower_miss lower_check_aligned(struct lower *l, const struct a64_insn *insn, unsigned size,
+                                      enum dbt_fill fill)
+{
+    struct x86 *a = &l->a;
+    const struct dbt_slot *slot = new_slot(l);
+    if (!slot)
+        return (struct lower_miss){{a->p}, 0};
+    const unsigned shift = (unsigned)__builtin_ctz(size);
+    x86_mov(a, 1, RCX, x86_at(&slot->tag));
+    x86_alu(a, ALU_XOR, 1, RCX, x86_r(RAX));
+    if (shift)
+        x86_rorx(a, 1, RCX, x86_r(RCX), shift);
+    x86_alu_imm(a, ALU_CMP, 1, x86_r(RCX), (int32_t)(A64_PAGE_MASK >> shift));
+    return check_slot(l, insn, slot, size, l->dbt->stub.fill[fill][1]);
+}
+
+void lower_checked(struct lower *l, struct lower_miss miss)
 {
     if (!l->a.full && !l->cold.full)
         x86_patch(miss.done, l->a.run, x86_here(&l->a));
+}
+
+static enum dbt_fill fill_of(enum mode mode, bool store)
+{
+    if (mode == MODE_unpriv)
+        return store ? DBT_FILL_WRITE_USER : DBT_FILL_READ_USER;
+    return store ? DBT_FILL_WRITE : DBT_FILL_READ;
+}
+
+static struct lower_miss check(struct lower *l, const struct a64_insn *insn, enum mode mode,
+                               unsigned size, bool store)
+{
+    return lower_check(l, insn, size, fill_of(mode, store));
+}
+
+static void done(struct lower *l, const struct a64_insn *insn, enum mode mode,
+                 struct lower_miss miss)
+{
+    lower_checked(l, miss);
     if ((mode == MODE_pre || mode == MODE_post) && insn->rn == 31)
         lower_sp_written(l, !(insn->imm & 15));
 }
 
-static struct x86_rm operand(int32_t disp)
-{
-    return x86_mx(RAX, RCX, 0, disp);
-}
-
 /* ---- one general register ---- */
 
-enum type { U8, U16, U32, U64, S8W, S16W, S8X, S16X, S32X };
-
-static const uint8_t bytes_of[] = {1, 2, 4, 8, 1, 2, 1, 2, 4};
-
-static void load_general(struct x86 *a, enum type type, unsigned dst, struct x86_rm from)
+void lower_load_general(struct x86 *a, enum lower_type type, unsigned dst, struct x86_rm from)
 {
     switch (type) {
     case U8:
@@ -190,7 +224,7 @@ static void load_general(struct x86 *a, enum type type, unsigned dst, struct x86
     }
 }
 
-static void store_general(struct x86 *a, enum type type, struct x86_rm to, unsigned src)
+void lower_store_general(struct x86 *a, enum lower_type type, struct x86_rm to, unsigned src)
 {
     if (type == U8)
         x86_store8(a, to, src);
@@ -200,38 +234,39 @@ static void store_general(struct x86 *a, enum type type, struct x86_rm to, unsig
         x86_store(a, type == U64, to, src);
 }
 
-static void load(struct lower *l, const struct a64_insn *insn, enum mode mode, enum type type)
+static void load(struct lower *l, const struct a64_insn *insn, enum mode mode, enum lower_type type)
 {
-    if (needs_care(l, insn, mode, bytes_of[type])) {
+    if (needs_care(l, insn, mode, lower_bytes(type))) {
         lower_call(l, insn);
         return;
     }
     address(l, insn, mode);
-    const struct miss miss = check(l, insn, bytes_of[type], false);
+    const struct lower_miss miss = check(l, insn, mode, lower_bytes(type), false);
     /* A base that is its own target keeps the loaded value. */
     if (insn->rd == insn->rn && insn->rd != 31 && mode != MODE_lit) {
-        load_general(&l->a, type, lower_dst(insn->rd, RDX), operand(0));
+        lower_load_general(&l->a, type, lower_dst(insn->rd, RDX), lower_operand(0));
         lower_done(l, insn->rd, lower_dst(insn->rd, RDX));
     } else if (insn->rd == 31) {
-        load_general(&l->a, type, RDX, operand(0));
+        lower_load_general(&l->a, type, RDX, lower_operand(0));
         write_back(l, insn, mode);
     } else {
-        load_general(&l->a, type, lower_dst(insn->rd, RDX), operand(0));
+        lower_load_general(&l->a, type, lower_dst(insn->rd, RDX), lower_operand(0));
         lower_done(l, insn->rd, lower_dst(insn->rd, RDX));
         write_back(l, insn, mode);
     }
     done(l, insn, mode, miss);
 }
 
-static void store(struct lower *l, const struct a64_insn *insn, enum mode mode, enum type type)
+static void store(struct lower *l, const struct a64_insn *insn, enum mode mode,
+                  enum lower_type type)
 {
-    if (needs_care(l, insn, mode, bytes_of[type])) {
+    if (needs_care(l, insn, mode, lower_bytes(type))) {
         lower_call(l, insn);
         return;
     }
     address(l, insn, mode);
-    const struct miss miss = check(l, insn, bytes_of[type], true);
-    store_general(&l->a, type, operand(0), lower_src(l, 1, insn->rd, RDX));
+    const struct lower_miss miss = check(l, insn, mode, lower_bytes(type), true);
+    lower_store_general(&l->a, type, lower_operand(0), lower_src(l, 1, insn->rd, RDX));
     write_back(l, insn, mode);
     done(l, insn, mode, miss);
 }
@@ -282,7 +317,8 @@ static void store_vector(struct x86 *a, unsigned size, struct x86_rm to, unsigne
     }
 }
 
-static void vector(struct lower *l, const struct a64_insn *insn, enum mode mode, unsigned size, bool store)
+static void vector(struct lower *l, const struct a64_insn *insn, enum mode mode, unsigned size,
+                   bool store)
 {
     if (needs_care(l, insn, mode, size)) {
         lower_call(l, insn);
@@ -290,12 +326,12 @@ static void vector(struct lower *l, const struct a64_insn *insn, enum mode mode,
     }
     lower_vectors(l);
     address(l, insn, mode);
-    const struct miss miss = check(l, insn, size, store);
+    const struct lower_miss miss = check(l, insn, mode, size, store);
     if (store) {
-        store_vector(&l->a, size, operand(0), lower_vsrc(l, insn->rd, VSCRATCH0));
+        store_vector(&l->a, size, lower_operand(0), lower_vsrc(l, insn->rd, VSCRATCH0));
     } else {
         const unsigned dst = lower_vdst(l, insn->rd, VSCRATCH0);
-        load_vector(&l->a, size, dst, operand(0));
+        load_vector(&l->a, size, dst, lower_operand(0));
         lower_vdone(l, insn->rd, dst);
     }
     write_back(l, insn, mode);
@@ -310,24 +346,25 @@ static bool whole_pair(const struct lower *l, unsigned size)
     return size == 8 && l->mode & DBT_MODE_MANY;
 }
 
-static void load_pair(struct lower *l, const struct a64_insn *insn, enum mode mode, enum type type)
+static void load_pair(struct lower *l, const struct a64_insn *insn, enum mode mode,
+                      enum lower_type type)
 {
     struct x86 *a = &l->a;
-    const unsigned size = bytes_of[type];
+    const unsigned size = lower_bytes(type);
     if (needs_care(l, insn, mode, size)) {
         lower_call(l, insn);
         return;
     }
     address(l, insn, mode);
-    const struct miss miss = check(l, insn, 2 * size, false);
+    const struct lower_miss miss = check(l, insn, mode, 2 * size, false);
     const bool base_loaded = insn->rn != 31 && (insn->rd == insn->rn || insn->ra == insn->rn);
     if (whole_pair(l, size)) {
-        x86_vload(a, VSCRATCH0, operand(0));
+        x86_vload(a, VSCRATCH0, lower_operand(0));
         x86_vmovd_to(a, 1, x86_r(RDX), VSCRATCH0);
         x86_vpextrq(a, x86_r(RAX), VSCRATCH0, 1);
     } else {
-        load_general(a, type, RDX, operand(0));
-        load_general(a, type, RAX, operand((int32_t)size));
+        lower_load_general(a, type, RDX, lower_operand(0));
+        lower_load_general(a, type, RAX, lower_operand((int32_t)size));
     }
     lower_done(l, insn->rd, RDX);
     lower_done(l, insn->ra, RAX);
@@ -336,23 +373,24 @@ static void load_pair(struct lower *l, const struct a64_insn *insn, enum mode mo
     done(l, insn, mode, miss);
 }
 
-static void store_pair(struct lower *l, const struct a64_insn *insn, enum mode mode, enum type type)
+static void store_pair(struct lower *l, const struct a64_insn *insn, enum mode mode,
+                       enum lower_type type)
 {
     struct x86 *a = &l->a;
-    const unsigned size = bytes_of[type];
+    const unsigned size = lower_bytes(type);
     if (needs_care(l, insn, mode, size)) {
         lower_call(l, insn);
         return;
     }
     address(l, insn, mode);
-    const struct miss miss = check(l, insn, 2 * size, true);
+    const struct lower_miss miss = check(l, insn, mode, 2 * size, true);
     if (whole_pair(l, size)) {
         x86_vmovd_from(a, 1, VSCRATCH0, x86_r((int)lower_src(l, 1, insn->rd, RDX)));
         x86_vpinsrq(a, VSCRATCH0, VSCRATCH0, x86_r((int)lower_src(l, 1, insn->ra, RDX)), 1);
-        x86_vstore(a, operand(0), VSCRATCH0);
+        x86_vstore(a, lower_operand(0), VSCRATCH0);
     } else {
-        store_general(a, type, operand(0), lower_src(l, 1, insn->rd, RDX));
-        store_general(a, type, operand((int32_t)size), lower_src(l, 1, insn->ra, RDX));
+        lower_store_general(a, type, lower_operand(0), lower_src(l, 1, insn->rd, RDX));
+        lower_store_general(a, type, lower_operand((int32_t)size), lower_src(l, 1, insn->ra, RDX));
     }
     write_back(l, insn, mode);
     done(l, insn, mode, miss);
@@ -368,14 +406,14 @@ static void vector_pair(struct lower *l, const struct a64_insn *insn, enum mode 
     }
     lower_vectors(l);
     address(l, insn, mode);
-    const struct miss miss = check(l, insn, 2 * size, store);
+    const struct lower_miss miss = check(l, insn, mode, 2 * size, store);
     for (unsigned k = 0; k < 2; k++) {
         const unsigned t = k ? insn->ra : insn->rd;
         if (store) {
-            store_vector(a, size, operand((int32_t)(k * size)), lower_vsrc(l, t, VSCRATCH0));
+            store_vector(a, size, lower_operand((int32_t)(k * size)), lower_vsrc(l, t, VSCRATCH0));
         } else {
             const unsigned dst = lower_vdst(l, t, VSCRATCH0);
-            load_vector(a, size, dst, operand((int32_t)(k * size)));
+            load_vector(a, size, dst, lower_operand((int32_t)(k * size)));
             lower_vdone(l, t, dst);
         }
     }
@@ -408,7 +446,9 @@ static void lower_prfm(struct lower *l, const struct a64_insn *insn)
     ONE(str_##mode##_u8, store, MODE_##mode, U8)                                                   \
     ONE(str_##mode##_u16, store, MODE_##mode, U16)                                                 \
     ONE(str_##mode##_u32, store, MODE_##mode, U32)                                                 \
-    ONE(str_##mode##_u64, store, MODE_##mode, U64)                                                 \
+    ONE(str_##mode##_u64, store, MODE_##mode, U64)
+
+#define VECTOR(mode)                                                                               \
     ONE(ldr_##mode##_b, vector, MODE_##mode, 1, false)                                             \
     ONE(ldr_##mode##_h, vector, MODE_##mode, 2, false)                                             \
     ONE(ldr_##mode##_s, vector, MODE_##mode, 4, false)                                             \
@@ -437,6 +477,11 @@ GENERAL(off)
 GENERAL(pre)
 GENERAL(post)
 GENERAL(reg)
+GENERAL(unpriv)
+VECTOR(off)
+VECTOR(pre)
+VECTOR(post)
+VECTOR(reg)
 PAIRS(off)
 PAIRS(pre)
 PAIRS(post)
@@ -452,10 +497,11 @@ ONE(ldr_lit_q, vector, MODE_lit, 16, false)
     ROW(ldr_##mode##_u8), ROW(ldr_##mode##_u16), ROW(ldr_##mode##_u32), ROW(ldr_##mode##_u64),     \
         ROW(ldr_##mode##_s8w), ROW(ldr_##mode##_s16w), ROW(ldr_##mode##_s8x),                      \
         ROW(ldr_##mode##_s16x), ROW(ldr_##mode##_s32x), ROW(str_##mode##_u8),                      \
-        ROW(str_##mode##_u16), ROW(str_##mode##_u32), ROW(str_##mode##_u64), ROW(ldr_##mode##_b),  \
-        ROW(ldr_##mode##_h), ROW(ldr_##mode##_s), ROW(ldr_##mode##_d), ROW(ldr_##mode##_q),        \
-        ROW(str_##mode##_b), ROW(str_##mode##_h), ROW(str_##mode##_s), ROW(str_##mode##_d),        \
-        ROW(str_##mode##_q)
+        ROW(str_##mode##_u16), ROW(str_##mode##_u32), ROW(str_##mode##_u64)
+#define VECTOR_ROWS(mode)                                                                          \
+    ROW(ldr_##mode##_b), ROW(ldr_##mode##_h), ROW(ldr_##mode##_s), ROW(ldr_##mode##_d),            \
+        ROW(ldr_##mode##_q), ROW(str_##mode##_b), ROW(str_##mode##_h), ROW(str_##mode##_s),        \
+        ROW(str_##mode##_d), ROW(str_##mode##_q)
 #define PAIR_ROWS(mode)                                                                            \
     ROW(ldp_##mode##_w), ROW(ldp_##mode##_x), ROW(ldp_##mode##_sw), ROW(stp_##mode##_w),           \
         ROW(stp_##mode##_x), ROW(ldp_##mode##_s), ROW(ldp_##mode##_d), ROW(ldp_##mode##_q),        \
@@ -463,7 +509,8 @@ ONE(ldr_lit_q, vector, MODE_lit, 16, false)
 
 lower_fn *const lower_ldst_table[A64_EXEC_COUNT] = {
     GENERAL_ROWS(off), GENERAL_ROWS(pre), GENERAL_ROWS(post), GENERAL_ROWS(reg),
-    PAIR_ROWS(off),    PAIR_ROWS(pre),    PAIR_ROWS(post),    ROW(ldr_lit_u32),
-    ROW(ldr_lit_u64),  ROW(ldr_lit_s32x), ROW(ldr_lit_s),     ROW(ldr_lit_d),
-    ROW(ldr_lit_q),    ROW(prfm),
+    VECTOR_ROWS(off),  VECTOR_ROWS(pre),  VECTOR_ROWS(post),  VECTOR_ROWS(reg),
+    PAIR_ROWS(off),    PAIR_ROWS(pre),    PAIR_ROWS(post),    GENERAL_ROWS(unpriv),
+    ROW(ldr_lit_u32),  ROW(ldr_lit_u64),  ROW(ldr_lit_s32x),  ROW(ldr_lit_s),
+    ROW(ldr_lit_d),    ROW(ldr_lit_q),    ROW(prfm),
 };

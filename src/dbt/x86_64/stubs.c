@@ -165,15 +165,32 @@ struct fill {
 /* These run while guest vectors are in vector registers. */
 #define FILL_FN __attribute__((target("general-regs-only")))
 
+/* By enum dbt_fill, as enum a64_access. */
+static const uint8_t fill_access[DBT_FILL_COUNT] = {
+    [DBT_FILL_READ] = A64_READ,
+    [DBT_FILL_WRITE] = A64_WRITE,
+    [DBT_FILL_BOTH] = A64_READ | A64_WRITE,
+    [DBT_FILL_READ_USER] = A64_READ | A64_UNPRIV,
+    [DBT_FILL_WRITE_USER] = A64_WRITE | A64_UNPRIV,
+};
+
+/* Whether ENTRY with TAG lets ACCESS through without a check. */
+FILL_FN static bool allows(const struct a64_tlb_entry *entry, uint64_t tag, unsigned access)
+{
+    return !(access & A64_READ && entry->read != tag) &&
+           !(access & A64_WRITE && entry->write != tag) && !a64_tlb_is_device(entry);
+}
+
 /* Fills SLOT for an access to VA if the TLB allows it without a check. */
-FILL_FN static struct fill fill_site(struct a64_cpu *cpu, struct dbt_slot *slot, uint64_t va, bool write)
+FILL_FN static struct fill fill_site(struct a64_cpu *cpu, struct dbt_slot *slot, uint64_t va,
+                                     unsigned access)
 {
     struct dbt *dbt = cpu->engine;
     struct a64_mmu *mmu = cpu->mmu;
+    const uint64_t ctx = access & A64_UNPRIV ? mmu->ctx_user : mmu->ctx;
     const uint64_t addr = a64_strip_tbi(mmu, va);
-    const struct a64_tlb_entry *entry = a64_tlb_slot(mmu, addr, mmu->ctx);
-    const uint64_t tag = (addr & ~A64_PAGE_MASK) | mmu->ctx;
-    if ((write ? entry->write : entry->read) != tag || a64_tlb_is_device(entry)) {
+    const struct a64_tlb_entry *entry = a64_tlb_slot(mmu, addr, ctx);
+    if (!allows(entry, (addr & ~A64_PAGE_MASK) | ctx, access)) {
         dbt->stats.fill_misses++;
         return (struct fill){0, 0};
     }
@@ -189,39 +206,34 @@ FILL_FN static struct fill fill_site(struct a64_cpu *cpu, struct dbt_slot *slot,
     return (struct fill){1, addend};
 }
 
-FILL_FN static struct fill fill_load(struct a64_cpu *cpu, struct dbt_slot *slot, uint64_t va)
-{
-    return fill_site(cpu, slot, va, false);
-}
-
-FILL_FN static struct fill fill_store(struct a64_cpu *cpu, struct dbt_slot *slot, uint64_t va)
-{
-    return fill_site(cpu, slot, va, true);
-}
-
-/* Called with RAX: the address, RCX: the slot, RDX: the bytes of the access less one. Returns RCX: what to
+/* Called with RAX: the address, RCX: the slot, EDX: the bytes of the access less one. Returns RCX: what to
  * add to RAX, with ZF clear; or ZF set: the access needs the slow path. Keeps RAX. */
-static uintptr_t emit_fill(struct x86 *a, uintptr_t function)
+static uintptr_t emit_fill(struct x86 *a, unsigned access, bool aligned)
 {
     static const uint8_t saved[] = {RSI, RDI, R8, R9, R10, R11, RAX};
     const uintptr_t here = x86_here(a);
-    x86_op(a, 0x03, RDX, x86_r(RAX), 0); /* ADD EDX, EAX: the last byte's page must be the first's */
-    x86_alu(a, ALU_XOR, 0, RDX, x86_r(RAX));
-    x86_test_imm(a, 0, x86_r(RDX), -(int32_t)(A64_PAGE_MASK + 1));
-    const struct x86_label crosses = x86_jcc(a, CC_NE);
+    if (aligned) {
+        x86_test(a, 0, RDX, x86_r(RAX));
+    } else {
+        x86_op(a, 0x03, RDX, x86_r(RAX), 0); /* ADD EDX, EAX: the last byte's page must be the first's */
+        x86_alu(a, ALU_XOR, 0, RDX, x86_r(RAX));
+        x86_test_imm(a, 0, x86_r(RDX), -(int32_t)(A64_PAGE_MASK + 1));
+    }
+    const struct x86_label slow = x86_jcc(a, CC_NE);
     for (unsigned i = 0; i < sizeof saved; i++)
         x86_push(a, saved[i]);
     x86_lea(a, 1, RDI, x86_m(RBP, -CPU_BIAS));
     x86_mov_rr(a, 1, RSI, RCX);
     x86_mov_rr(a, 1, RDX, RAX);
-    x86_imm(a, RAX, function);
+    x86_imm(a, RCX, access);
+    x86_imm(a, RAX, (uintptr_t)fill_site);
     x86_call_rm(a, x86_r(RAX));
     x86_mov_rr(a, 1, RCX, RDX);
     x86_test(a, 0, RAX, x86_r(RAX));
     for (unsigned i = sizeof saved; i--;)
         x86_pop(a, saved[i]);
     x86_ret(a);
-    x86_land(a, crosses);
+    x86_land(a, slow);
     x86_alu(a, ALU_CMP, 0, RAX, x86_r(RAX));
     x86_ret(a);
     return here;
@@ -246,8 +258,9 @@ void dbt_emit_stubs(struct dbt *dbt)
     dbt->stub.stale = x86_here(&a);
     x86_imm(&a, RAX, DBT_EXIT_STALE);
     x86_jmp_to(&a, dbt->stub.leave);
-    dbt->stub.load = emit_fill(&a, (uintptr_t)fill_load);
-    dbt->stub.store = emit_fill(&a, (uintptr_t)fill_store);
+    for (unsigned fill = 0; fill < DBT_FILL_COUNT; fill++)
+        for (unsigned aligned = 0; aligned < 2; aligned++)
+            dbt->stub.fill[fill][aligned] = emit_fill(&a, fill_access[fill], aligned);
     dbt->code_used = dbt->stubs_end = (size_t)(a.p - dbt->code_write + 63) & ~(size_t)63;
 }
 

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef POMONA_DBT_X86_64_LOWER_MEM_H
+#define POMONA_DBT_X86_64_LOWER_MEM_H
+
+/* How a lowering reaches guest memory. It puts the address into RAX, calls lower_check() or
+ * lower_check_aligned(), and then finds the bytes at lower_operand(0); RDX is free, and RAX and RCX
+ * are too once the access is made. Where the check fails at run time, the interpreter's function
+ * does the whole instruction instead and goes on behind lower_checked(); so nothing may be written
+ * before the check. */
+
+#include "lower.h"
+
+struct lower_miss {
+    struct x86_label done; /* the rare path's jump to behind the instruction */
+    uintptr_t slow;        /* where the interpreter's function is called */
+};
+
+/* Makes [RAX + RCX] the SIZE bytes at guest address RAX, which FILL's kind of access may reach.
+ * They lie in one page, and that is all. NZCV is saved where it is needed. */
+struct lower_miss lower_check(struct lower *l, const struct a64_insn *insn, unsigned size,
+                              enum dbt_fill fill);
+/* The same where RAX is a multiple of SIZE, a power of two, as well; all other addresses are the
+ * rare path's. */
+struct lower_miss lower_check_aligned(struct lower *l, const struct a64_insn *insn, unsigned size,
+                                      enum dbt_fill fill);
+/* The instruction's end: the rare path comes here. */
+void lower_checked(struct lower *l, struct lower_miss miss);
+
+static inline struct x86_rm lower_operand(int32_t disp)
+{
+    return x86_mx(RAX, RCX, 0, disp);
+}
+
+/* The base register's number among guest registers. */
+static inline unsigned lower_base(const struct a64_insn *insn)
+{
+    return insn->rn == 31 ? GUEST_SP : insn->rn;
+}
+
+/* Whether the base is SP while it is misaligned, which is the interpreter's to check. */
+static inline bool lower_sp_faults(const struct lower *l, const struct a64_insn *insn)
+{
+    return insn->rn == 31 && l->mode & DBT_MODE_SP_BAD;
+}
+
+/* The base plus IMM in RAX; EFLAGS stay. */
+void lower_address(struct lower *l, const struct a64_insn *insn, int64_t imm);
+
+/* What a load or store of a general register moves: bits, and W or X for what is extended. */
+enum lower_type { U8, U16, U32, U64, S8W, S16W, S8X, S16X, S32X };
+
+static inline unsigned lower_bytes(enum lower_type type)
+{
+    static const uint8_t bytes[] = {1, 2, 4, 8, 1, 2, 1, 2, 4};
+    return bytes[type];
+}
+
+void lower_load_general(struct x86 *a, enum lower_type type, unsigned dst, struct x86_rm from);
+void lower_store_general(struct x86 *a, enum lower_type type, struct x86_rm to, unsigned src);
+
+#endif
