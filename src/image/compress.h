@@ -9,6 +9,11 @@
 
 #include "blob.h"
 
+/* Nothing that boots is larger decompressed; a bomb stops here. */
+#define DECOMPRESSED_MAX (4ull << 30)
+/* Says that IN is such a one, seen at OFFSET. Returns -1. */
+int decompressed_too_large(const struct blob *in, uint64_t offset, struct error *err);
+
 /* "complzss". in->data holds the header; 0 and *OUT (to be freed), or -1 and *ERR. */
 bool lzss_recognise(const struct blob *in);
 int lzss_decode(const struct blob *in, struct blob *out, struct error *err);

@@ -10,25 +10,37 @@
 #include <zstd.h>
 
 #define GROW_STEP (4u << 20)
-/* Nothing that boots is larger decompressed; a bomb stops here. */
-#define OUTPUT_LIMIT (4ull << 30)
+/* zlib counts a chunk of input in 32 bits. */
+#define CHUNK (1u << 30)
+/* Nested compression beyond this is a file that unpacks to itself. */
+#define LAYERS 4
 
 struct sink {
     uint8_t *data;
     size_t used, capacity;
 };
 
-static bool sink_room(struct sink *sink)
+/* Room for a byte more at least; 0, or -1 and *ERR when IN, at OFFSET, is too much. */
+static int sink_room(struct sink *sink, const struct blob *in, uint64_t offset, struct error *err)
 {
     if (sink->used < sink->capacity)
-        return true;
+        return 0;
     const size_t capacity = sink->capacity ? sink->capacity * 2 : GROW_STEP;
-    uint8_t *bigger = capacity > OUTPUT_LIMIT ? NULL : realloc(sink->data, capacity);
+    if (capacity > DECOMPRESSED_MAX)
+        return decompressed_too_large(in, offset, err);
+    uint8_t *bigger = realloc(sink->data, capacity);
     if (!bigger)
-        return false;
+        return error_set(err, ERROR_OS, "%s: no memory to decompress it", in->name);
     sink->data = bigger;
     sink->capacity = capacity;
-    return true;
+    return 0;
+}
+
+int decompressed_too_large(const struct blob *in, uint64_t offset, struct error *err)
+{
+    return blob_error(in, offset, err,
+                      "more than %llu GiB when decompressed, which nothing that boots is",
+                      (unsigned long long)(DECOMPRESSED_MAX >> 30));
 }
 
 bool gzip_recognise(const struct blob *in)
@@ -36,42 +48,69 @@ bool gzip_recognise(const struct blob *in)
     return in->size >= 18 && in->data[0] == 0x1f && in->data[1] == 0x8b;
 }
 
-/* Inflates until the end of the member; Z_STREAM_END or a zlib error. */
-static int inflate_all(z_stream *z, struct sink *sink)
+/* Gives Z the next chunk of IN when it has used up the last. */
+static void feed(z_stream *z, const struct blob *in)
+{
+    const size_t left = in->size - (size_t)(z->next_in - in->data);
+    if (!z->avail_in)
+        z->avail_in = left < CHUNK ? (uInt)left : CHUNK;
+}
+
+/* Inflates until the end of the member: 0, or -1 and *ERR. */
+static int inflate_all(z_stream *z, const struct blob *in, struct sink *sink, struct error *err)
 {
     int status = Z_OK;
     while (status == Z_OK) {
-        if (!sink_room(sink))
-            return Z_MEM_ERROR;
+        if (sink_room(sink, in, z->total_in, err))
+            return -1;
+        feed(z, in);
         const size_t room = sink->capacity - sink->used;
+        const uInt given = room < CHUNK ? (uInt)room : CHUNK;
         z->next_out = sink->data + sink->used;
-        z->avail_out = room > UINT32_MAX ? UINT32_MAX : (uInt)room;
-        const uInt before = z->avail_out;
+        z->avail_out = given;
         status = inflate(z, Z_NO_FLUSH);
-        sink->used += before - z->avail_out;
+        sink->used += given - z->avail_out;
     }
-    return status;
+    if (status == Z_STREAM_END)
+        return 0;
+    if (status == Z_MEM_ERROR)
+        return error_set(err, ERROR_OS, "%s: no memory to decompress it", in->name);
+    return blob_error(in, z->total_in, err, "gzip data is %s here: get a whole copy",
+                      status == Z_BUF_ERROR ? "truncated" : "corrupted");
 }
 
 int gzip_decode(const struct blob *in, struct blob *out, struct error *err)
 {
-    z_stream z = {.next_in = (Bytef *)in->data,
-                  .avail_in = in->size > UINT32_MAX ? UINT32_MAX : (uInt)in->size};
+    z_stream z = {.next_in = (Bytef *)in->data};
     if (inflateInit2(&z, 15 + 16) != Z_OK)
         return error_set(err, ERROR_OS, "%s: no memory to decompress", in->name);
     struct sink sink = {0};
-    const int status = inflate_all(&z, &sink);
-    const uint64_t stopped = z.total_in;
+    const int result = inflate_all(&z, in, &sink, err);
     inflateEnd(&z);
-    if (status == Z_STREAM_END) {
+    if (result)
+        free(sink.data);
+    else
         blob_adopt(out, sink.data, sink.used, in->name);
-        return 0;
+    return result;
+}
+
+/* Decompresses one frame: 0, or -1 and *ERR. */
+static int zstd_all(ZSTD_DCtx *ctx, const struct blob *in, struct sink *sink, struct error *err)
+{
+    ZSTD_inBuffer input = {.src = in->data, .size = in->size};
+    for (size_t left = 1; left;) {
+        if (sink_room(sink, in, input.pos, err))
+            return -1;
+        ZSTD_outBuffer output = {.dst = sink->data, .size = sink->capacity, .pos = sink->used};
+        const size_t before = input.pos;
+        left = ZSTD_decompressStream(ctx, &output, &input);
+        const bool stuck = input.pos == before && output.pos == sink->used;
+        sink->used = output.pos;
+        if (ZSTD_isError(left) || (left && stuck))
+            return blob_error(in, input.pos, err,
+                              "zstd data is corrupted or truncated here: get a whole copy");
     }
-    free(sink.data);
-    if (status == Z_MEM_ERROR)
-        return error_set(err, ERROR_OS, "%s: no memory to decompress it", in->name);
-    return blob_error(in, stopped, err, "gzip data is %s here: get a whole copy",
-                      status == Z_BUF_ERROR ? "truncated" : "corrupted");
+    return 0;
 }
 
 int zstd_decode(const struct blob *in, struct blob *out, struct error *err)
@@ -80,25 +119,13 @@ int zstd_decode(const struct blob *in, struct blob *out, struct error *err)
     if (!ctx)
         return error_set(err, ERROR_OS, "%s: no memory to decompress", in->name);
     struct sink sink = {0};
-    ZSTD_inBuffer input = {.src = in->data, .size = in->size};
-    size_t left = 1;
-    while (left && !ZSTD_isError(left) && sink_room(&sink)) {
-        ZSTD_outBuffer output = {.dst = sink.data, .size = sink.capacity, .pos = sink.used};
-        const size_t before = input.pos;
-        left = ZSTD_decompressStream(ctx, &output, &input);
-        const bool stuck = input.pos == before && output.pos == sink.used;
-        sink.used = output.pos;
-        if (stuck)
-            break;
-    }
+    const int result = zstd_all(ctx, in, &sink, err);
     ZSTD_freeDCtx(ctx);
-    if (!left) {
+    if (result)
+        free(sink.data);
+    else
         blob_adopt(out, sink.data, sink.used, in->name);
-        return 0;
-    }
-    free(sink.data);
-    return blob_error(in, input.pos, err,
-                      "zstd data is corrupted or truncated here: get a whole copy");
+    return result;
 }
 
 typedef int decode_fn(const struct blob *in, struct blob *out, struct error *err);
@@ -119,9 +146,13 @@ int decompress_any(const struct blob *in, struct blob *out, struct error *err)
     struct blob current = *in;
     current.owned = NULL;
     current.mapped = 0;
+    unsigned layers = 0;
     for (decode_fn *decode; (decode = decoder_of(&current));) {
         struct blob next;
-        const int result = decode(&current, &next, err);
+        const int result =
+            ++layers > LAYERS
+                ? blob_error(&current, 0, err, "compressed more than %u times over", LAYERS)
+                : decode(&current, &next, err);
         blob_free(&current);
         if (result)
             return -1;

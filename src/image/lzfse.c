@@ -348,6 +348,8 @@ static int grow(struct decoder *dec, const struct blob *in, uint64_t at, uint32_
     if (raw_size > limit)
         return blob_error(in, at + 4, err, "LZFSE block promises %u bytes: corrupted", raw_size);
     const size_t need = dec->produced + raw_size;
+    if (need > DECOMPRESSED_MAX)
+        return decompressed_too_large(in, at, err);
     if (need <= dec->capacity)
         return 0;
     size_t capacity = dec->capacity ? dec->capacity : 1 << 20;
