@@ -124,7 +124,7 @@ struct a64_sysregs {
     uint64_t elr[3], spsr[3], esr[3], far[3], afsr0[3], afsr1[3], contextidr[3], actlr[3];
     uint64_t tpidr[3], tpidrro_el0, cpacr_el1, par_el1, csselr_el1, cntkctl_el1;
     uint64_t hcr_el2, hpfar_el2, vttbr_el2, vtcr_el2, cptr_el2, mdcr_el2, hstr_el2, hacr_el2;
-    uint64_t vpidr_el2, vmpidr_el2, cnthctl_el2, cntvoff_el2, cntpoff_el2;
+    uint64_t vpidr_el2, vmpidr_el2, cntfrq_el0, cnthctl_el2, cntvoff_el2, cntpoff_el2;
     uint64_t hfgrtr_el2, hfgwtr_el2, hfgitr_el2, hdfgrtr_el2, hdfgwtr_el2;
     uint64_t vdisr_el2, vsesr_el2, disr_el1;
     uint64_t mdscr_el1, mdccint_el1, oslsr_el1, osdlr_el1, dbgclaim_el1;

@@ -9,6 +9,8 @@
 
 #define A64_DBG_PAIRS  16
 #define A64_OSLSR_OSLK (1ull << 1)
+/* MDCR_EL2.TDCC (FEAT_FGT): traps the Debug Communications Channel. */
+#define A64_MDCR_TDCC (1ull << 27)
 
 /* Whether some watchpoint is enabled in the current state: then no access may skip the check below.
  */

@@ -77,11 +77,11 @@ static void write_gic(struct a64_cpu *cpu, const struct a64_sysreg *reg, uint64_
 }
 
 /* READ and WRITE are the lowest Exception levels that may. */
-#define GIC(NAME, CLASS, READ, WRITE)                                                              \
+#define GIC(NAME, CLASS, READ, WRITE, ...)                                                         \
     {                                                                                              \
         .name = #NAME, .enc = NAME, .min_el = READ, .write_el = WRITE, .index = CLASS,             \
         .flags = A64_SR_GIC | A64_SR_READ | A64_SR_SYNC, .read = read_gic, .write = write_gic,     \
-        .check = check                                                                             \
+        .check = check, __VA_ARGS__                                                                \
     }
 #define ICH(NAME, ENC, WRITE)                                                                      \
     {                                                                                              \
@@ -109,8 +109,8 @@ static const struct a64_sysreg rows[] = {
     GIC(ICC_BPR1_EL1, CLASS_GROUP1, 1, 1),
     GIC(ICC_CTLR_EL1, CLASS_COMMON, 1, 1),
     GIC(ICC_SRE_EL1, CLASS_SRE, 1, 1),
-    GIC(ICC_IGRPEN0_EL1, CLASS_GROUP0, 1, 1),
-    GIC(ICC_IGRPEN1_EL1, CLASS_GROUP1, 1, 1),
+    GIC(ICC_IGRPEN0_EL1, CLASS_GROUP0, 1, 1, .fgt = A64_FGT_HFG(39)),
+    GIC(ICC_IGRPEN1_EL1, CLASS_GROUP1, 1, 1, .fgt = A64_FGT_HFG(39)),
     {.name = "ICC_SRE_EL2",
      .enc = ICC_SRE_EL2,
      .min_el = 2,

@@ -21,6 +21,7 @@
 
 #define PFR0_GIC        (1ull << 24)
 #define MPIDR_RES1      (1ull << 31)
+#define MIDR_APPLE      0x61
 #define MMFR0_PARANGE   0xfull
 #define SPSR_EL1H       0x3c5
 #define SPSR_EL2H       0x3c9
@@ -139,6 +140,11 @@ uint64_t a64_id(const struct a64_cpu *cpu, unsigned enc)
     return slot ? *slot : 0;
 }
 
+bool a64_is_apple(const struct a64_cpu *cpu)
+{
+    return cpu->model && cpu->model->ids[0].value >> 24 == MIDR_APPLE;
+}
+
 uint64_t a64_model_ccsidr(const struct a64_model *model, unsigned level, bool instruction)
 {
     return model && level < A64_CACHE_LEVELS ? model->ccsidr[instruction][level] : 0;
@@ -247,6 +253,7 @@ static void lower_wires(struct a64_cpu *cpu)
             a64_timer_update(cpu);
     }
     cpu->pmu.pmcr = 0;
+    cpu->sr.mdcr_el2 = 0;
     a64_pmu_update(cpu);
     memset(&cpu->pmu, 0, sizeof(cpu->pmu));
     cpu->pmu.seen_icount = cpu->icount;

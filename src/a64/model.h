@@ -61,6 +61,8 @@ int a64_cpu_init(struct a64_cpu *cpu, struct a64_system *sys, const struct a64_m
 /* A cold reset; ID registers, icount and interrupt lines stay. */
 void a64_cpu_reset(struct a64_cpu *cpu);
 void a64_cpu_free(struct a64_cpu *cpu);
+/* Whether the CPU is made by Apple, going by the model. */
+bool a64_is_apple(const struct a64_cpu *cpu);
 /* The guest's own value of an ID register. */
 uint64_t a64_id(const struct a64_cpu *cpu, unsigned enc);
 

@@ -6,7 +6,8 @@
 
 #include "cpu.h"
 
-#define A64_PMCR_E 1ull
+#define A64_PMCR_E    1ull
+#define A64_MDCR_HPME (1ull << 7) /* enables the event counters that MDCR_EL2.HPMN keeps for EL2 */
 
 /* Brings the counters up to cpu->icount at the current EL and sends the overflow wire (PPI 23). */
 void a64_pmu_update(struct a64_cpu *cpu);
@@ -19,7 +20,7 @@ void a64_pmu_changed(struct a64_cpu *cpu);
 /* Before a change of the EL. */
 static inline void a64_pmu_sync(struct a64_cpu *cpu)
 {
-    if (cpu->pmu.pmcr & A64_PMCR_E)
+    if ((cpu->pmu.pmcr & A64_PMCR_E) || (cpu->sr.mdcr_el2 & A64_MDCR_HPME))
         a64_pmu_update(cpu);
 }
 

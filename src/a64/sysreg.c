@@ -237,6 +237,18 @@ static bool is_impdef(unsigned enc)
     return enc >> 14 == 3 && (CRN(enc) == 11 || CRN(enc) == 15);
 }
 
+/* Reads of the feature ID space that fail do so with EC 0x18 (FEAT_IDST). */
+static int undefined_access(struct a64_cpu *cpu, const struct a64_insn *insn, unsigned enc,
+                            bool write)
+{
+    const unsigned op1 = OP1(enc);
+    const bool id_space =
+        enc >> 14 == 3 && CRN(enc) == 0 && CRM(enc) < 8 && (op1 == 0 || op1 == 1 || op1 == 3);
+    if (id_space && !write && a64_has(&cpu->feat, A64_FEAT_IDST))
+        return a64_sysreg_trap(cpu, insn, cpu->ps.el ? cpu->ps.el : 1);
+    return a64_undefined(cpu);
+}
+
 /* An encoding that nothing answers to: implementation-defined space may be trapped as a whole. */
 static int unallocated(struct a64_cpu *cpu, const struct a64_insn *insn, unsigned enc, bool write)
 {
@@ -247,18 +259,15 @@ static int unallocated(struct a64_cpu *cpu, const struct a64_insn *insn, unsigne
     const unsigned min_el = op1 < 3 || impdef ? 1 : op1 == 3 ? 0 : op1 == 7 ? A64_NEVER : 2;
     if (cpu->ps.el >= min_el && monitor_traps(cpu, enc, write))
         return monitor_exit(cpu, insn);
-    return a64_undefined(cpu);
+    return undefined_access(cpu, insn, enc, write);
 }
 
 /* All rules for INSN's access to REG; A64_NEXT: go ahead. */
 static int check_access(struct a64_cpu *cpu, const struct a64_insn *insn,
                         const struct a64_sysreg *reg, bool write)
 {
-    if (cpu->ps.el < (write ? reg->write_el : reg->min_el)) {
-        const bool idst = (reg->flags & A64_SR_IDST) && !write && cpu->ps.el == 0 &&
-                          a64_has(&cpu->feat, A64_FEAT_IDST);
-        return idst ? a64_sysreg_trap(cpu, insn, 1) : a64_undefined(cpu);
-    }
+    if (cpu->ps.el < (write ? reg->write_el : reg->min_el))
+        return undefined_access(cpu, insn, reg->enc, write);
     const unsigned target = reg->check ? reg->check(cpu, reg, write) : 0;
     if (target == A64_CHECK_UNDEF)
         return a64_undefined(cpu);
@@ -386,7 +395,7 @@ void a64_sysreg_reset(struct a64_cpu *cpu)
 {
     for (unsigned slot = 0; slot < MAP_SIZE; slot++) {
         const struct a64_sysreg *reg = cpu->sysregs[slot];
-        if (reg && reg->offset && !(reg->flags & A64_SR_IDST))
+        if (reg && reg->offset && !(reg->flags & A64_SR_ID))
             *storage(cpu, reg) = reg->reset;
     }
 }

@@ -48,7 +48,7 @@ enum a64_sysreg_flag {
     A64_SR_MMU = 1 << 1,   /* a write calls a64_mmu_update() */
     A64_SR_WATCH = 1 << 2, /* a write calls a64_update_watch() */
     A64_SR_IRQ = 1 << 3,   /* a write may unmask or raise an interrupt */
-    A64_SR_IDST = 1 << 4,  /* of the ID space that FEAT_IDST turns into EC 0x18 at EL0 */
+    A64_SR_ID = 1 << 4,    /* the model's and the monitor's: reset keeps it */
     A64_SR_GIC = 1 << 5,   /* UNDEFINED while cpu->gic is NULL */
     A64_SR_READ = 1 << 6,  /* the monitor too reads by read(): what is stored is not the register */
 };
@@ -88,7 +88,7 @@ struct a64_sysreg {
     uint8_t fgt;        /* A64_FGT_HFG(bit), A64_FGT_HDFG(bit): the fine-grained trap; 0: none */
     uint16_t flags;     /* enum a64_sysreg_flag */
     uint16_t offset;    /* of a uint64_t in struct a64_cpu; 0: code only */
-    uint16_t trap_mdcr; /* MDCR_EL2 bits that trap EL1 and EL0 to EL2 */
+    uint32_t trap_mdcr; /* MDCR_EL2 bits that trap EL1 and EL0 to EL2 */
     uint64_t trap_read, trap_write; /* HCR_EL2 bits that do */
     uint64_t write_mask;            /* bits that a guest's write changes; 0: all */
     uint64_t reset;

@@ -10,10 +10,11 @@
 #include "model.h"
 #include "sysreg_sets.h"
 
-/* MDCR_EL2 */
+/* MDCR_EL2; the communications channel goes by TDA and by TDCC. */
 #define TDA   0x200
 #define TDOSA 0x400
 #define TDRA  0x800
+#define DCC   (TDA | A64_MDCR_TDCC)
 
 #define OSLSR_OSLM      8u /* the OS lock is implemented */
 #define MDSCR_TDCC      (1ull << 12)
@@ -93,13 +94,13 @@ static const struct a64_sysreg rows[] = {
     PAIR(13),
     PAIR(14),
     PAIR(15),
-    SYSREG("OSDTRRX_EL1", 2, 0, 0, 0, 2, 1, 1, AT_MISC(A64_MISC_OSDTRRX), .trap_mdcr = TDA,
+    SYSREG("OSDTRRX_EL1", 2, 0, 0, 0, 2, 1, 1, AT_MISC(A64_MISC_OSDTRRX), .trap_mdcr = DCC,
            .write_mask = 0xffffffff),
-    SYSREG("MDCCINT_EL1", 2, 0, 0, 2, 0, 1, 1, AT_SR(mdccint_el1), .trap_mdcr = TDA,
+    SYSREG("MDCCINT_EL1", 2, 0, 0, 2, 0, 1, 1, AT_SR(mdccint_el1), .trap_mdcr = DCC,
            .write_mask = 0x60000000),
     SYSREG("MDSCR_EL1", 2, 0, 0, 2, 2, 1, 1, AT_SR(mdscr_el1), .write_mask = 0x6ce8f041,
            .fgt = A64_FGT_HDFG(4), WATCHED),
-    SYSREG("OSDTRTX_EL1", 2, 0, 0, 3, 2, 1, 1, AT_MISC(A64_MISC_OSDTRTX), .trap_mdcr = TDA,
+    SYSREG("OSDTRTX_EL1", 2, 0, 0, 3, 2, 1, 1, AT_MISC(A64_MISC_OSDTRTX), .trap_mdcr = DCC,
            .write_mask = 0xffffffff),
     SYSREG("OSECCR_EL1", 2, 0, 0, 6, 2, 1, 1, AT_MISC(A64_MISC_OSECCR), .trap_mdcr = TDA,
            .write_mask = 0xffffffff, .fgt = A64_FGT_HDFG(10)),
@@ -120,9 +121,9 @@ static const struct a64_sysreg rows[] = {
     SYSREG("DBGAUTHSTATUS_EL1", 2, 0, 7, 14, 6, 1, A64_NEVER,
            .reset = AUTHSTATUS_NSID | AUTHSTATUS_NSID << 2, .trap_mdcr = TDA,
            .fgt = A64_FGT_HDFG(6)),
-    SYSREG("MDCCSR_EL0", 2, 3, 0, 1, 0, 0, A64_NEVER, .check = check_dcc, .trap_mdcr = TDA),
-    SYSREG("DBGDTR_EL0", 2, 3, 0, 4, 0, 0, 0, .check = check_dcc, .trap_mdcr = TDA),
-    SYSREG("DBGDTRRX_EL0", 2, 3, 0, 5, 0, 0, 0, .check = check_dcc, .trap_mdcr = TDA),
+    SYSREG("MDCCSR_EL0", 2, 3, 0, 1, 0, 0, A64_NEVER, .check = check_dcc, .trap_mdcr = DCC),
+    SYSREG("DBGDTR_EL0", 2, 3, 0, 4, 0, 0, 0, .check = check_dcc, .trap_mdcr = DCC),
+    SYSREG("DBGDTRRX_EL0", 2, 3, 0, 5, 0, 0, 0, .check = check_dcc, .trap_mdcr = DCC),
 };
 
 SYSREG_SET(a64_sysregs_debug, rows);

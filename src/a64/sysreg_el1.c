@@ -55,9 +55,11 @@ static void write_nzcv(struct a64_cpu *cpu, const struct a64_sysreg *reg, uint64
     cpu->nzcv = (uint32_t)value & 0xf0000000u;
 }
 
+/* SCTLR_EL2 has no UMA: a host's applications never may. */
 static unsigned check_daif(struct a64_cpu *cpu, const struct a64_sysreg *reg, bool write)
 {
-    return cpu->ps.el == 0 && !(a64_sctlr(cpu) & A64_SCTLR_UMA) ? a64_regime_el(cpu) : 0;
+    const bool allowed = !a64_e2h_tge(cpu) && (a64_sctlr(cpu) & A64_SCTLR_UMA);
+    return cpu->ps.el == 0 && !allowed ? a64_regime_el(cpu) : 0;
 }
 
 static uint64_t read_daif(struct a64_cpu *cpu, const struct a64_sysreg *reg)
@@ -162,6 +164,12 @@ static uint64_t read_isr(struct a64_cpu *cpu, const struct a64_sysreg *reg)
     return isr;
 }
 
+/* RVBAR_EL1 is there where EL1 is the highest Exception level. */
+static unsigned check_highest(struct a64_cpu *cpu, const struct a64_sysreg *reg, bool write)
+{
+    return a64_el2_enabled(cpu) ? A64_CHECK_UNDEF : 0;
+}
+
 /* DISR_EL1 at EL1 is VDISR_EL2 while SErrors are virtual. */
 static uint64_t *disr(struct a64_cpu *cpu)
 {
@@ -250,7 +258,7 @@ static const struct a64_sysreg rows[] = {
 
     SYSREG("VBAR_EL1", 3, 0, 12, 0, 0, 1, 1, AT_SR(vbar[1]), .write_mask = ~0x7ffull,
            .fgt = A64_FGT_HFG(38)),
-    SYSREG("RVBAR_EL1", 3, 0, 12, 0, 1, 1, A64_NEVER),
+    SYSREG("RVBAR_EL1", 3, 0, 12, 0, 1, 1, A64_NEVER, .check = check_highest),
     SYSREG("ISR_EL1", 3, 0, 12, 1, 0, 1, A64_NEVER, .read = read_isr, .fgt = A64_FGT_HFG(18)),
     SYSREG("DISR_EL1", 3, 0, 12, 1, 1, 1, 1, .read = read_disr, .write = write_disr,
            .feat = A64_FEAT_RAS),

@@ -2,10 +2,13 @@
 /* System registers of EL2. Every row comes with A64_FEAT_EL2; those of the Virtualization Host
  * Extensions and of fine-grained traps with theirs. Facts: Arm ARM D19.2, D19.6. */
 
+#include "debug.h"
 #include "exception.h"
 #include "mmu.h"
 #include "model.h"
+#include "pmu.h"
 #include "sysreg_sets.h"
+#include "timer.h"
 
 #define EL2(NAME, crn, crm, op2, FIELD, ...)                                                       \
     SYSREG(NAME, 3, 4, crn, crm, op2, 2, 2, AT_SR(FIELD), .feat = A64_FEAT_EL2, __VA_ARGS__)
@@ -76,10 +79,29 @@ static void write_cptr(struct a64_cpu *cpu, const struct a64_sysreg *reg, uint64
     cpu->sr.cptr_el2 = value & (CPTR_E2H | CPTR_PLAIN);
 }
 
+/* TDE, TDA, TDOSA, TDRA; HPMN, TPMCR, TPM, HPME of the PMU; TDCC. */
 static void write_mdcr(struct a64_cpu *cpu, const struct a64_sysreg *reg, uint64_t value)
 {
-    const bool pmu = a64_has(&cpu->feat, A64_FEAT_PMUv3);
-    cpu->sr.mdcr_el2 = value & (0xf00 | (pmu ? 0x402008ff : 0));
+    const bool pmu = a64_has(&cpu->feat, A64_FEAT_PMUv3), fgt = a64_has(&cpu->feat, A64_FEAT_FGT);
+    a64_pmu_update(cpu);
+    cpu->sr.mdcr_el2 = value & (0xf00 | (pmu ? 0xff : 0) | (fgt ? A64_MDCR_TDCC : 0));
+    a64_pmu_update(cpu);
+    a64_pmu_changed(cpu);
+}
+
+/* Fine-grained traps: the fields of registers and instructions that some CPU model here can have,
+ * the error record registers among them. Read-only registers have no field for writes. */
+#define HFGRTR_FIELDS  0x0003ffff3fffffffull
+#define HFGWTR_FIELDS  0x0003baff29db39fbull
+#define HFGITR_FIELDS  0x007fffffffffffffull
+#define HDFGRTR_FIELDS 0x06000000000ffeffull
+#define HDFGWTR_FIELDS 0x02000000003ffdbfull
+
+/* Apple's masks the guest's virtual timer (timer.c); nobody else's has bits. */
+static void write_hacr(struct a64_cpu *cpu, const struct a64_sysreg *reg, uint64_t value)
+{
+    cpu->sr.hacr_el2 = a64_is_apple(cpu) ? value : 0;
+    a64_timer_update(cpu);
 }
 
 static uint64_t read_actlr_el2(struct a64_cpu *cpu, const struct a64_sysreg *reg)
@@ -97,12 +119,12 @@ static const struct a64_sysreg rows[] = {
     EL2("CPTR_EL2", 1, 1, 2, cptr_el2, .read = read_cptr, .write = write_cptr,
         .flags = A64_SR_SYNC | A64_SR_WATCH),
     EL2("HSTR_EL2", 1, 1, 3, hstr_el2),
-    EL2_FEAT("HFGRTR_EL2", FGT, 1, 1, 4, hfgrtr_el2),
-    EL2_FEAT("HFGWTR_EL2", FGT, 1, 1, 5, hfgwtr_el2),
-    EL2_FEAT("HFGITR_EL2", FGT, 1, 1, 6, hfgitr_el2),
-    EL2("HACR_EL2", 1, 1, 7, hacr_el2),
-    EL2_FEAT("HDFGRTR_EL2", FGT, 3, 1, 4, hdfgrtr_el2),
-    EL2_FEAT("HDFGWTR_EL2", FGT, 3, 1, 5, hdfgwtr_el2),
+    EL2_FEAT("HFGRTR_EL2", FGT, 1, 1, 4, hfgrtr_el2, .write_mask = HFGRTR_FIELDS),
+    EL2_FEAT("HFGWTR_EL2", FGT, 1, 1, 5, hfgwtr_el2, .write_mask = HFGWTR_FIELDS),
+    EL2_FEAT("HFGITR_EL2", FGT, 1, 1, 6, hfgitr_el2, .write_mask = HFGITR_FIELDS),
+    EL2("HACR_EL2", 1, 1, 7, hacr_el2, .write = write_hacr),
+    EL2_FEAT("HDFGRTR_EL2", FGT, 3, 1, 4, hdfgrtr_el2, .write_mask = HDFGRTR_FIELDS),
+    EL2_FEAT("HDFGWTR_EL2", FGT, 3, 1, 5, hdfgwtr_el2, .write_mask = HDFGWTR_FIELDS),
     EL2("TTBR0_EL2", 2, 0, 0, ttbr0[2], REGIME),
     EL2_FEAT("TTBR1_EL2", VHE, 2, 0, 1, ttbr1[2], REGIME),
     EL2("TCR_EL2", 2, 0, 2, tcr[2], REGIME),

@@ -14,7 +14,7 @@
 
 /* An ID register of group 3. */
 #define ID(NAME, crm, op2)                                                                         \
-    SYSREG(NAME, 3, 0, 0, crm, op2, 1, A64_NEVER, ID_OFFSET(crm, op2), .flags = A64_SR_IDST,       \
+    SYSREG(NAME, 3, 0, 0, crm, op2, 1, A64_NEVER, ID_OFFSET(crm, op2), .flags = A64_SR_ID,       \
            .trap_read = A64_HCR_TID3)
 #define RESERVED(crm, op2) ID("ID_S3_0_C0_C" #crm "_" #op2, crm, op2)
 
@@ -57,11 +57,11 @@ static uint64_t read_ccsidr(struct a64_cpu *cpu, const struct a64_sysreg *reg)
 
 static const struct a64_sysreg rows[] = {
     /* AT_MISC(0) is at a non-zero offset, as every member of sr. */
-    SYSREG("MIDR_EL1", 3, 0, 0, 0, 0, 1, A64_NEVER, ID_OFFSET(0, 0), .flags = A64_SR_IDST,
+    SYSREG("MIDR_EL1", 3, 0, 0, 0, 0, 1, A64_NEVER, ID_OFFSET(0, 0), .flags = A64_SR_ID,
            .read = read_midr, .fgt = A64_FGT_HFG(25)),
-    SYSREG("MPIDR_EL1", 3, 0, 0, 0, 5, 1, A64_NEVER, ID_OFFSET(0, 5), .flags = A64_SR_IDST,
+    SYSREG("MPIDR_EL1", 3, 0, 0, 0, 5, 1, A64_NEVER, ID_OFFSET(0, 5), .flags = A64_SR_ID,
            .read = read_mpidr, .fgt = A64_FGT_HFG(26)),
-    SYSREG("REVIDR_EL1", 3, 0, 0, 0, 6, 1, A64_NEVER, ID_OFFSET(0, 6), .flags = A64_SR_IDST,
+    SYSREG("REVIDR_EL1", 3, 0, 0, 0, 6, 1, A64_NEVER, ID_OFFSET(0, 6), .flags = A64_SR_ID,
            .trap_read = A64_HCR_TID1, .fgt = A64_FGT_HFG(28)),
 
     /* AArch32's: this CPU has none, they read as zero. */
@@ -123,18 +123,18 @@ static const struct a64_sysreg rows[] = {
     RESERVED(7, 6),
     RESERVED(7, 7),
 
-    SYSREG("CCSIDR_EL1", 3, 1, 0, 0, 0, 1, A64_NEVER, .read = read_ccsidr, .flags = A64_SR_IDST,
+    SYSREG("CCSIDR_EL1", 3, 1, 0, 0, 0, 1, A64_NEVER, .read = read_ccsidr, .flags = A64_SR_ID,
            .trap_read = A64_HCR_TID2 | A64_HCR_TID4, .fgt = A64_FGT_HFG(9)),
-    SYSREG("CLIDR_EL1", 3, 1, 0, 0, 1, 1, A64_NEVER, AT_MISC(A64_MISC_CLIDR), .flags = A64_SR_IDST,
+    SYSREG("CLIDR_EL1", 3, 1, 0, 0, 1, 1, A64_NEVER, AT_MISC(A64_MISC_CLIDR), .flags = A64_SR_ID,
            .trap_read = A64_HCR_TID2 | A64_HCR_TID4, .fgt = A64_FGT_HFG(10)),
-    SYSREG("AIDR_EL1", 3, 1, 0, 0, 7, 1, A64_NEVER, AT_MISC(A64_MISC_AIDR), .flags = A64_SR_IDST,
+    SYSREG("AIDR_EL1", 3, 1, 0, 0, 7, 1, A64_NEVER, AT_MISC(A64_MISC_AIDR), .flags = A64_SR_ID,
            .trap_read = A64_HCR_TID1, .fgt = A64_FGT_HFG(2)),
     SYSREG("CSSELR_EL1", 3, 2, 0, 0, 0, 1, 1, AT_SR(csselr_el1), .write_mask = 0xf,
            .trap_read = A64_HCR_TID2 | A64_HCR_TID4, .trap_write = A64_HCR_TID2 | A64_HCR_TID4,
            .fgt = A64_FGT_HFG(13)),
-    SYSREG("CTR_EL0", 3, 3, 0, 0, 1, 0, A64_NEVER, AT_MISC(A64_MISC_CTR), .flags = A64_SR_IDST,
+    SYSREG("CTR_EL0", 3, 3, 0, 0, 1, 0, A64_NEVER, AT_MISC(A64_MISC_CTR), .flags = A64_SR_ID,
            .trap_read = A64_HCR_TID2, .check = check_ctr, .fgt = A64_FGT_HFG(14)),
-    SYSREG("DCZID_EL0", 3, 3, 0, 0, 7, 0, A64_NEVER, AT_MISC(A64_MISC_DCZID), .flags = A64_SR_IDST,
+    SYSREG("DCZID_EL0", 3, 3, 0, 0, 7, 0, A64_NEVER, AT_MISC(A64_MISC_DCZID), .flags = A64_SR_ID,
            .read = read_dczid, .fgt = A64_FGT_HFG(15)),
 };
 

@@ -5,8 +5,8 @@
  * Events: SW_INCR (0x00), INST_RETIRED (0x08), CPU_CYCLES (0x11); an instruction counts as one
  * cycle, so that counts are a function of what the guest executed. Counters are brought up to date
  * lazily: at every change of the EL (the filters go by it), at every access and at timer updates.
- * Left out: the counters that MDCR_EL2.HPMN keeps for EL2 count like the others, by PMCR_EL0.E.
- * Facts: Arm ARM D13, D19.5. */
+ * Counters from MDCR_EL2.HPMN on are EL2's: HPME enables them in PMCR_EL0.E's place, and EL1 and
+ * EL0 do not see them. Facts: Arm ARM D13, D19.5. */
 
 #include "pmu.h"
 
@@ -81,10 +81,25 @@ static void count_cycles(struct a64_cpu *cpu, uint64_t delta)
     cpu->pmu.cycle = after;
 }
 
+/* How many event counters PMCR_EL0.E governs; the others go by MDCR_EL2.HPME. */
+static unsigned first_of_el2(const struct a64_cpu *cpu)
+{
+    const unsigned hpmn = cpu->sr.mdcr_el2 & 31;
+    return a64_el2_enabled(cpu) && hpmn < A64_PMU_COUNTERS ? hpmn : A64_PMU_COUNTERS;
+}
+
+/* Counters that may count and interrupt. */
+static uint64_t running(const struct a64_cpu *cpu)
+{
+    const uint64_t all = (1ull << A64_PMU_COUNTERS) - 1, guest = (1ull << first_of_el2(cpu)) - 1;
+    return (cpu->pmu.pmcr & A64_PMCR_E ? CYCLE_BIT | guest : 0) |
+           (cpu->sr.mdcr_el2 & A64_MDCR_HPME ? all & ~guest : 0);
+}
+
 static void send_wire(struct a64_cpu *cpu)
 {
     const struct a64_pmu *pmu = &cpu->pmu;
-    const bool level = (pmu->pmcr & A64_PMCR_E) && (pmu->ovs & pmu->inten);
+    const bool level = pmu->ovs & pmu->inten & running(cpu);
     if (level == pmu->output)
         return;
     cpu->pmu.output = level;
@@ -97,13 +112,12 @@ void a64_pmu_update(struct a64_cpu *cpu)
     struct a64_pmu *pmu = &cpu->pmu;
     const uint64_t delta = cpu->icount - pmu->seen_icount;
     pmu->seen_icount = cpu->icount;
-    if ((pmu->pmcr & A64_PMCR_E) && delta) {
-        if ((pmu->cnten & CYCLE_BIT) && filter_counts(cpu, pmu->ccfiltr))
-            count_cycles(cpu, delta);
-        for (unsigned n = 0; n < A64_PMU_COUNTERS; n++) {
-            if ((pmu->cnten >> n & 1) && event_counts(cpu, n))
-                count_event(cpu, n, delta);
-        }
+    const uint64_t active = delta ? pmu->cnten & running(cpu) : 0;
+    if ((active & CYCLE_BIT) && filter_counts(cpu, pmu->ccfiltr))
+        count_cycles(cpu, delta);
+    for (unsigned n = 0; active && n < A64_PMU_COUNTERS; n++) {
+        if ((active >> n & 1) && event_counts(cpu, n))
+            count_event(cpu, n, delta);
     }
     send_wire(cpu);
 }
@@ -111,23 +125,22 @@ void a64_pmu_update(struct a64_cpu *cpu)
 uint64_t a64_pmu_next(const struct a64_cpu *cpu)
 {
     const struct a64_pmu *pmu = &cpu->pmu;
+    const uint64_t active = pmu->cnten & pmu->inten & running(cpu);
     uint64_t left = ~0ull;
-    if (!(pmu->pmcr & A64_PMCR_E))
-        return left;
     for (unsigned n = 0; n < A64_PMU_COUNTERS; n++) {
         const uint64_t room = (1ull << 32) - pmu->count[n];
-        if ((pmu->cnten & pmu->inten) >> n & 1 && event_counts(cpu, n) && room < left)
+        if (active >> n & 1 && event_counts(cpu, n) && room < left)
             left = room;
     }
     const uint64_t cycle = cycle_is_64(cpu) ? pmu->cycle : pmu->cycle | ~0ull << 32;
-    if ((pmu->cnten & pmu->inten & CYCLE_BIT) && filter_counts(cpu, pmu->ccfiltr) && -cycle < left)
+    if ((active & CYCLE_BIT) && filter_counts(cpu, pmu->ccfiltr) && -cycle < left)
         left = -cycle;
     return left > ~0ull - pmu->seen_icount ? ~0ull : pmu->seen_icount + left;
 }
 
 void a64_pmu_changed(struct a64_cpu *cpu)
 {
-    if ((cpu->pmu.pmcr & A64_PMCR_E) && (cpu->pmu.inten & cpu->pmu.cnten))
+    if (cpu->pmu.inten & cpu->pmu.cnten & running(cpu))
         atomic_fetch_or(&cpu->attention, A64_ATT_TIMER);
 }
 
@@ -167,10 +180,7 @@ static unsigned check_select(struct a64_cpu *cpu, const struct a64_sysreg *reg, 
 /* Event counters that the current EL sees: below EL2 those under MDCR_EL2.HPMN. */
 static unsigned visible(const struct a64_cpu *cpu)
 {
-    const unsigned hpmn = cpu->sr.mdcr_el2 & 31;
-    if (cpu->ps.el < 2 && a64_el2_enabled(cpu) && hpmn < A64_PMU_COUNTERS)
-        return hpmn;
-    return A64_PMU_COUNTERS;
+    return cpu->ps.el < 2 ? first_of_el2(cpu) : A64_PMU_COUNTERS;
 }
 
 static uint64_t visible_mask(const struct a64_cpu *cpu)
@@ -234,8 +244,8 @@ static void write_swinc(struct a64_cpu *cpu, const struct a64_sysreg *reg, uint6
     a64_pmu_update(cpu);
     for (unsigned n = 0; n < visible(cpu); n++) {
         const uint64_t type = cpu->pmu.evtyper[n];
-        if ((value & cpu->pmu.cnten) >> n & 1 && (type & 0xffff) == EVENT_SW_INCR &&
-            (cpu->pmu.pmcr & A64_PMCR_E) && filter_counts(cpu, type))
+        if ((value & cpu->pmu.cnten & running(cpu)) >> n & 1 && (type & 0xffff) == EVENT_SW_INCR &&
+            filter_counts(cpu, type))
             count_event(cpu, n, 1);
     }
     send_wire(cpu);

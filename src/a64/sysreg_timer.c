@@ -18,6 +18,7 @@
 /* CNTHCTL_EL2: counter and timer, plain and with E2H; FEAT_ECV's traps are the same in both. */
 #define EL1PCTEN(e2h) ((e2h) ? 1ull << 10 : 1ull << 0)
 #define EL1PCEN(e2h)  ((e2h) ? 1ull << 11 : 1ull << 1)
+#define ECV_FIELDS    (0x3full << 12)
 #define EL1TVT        (1ull << 13)
 #define EL1TVCT       (1ull << 14)
 
@@ -44,6 +45,8 @@ static bool ecv_trap(const struct a64_cpu *cpu, uint64_t bit)
     return under_el2(cpu) && a64_has(&cpu->feat, A64_FEAT_ECV) && (cpu->sr.cnthctl_el2 & bit);
 }
 
+/* The counter's rate is what it is: software of the highest Exception level may note another one.
+ */
 static unsigned check_frequency(struct a64_cpu *cpu, const struct a64_sysreg *reg, bool write)
 {
     return write ? 0 : check_el0(cpu, EL0PCTEN | EL0VCTEN);
@@ -142,7 +145,9 @@ static uint64_t read_control(struct a64_cpu *cpu, const struct a64_sysreg *reg)
 
 static void write_control(struct a64_cpu *cpu, const struct a64_sysreg *reg, uint64_t value)
 {
-    *control(cpu, reg->index) = value & (reg->write_mask ? reg->write_mask : ~0ull);
+    const uint64_t ecv = a64_has(&cpu->feat, A64_FEAT_ECV) ? 0 : ECV_FIELDS;
+    const uint64_t mask = reg->index < 2 ? reg->write_mask & ~ecv : ~0ull;
+    *control(cpu, reg->index) = value & mask;
     a64_timer_update(cpu);
 }
 
@@ -158,8 +163,8 @@ static void write_control(struct a64_cpu *cpu, const struct a64_sysreg *reg, uin
            .write = write_control, .feat = FEAT, .write_mask = MASK, .flags = A64_SR_SYNC)
 
 static const struct a64_sysreg rows[] = {
-    SYSREG("CNTFRQ_EL0", 3, 3, 14, 0, 0, 0, A64_NEVER, .reset = A64_COUNTER_HZ,
-           .check = check_frequency),
+    SYSREG("CNTFRQ_EL0", 3, 3, 14, 0, 0, 0, 2, AT_SR(cntfrq_el0), .reset = A64_COUNTER_HZ,
+           .write_mask = 0xffffffff, .check = check_frequency),
     SYSREG("CNTPCT_EL0", 3, 3, 14, 0, 1, 0, A64_NEVER, .read = read_cntpct,
            .check = check_physical_count),
     SYSREG("CNTVCT_EL0", 3, 3, 14, 0, 2, 0, A64_NEVER, .read = read_cntvct,
@@ -169,7 +174,7 @@ static const struct a64_sysreg rows[] = {
     SYSREG("CNTVCTSS_EL0", 3, 3, 14, 0, 6, 0, A64_NEVER, .read = read_cntvct,
            .check = check_virtual_count, .feat = A64_FEAT_ECV),
     CONTROL("CNTKCTL_EL1", 0, 14, 1, 0, 1, 0, A64_FEAT_BASE, 0x203ff),
-    CONTROL("CNTHCTL_EL2", 4, 14, 1, 0, 2, 1, A64_FEAT_EL2, 0xfffff),
+    CONTROL("CNTHCTL_EL2", 4, 14, 1, 0, 2, 1, A64_FEAT_EL2, 0x3ffff),
     CONTROL("CNTVOFF_EL2", 4, 14, 0, 3, 2, 2, A64_FEAT_EL2, ~0ull),
     CONTROL("CNTPOFF_EL2", 4, 14, 0, 6, 2, 3, A64_FEAT_ECV, ~0ull),
     TIMER("CNTP", "EL0", 3, 2, 0, A64_TIMER_PHYS, check_physical_timer, A64_FEAT_BASE),

@@ -25,10 +25,12 @@
 #define CTL_ISTATUS 4u
 
 #define CNTHCTL_ECV (1ull << 12)
-#define EVNTEN      (1ull << 2)
-#define EVNTDIR     (1ull << 3)
-#define EVNTI(reg)  ((reg) >> 4 & 15)
-#define EVNTIS      (1ull << 17) /* FEAT_ECV: EVNTI selects from bits 23..8 */
+/* Apple's HACR_EL2: a host at EL2 keeps the guest's virtual timer quiet while it emulates it. */
+#define HACR_MASKS_CNTV (1ull << 20)
+#define EVNTEN          (1ull << 2)
+#define EVNTDIR         (1ull << 3)
+#define EVNTI(reg)      ((reg) >> 4 & 15)
+#define EVNTIS          (1ull << 17) /* FEAT_ECV: EVNTI selects from bits 23..8 */
 
 /* Outputs, as PPI INTIDs. */
 static const uint8_t timer_ppi[A64_TIMER_COUNT] = {
@@ -84,9 +86,11 @@ static bool condition(struct a64_cpu *cpu, enum a64_timer_id id)
 }
 
 /* Whether the timer may drive its wire at all. */
-static bool armed(const struct a64_timer *timer)
+static bool armed(const struct a64_cpu *cpu, enum a64_timer_id id)
 {
-    return (timer->ctl & (CTL_ENABLE | CTL_IMASK)) == CTL_ENABLE;
+    if (id == A64_TIMER_VIRT && (cpu->sr.hacr_el2 & HACR_MASKS_CNTV))
+        return false;
+    return (cpu->timer[id].ctl & (CTL_ENABLE | CTL_IMASK)) == CTL_ENABLE;
 }
 
 uint64_t a64_timer_ctl(struct a64_cpu *cpu, enum a64_timer_id id)
@@ -179,7 +183,7 @@ uint64_t a64_timer_next(struct a64_cpu *cpu)
     for (unsigned id = 0; id < A64_TIMER_COUNT; id++) {
         const struct a64_timer *timer = &cpu->timer[id];
         const uint64_t count = timer_count(cpu, id);
-        if (!armed(timer) || count >= timer->cval)
+        if (!armed(cpu, id) || count >= timer->cval)
             continue;
         const uint64_t at = now(cpu) + (timer->cval - count);
         if (at > now(cpu) && at < next)
@@ -194,7 +198,7 @@ void a64_timer_update(struct a64_cpu *cpu)
         return;
     for (unsigned id = 0; id < A64_TIMER_COUNT; id++) {
         struct a64_timer *timer = &cpu->timer[id];
-        const bool level = armed(timer) && condition(cpu, id);
+        const bool level = armed(cpu, id) && condition(cpu, id);
         if (level == timer->output)
             continue;
         timer->output = level;

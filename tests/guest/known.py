@@ -49,6 +49,7 @@ KNOWN = {
          r"route unmapped ldr .*"),
         ("MSR (immediate): QEMU exchanges op1 and op2 in the syndrome", r"route msr daifset .*"),
         ("DC ZVA of Device memory is an alignment fault", r"route dc zva .* open=1 "),
+        ("SCTLR_EL2 has no UMA: DAIF traps at EL0 of a host (C5.2.3)", r"route mrs daif hcr=6091 open=1 "),
         ("CPTR_EL2 without E2H has bits that are RES1 and RES0", r"cptr e2h=0 .*"),
         ("CNTHCTL_EL2.EL1PCTEN governs the counter; QEMU looks at EL1PCEN for EL0", r"timer cntpct hcr=601[01] cnthctl=1 el0 "),
     ],

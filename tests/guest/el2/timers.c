@@ -138,10 +138,10 @@ static void interrupts(void)
     on_interrupt = take;
     for (unsigned k = 0; k < ARRAY_SIZE(timers); k++) {
         taken = 0;
-        set(k, TVAL, MRS("cntfrq_el0") / 500);
+        const uint64_t start = ticks(), second = MRS("cntfrq_el0");
+        set(k, TVAL, second / 500);
         set(k, CTL, 1);
         __asm__ volatile("msr daifclr, #2; isb" ::: "memory");
-        const uint64_t start = ticks(), second = MRS("cntfrq_el0");
         if (timers[k].ppi == 28) {
             while (!taken && ticks() - start < second / 10)
                 ;
@@ -157,7 +157,7 @@ static void interrupts(void)
         text(timers[k].name);
         text(" :");
         field("taken", taken);
-        field("early", passed < second / 600);
+        field("early", passed < second / 500);
         text("\n");
     }
     on_interrupt = 0;

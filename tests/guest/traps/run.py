@@ -25,6 +25,8 @@ KNOWN = {
         ("HCR_EL2.TIDCP: not in QEMU 7.2",
          lambda setting, el, word: setting == "tidcp" and word[4] in "bf"),
         ("DBGCLAIM: not in QEMU 7.2", lambda setting, el, word: int(word, 16) & 0xffdffeff == 0xd51078c3),
+        ("SCTLR_EL2 has no UMA: DAIF traps at EL0 of a host (C5.2.3)",
+         lambda setting, el, word: setting == "hostuser" and el == "el0" and int(word, 16) & 0xffdfffe0 == 0xd51b4220),
         ("MDCR_EL2.TPMCR traps PMCR_EL0",
          lambda setting, el, word: setting == "tpmcr" and int(word, 16) & 0xffdfffff == 0xd51b9c03),
         ("_EL12 and _EL02 names are UNDEFINED while HCR_EL2.E2H is 0",
