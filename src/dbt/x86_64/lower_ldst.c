@@ -162,6 +162,19 @@ struct lower_miss lower_check_aligned(struct lower *l, const struct a64_insn *in
     return check_slot(l, insn, slot, size, l->dbt->stub.fill[fill][1]);
 }
 
+void lower_check_monitor(struct lower *l, struct lower_miss miss)
+{
+    struct x86 *a = &l->a;
+    if (!(l->mode & DBT_MODE_MANY))
+        return;
+    x86_mov_rr(a, 0, RAX, RCX);
+    x86_shift_imm(a, SHIFT_SHR, 0, RAX, A64_GRANULE_SHIFT);
+    x86_alu_imm(a, ALU_AND, 0, x86_r(RAX), A64_MONITOR_ENTRIES - 1);
+    x86_alu(a, ALU_ADD, 1, RAX, CPU(excl.filter));
+    x86_cmp8_imm(a, x86_m(RAX, 0), 0);
+    x86_jcc_to(a, CC_NE, miss.slow);
+}
+
 void lower_checked(struct lower *l, struct lower_miss miss)
 {
     if (!l->a.full && !l->cold.full)

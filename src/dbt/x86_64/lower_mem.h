@@ -23,6 +23,10 @@ struct lower_miss lower_check(struct lower *l, const struct a64_insn *insn, unsi
  * rare path's. */
 struct lower_miss lower_check_aligned(struct lower *l, const struct a64_insn *insn, unsigned size,
                                       enum dbt_fill fill);
+/* With several CPUs: RCX is the host address of a store, to which MISS belongs; if its granule may
+ * be marked for exclusive access, the interpreter's function stores (src/a64/monitor.h). Uses RAX.
+ */
+void lower_check_monitor(struct lower *l, struct lower_miss miss);
 /* The instruction's end: the rare path comes here. */
 void lower_checked(struct lower *l, struct lower_miss miss);
 
