@@ -7,6 +7,7 @@
 
 #include "../device/device.h"
 #include "../image/compress.h"
+#include "../image/container.h"
 #include "../image/im4p.h"
 #include "../image/macho.h"
 #include "../machine/board.h"
@@ -35,7 +36,7 @@ int boot_open(const struct boot_options *options, struct blob *out, struct error
     if (!options->file)
         return error_set(err, ERROR_USAGE,
                          "no guest was named: give a kernel, or see 'pomona run --help'");
-    return blob_open(out, options->file, err);
+    return image_open(out, options->file, err);
 }
 
 static int too_large(struct machine *machine, uint64_t address, uint64_t size, const char *what,

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "../device/device.h"
+#include "../image/container.h"
 #include "fdt.h"
 #include "load.h"
 
@@ -26,7 +27,7 @@ static int make_tree(struct machine *machine, const struct boot_options *options
     if (!options->device_tree)
         return fdt_make(&params, dtb, size, err);
     struct blob user = {0};
-    if (blob_open(&user, options->device_tree, err))
+    if (image_open(&user, options->device_tree, err))
         return -1;
     const int result =
         fdt_patch(&params, user.data, user.size, options->device_tree, dtb, size, err);

@@ -12,9 +12,9 @@
 #include <string.h>
 
 #include "../device/device.h"
-#include "../image/compress.h"
-#include "../image/im4p.h"
+#include "../image/container.h"
 #include "../image/macho.h"
+#include "../image/trust_cache.h"
 #include "load.h"
 #include "xnu_tree.h"
 #include "xnu_volume.h"
@@ -145,16 +145,11 @@ static int open_tree(struct xnu_boot *b, struct error *err)
         b->tree = xnu_tree_make(&params);
         return b->tree ? 0 : no_memory(err);
     }
-    struct blob file, plain;
-    if (blob_open(&file, b->options->device_tree, err))
+    struct blob plain;
+    if (image_open_plain(&plain, b->options->device_tree, err))
         return -1;
-    int result = im4p_recognise(&file) ? im4p_payload(&file, &plain, err)
-                                       : decompress_any(&file, &plain, err);
-    if (!result) {
-        result = adt_parse(&plain, &b->tree, err);
-        blob_free(&plain);
-    }
-    blob_free(&file);
+    const int result = adt_parse(&plain, &b->tree, err);
+    blob_free(&plain);
     if (result)
         return -1;
     return xnu_tree_patch(b->tree, &params) ? no_memory(err) : 0;
@@ -172,7 +167,7 @@ static int place_above(struct xnu_boot *b, const char *path, const char *name, s
     struct blob file;
     if (!path)
         return 0;
-    if (blob_open(&file, path, err))
+    if (image_open_plain(&file, path, err))
         return -1;
     const int result = boot_place(b->machine, b->next, &file, path, err) ||
                                map_entry(b, name, b->next, file.size, err)
@@ -297,7 +292,21 @@ static int open_kernel(const struct boot_options *options, struct blob *file, st
 {
     if (boot_open(options, file, err))
         return -1;
-    return im4p_recognise(file) ? im4p_payload(file, plain, err) : decompress_any(file, plain, err);
+    return image_unpack(file, plain, err);
+}
+
+/* The region that the kernel wants, made from a single trust cache where the file is one. */
+static int open_trust_cache(const char *path, struct blob *out, struct error *err)
+{
+    struct blob module;
+    if (image_open_plain(out, path, err))
+        return -1;
+    if (!trust_cache_recognise(out))
+        return 0;
+    module = *out;
+    const int result = trust_region_write(&module, 1, out, err);
+    blob_free(&module);
+    return result;
 }
 
 int xnu_load(struct machine *machine, const struct boot_options *options, struct boot_entry *entry,
@@ -312,7 +321,7 @@ int xnu_load(struct machine *machine, const struct boot_options *options, struct
                          options->initrd);
     int result = open_kernel(options, &file, &plain, err);
     if (!result && options->trust_cache)
-        result = blob_open(&trust_cache, options->trust_cache, err);
+        result = open_trust_cache(options->trust_cache, &trust_cache, err);
     if (!result)
         result = macho_open(&plain, &b.macho, err);
     if (!result) {

@@ -2,6 +2,7 @@
 /* `pomona machine [NAME]`: what boards there are, and what sits where on one. */
 
 #include "cli/describe.h"
+#include "cli/output.h"
 #include "cli/verbs.h"
 #include "device/device.h"
 
@@ -42,15 +43,6 @@ static void print_board(const struct board *board)
     for (const struct board_row *row = board->rows; row->kind != BOARD_END; row++)
         print_row(row);
     puts("\nAn SPI's INTID is 32 more. (later): the real board has it, this one not yet.");
-}
-
-static int print_json(json_t *json)
-{
-    if (!json || json_dumpf(json, stdout, JSON_INDENT(2)))
-        fputs("pomona: out of memory\n", stderr);
-    putchar('\n');
-    json_decref(json);
-    return finish_output();
 }
 
 static int list_boards(bool json)

@@ -1,35 +1,30 @@
 /* SPDX-License-Identifier: MIT */
-/* Boards and machines as JSON. Addresses are strings in hexadecimal, because JSON's numbers are not
- * 64 bits wide everywhere. */
+/* Boards and machines as JSON. */
 
 #include "cli/describe.h"
 #include "cli/options.h"
+#include "cli/output.h"
 #include "device/device.h"
 
 #include <inttypes.h>
-
-static json_t *hex(uint64_t value)
-{
-    return json_sprintf("%#" PRIx64, value);
-}
 
 static json_t *describe_registers(const struct device_class *cls)
 {
     json_t *all = json_array();
     for (const struct device_reg *reg = cls->regs; reg->name; reg++)
-        json_array_append_new(all,
-                              json_pack("{s:s, s:o, s:i, s:o, s:o}", "name", reg->name, "offset",
-                                        hex(reg->offset), "width", reg->width, "reset",
-                                        hex(reg->reset), "writable", hex(reg->write_mask)));
+        json_array_append_new(all, json_pack("{s:s, s:o, s:i, s:o, s:o}", "name", reg->name,
+                                             "offset", json_address(reg->offset), "width",
+                                             reg->width, "reset", json_address(reg->reset),
+                                             "writable", json_address(reg->write_mask)));
     return all;
 }
 
 static json_t *describe_row(const struct board_row *row)
 {
     json_t *out = json_pack("{s:s, s:s, s:o}", "name", row->name, "kind",
-                            board_kind_name(row->kind), "base", hex(row->base));
+                            board_kind_name(row->kind), "base", json_address(row->base));
     if (row->size)
-        json_object_set_new(out, "size", hex(row->size));
+        json_object_set_new(out, "size", json_address(row->size));
     if (row->spi_count) {
         json_object_set_new(out, "spi", json_integer(row->spi));
         json_object_set_new(out, "spi_count", json_integer(row->spi_count));
@@ -51,8 +46,8 @@ json_t *describe_board(const struct board *board)
         json_array_append_new(rows, describe_row(row));
     return json_pack("{s:s, s:s, s:i, s:i, s:o, s:o}", "name", board->name, "description",
                      board->description, "max_cpus", (int)board->max_cpus, "spi_count",
-                     (int)board->spi_count, "default_memory", hex(board->default_memory), "map",
-                     rows);
+                     (int)board->spi_count, "default_memory", json_address(board->default_memory),
+                     "map", rows);
 }
 
 const struct board *board_from_name(const char *name, struct error *err)

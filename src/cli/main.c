@@ -8,7 +8,10 @@
 #include <string.h>
 
 const struct verb *const verbs[] = {
-    &verb_run, &verb_machine, &verb_macho_disass, &verb_help, &verb_complete, NULL,
+    &verb_run,          &verb_machine, &verb_macho_disass, &verb_ipsw_ls,  &verb_ipsw_cat,
+    &verb_ipsw_devices, &verb_pkg_ls,  &verb_pkg_cat,      &verb_dmg_ls,   &verb_dmg_cat,
+    &verb_hfs_ls,       &verb_hfs_cat, &verb_apfs_ls,      &verb_apfs_cat, &verb_help,
+    &verb_complete,     NULL,
 };
 
 int report(const struct error *err)
@@ -42,6 +45,13 @@ int finish_output(void)
     return report(&err);
 }
 
+int usage(const struct verb *verb)
+{
+    struct error err;
+    error_set(&err, ERROR_USAGE, "usage: pomona %s %s", verb->name, verb->synopsis);
+    return report(&err);
+}
+
 static void print_usage(FILE *out)
 {
     fputs("usage: pomona VERB [OPTIONS] [OPERANDS]\n\n"
@@ -72,11 +82,11 @@ static const struct verb *find_verb(int argc, char **argv, int *used)
 
 static int unknown_verb(int argc, char **argv)
 {
-    const char *names[32];
+    const char *names[96];
     size_t count = 0;
     char given[64];
     struct error err;
-    for (const struct verb *const *verb = verbs; *verb && count < 32; verb++)
+    for (const struct verb *const *verb = verbs; *verb && count < 96; verb++)
         if (!(*verb)->hidden)
             names[count++] = (*verb)->name;
     snprintf(given, sizeof(given), "%s", argv[0]);

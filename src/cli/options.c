@@ -210,14 +210,14 @@ static int add_operand(const struct verb *verb, const char *text, struct operand
     if (operands->count >= verb->max_operands)
         return error_set(err, ERROR_USAGE, "unexpected operand '%s'; usage: pomona %s %s", text,
                          verb->name, verb->synopsis);
-    operands->items[operands->count++] = text;
+    operands->items[operands->count++] = text; /* never ahead of what is being read */
     return 0;
 }
 
 int options_parse(const struct verb *verb, int argc, char **argv, void *values,
                   struct operands *operands, struct error *err)
 {
-    *operands = (struct operands){0};
+    *operands = (struct operands){.items = (const char **)argv};
     for (int at = 0; at < argc;) {
         const char *text = argv[at];
         int result = 0;
@@ -228,7 +228,7 @@ int options_parse(const struct verb *verb, int argc, char **argv, void *values,
         } else if (!strcmp(text, "--help") || !strcmp(text, "-h")) {
             operands->help = true;
             return 0;
-        } else if (text[0] == '-' && text[1]) {
+        } else if (text[0] == '-' && text[1] && text[1] != ':') { /* "-:MEMBER" of standard input */
             result = parse_option(verb, argc, argv, &at, values, err);
         } else {
             result = add_operand(verb, text, operands, err);

@@ -52,7 +52,7 @@ struct verb {
 
 /* What was on the command line besides options. */
 struct operands {
-    const char *items[4];
+    const char **items; /* in the caller's ARGV, which is reordered */
     unsigned count;
     struct string_list rest; /* after "--" */
     bool help;               /* --help was given: nothing else was checked */

@@ -7,6 +7,8 @@
 #include "cli/options.h"
 
 extern const struct verb verb_run, verb_machine, verb_macho_disass, verb_help, verb_complete;
+extern const struct verb verb_ipsw_ls, verb_ipsw_cat, verb_ipsw_devices, verb_pkg_ls, verb_pkg_cat,
+    verb_dmg_ls, verb_dmg_cat, verb_hfs_ls, verb_hfs_cat, verb_apfs_ls, verb_apfs_cat;
 extern const struct verb *const verbs[]; /* ended by NULL */
 
 /* Prints ERR on standard error, as the program's only form of complaint, and returns the exit
@@ -17,6 +19,9 @@ int report(const struct error *err);
  * *STATUS is the process's exit status, and the answer is false. */
 bool verb_parse(const struct verb *verb, int argc, char **argv, void *values,
                 struct operands *operands, int *status);
+
+/* Says how VERB is used, on standard error; the exit status for a wrong command line. */
+int usage(const struct verb *verb);
 
 /* Flushes standard output; 0, or 74 with a message when what was printed could not be written. */
 int finish_output(void);

@@ -4,13 +4,16 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "boot/fdt.h"
 #include "image/adt.h"
 #include "image/compress.h"
+#include "image/container.h"
 #include "image/im4p.h"
 #include "image/macho.h"
 #include "image/nvram.h"
+#include "image/plist.h"
 #include "image/trust_cache.h"
 #include "machine/board.h"
 
@@ -129,6 +132,45 @@ __attribute__((unused)) static void fuzz_nvram(const struct blob *in)
     if (!set && (!variable || memcmp(variable->value, in->data, variable->size)))
         abort();
     nvram_free(&nvram);
+}
+
+__attribute__((unused)) static void fuzz_plist(const struct blob *in)
+{
+    struct plist *root;
+    const int result = plist_parse(in, &root, &err);
+    refused(result);
+    if (result)
+        return;
+    plist_get(plist_get(root, "resource-fork"), "blkx");
+    plist_free(root);
+}
+
+static int seen(void *context, const struct container_entry *entry)
+{
+    snprintf(context, 512, "%s", entry->name);
+    return 0;
+}
+
+/* IN as a file: a disk image, a payload, a partitioned disk, an HFS+ volume; what is listed last is read. */
+__attribute__((unused)) static void fuzz_disk(const struct blob *in)
+{
+    char last[512] = "";
+    struct source file = {.fd = memfd_create("fuzz", MFD_CLOEXEC), .name = strdup("input")}, plain, member;
+    if (file.fd < 0 || source_append(&file, in->data, in->size, &err))
+        abort();
+    const int result = container_unwrap(&file, &plain, &err);
+    refused(result);
+    if (!result) {
+        if (container_hfs.recognise(&plain)) {
+            refused(container_hfs.list(&plain, "", seen, last, &err));
+            const int extracted = container_hfs.extract(&plain, last, &member, &err);
+            refused(extracted);
+            if (!extracted)
+                source_close(&member);
+        }
+        source_close(&plain);
+    }
+    source_close(&file);
 }
 
 __attribute__((unused)) static void fuzz_dtb(const struct blob *in)

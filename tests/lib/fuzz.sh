@@ -19,6 +19,16 @@ fuzz_all() {
     cp "$POMONA_BUILD"/tests/unit/*.im4p "$POMONA_BUILD"/tests/unit/*.img4 "$POMONA_BUILD"/tests/unit/*.macho \
         "$POMONA_BUILD"/tests/unit/*.adt "$POMONA_BUILD"/tests/unit/*.tc "$POMONA_BUILD"/tests/unit/*.nvram \
         "$POMONA_BUILD"/tests/unit/text.* "$seeds/"
+    # A small volume and disk images of it.
+    if [ ! -e "$seeds/disk.pbzx" ]; then
+        mkdir -p "$seeds.in/folder"
+        date >"$seeds.in/folder/file"
+        xorriso -as mkisofs -hfsplus -o "$seeds/hybrid.iso" "$seeds.in" >"$seeds.log" 2>&1
+        truncate -s 180K "$seeds/hybrid.iso"
+        python3 tests/image/containers.py udif xz "$seeds/hybrid.iso" "$seeds/xz.dmg"
+        python3 tests/image/containers.py udif zlib "$seeds/hybrid.iso" "$seeds/zlib.dmg"
+        python3 tests/image/containers.py pbzx "$seeds/xz.dmg" "$seeds/disk.pbzx"
+    fi
     for program in "$dir"/tests/fuzz/fuzz_*[a-z0-9]; do
         [ -f "$program" ] && [ -x "$program" ] && echo "$program"
     done >"$dir/programs"

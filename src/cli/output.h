@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef POMONA_CLI_OUTPUT_H
+#define POMONA_CLI_OUTPUT_H
+
+/* What the verbs print and write: JSON, and files of which "-" is standard output. */
+
+#include <jansson.h>
+
+#include "host/error.h"
+#include "image/source.h"
+
+/* Prints and lets go of JSON (NULL: out of memory). The process's exit status. */
+int print_json(json_t *json);
+
+/* Writes the file PATH, or standard output for "-" and NULL. A file that was there is replaced
+ * whole: the new one is written beside it and takes its name at the end. 0, or -1 and *ERR. */
+int write_blob(const char *path, const struct blob *blob, struct error *err);
+int write_source(const char *path, const struct source *source, struct error *err);
+
+/* BYTES in hexadecimal; a new reference, NULL without memory. */
+json_t *json_hex(const uint8_t *bytes, size_t size);
+/* A string that may hold anything: bytes that are no UTF-8 become "?". */
+json_t *json_text(const char *text, size_t size);
+/* "0xfffffe0007004000": a string, because JSON's numbers are not 64 bits wide everywhere. */
+json_t *json_address(uint64_t value);
+
+/* Text from a file for a terminal: control characters and broken UTF-8 become "?". */
+void print_text(const char *text, size_t size);
+
+#endif
