@@ -197,6 +197,7 @@ int pci_bus_add(struct pci_bus *bus, struct pci_function *fn, const struct pci_i
         return -ENOSPC;
     fn->bus = bus;
     fn->slot = slot;
+    fn->dev.base = bus->ecam_base + (slot << 3 << ECAM_FUNCTION_SHIFT);
     fn->next_cap = HEADER_SIZE;
     pci_put16(fn->config, VENDOR_ID, ids->vendor);
     pci_put16(fn->config, DEVICE_ID, ids->device);

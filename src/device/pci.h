@@ -62,10 +62,12 @@ struct pci_bus {
     unsigned intx_count;
     uint8_t intx_use[16]; /* how many functions hold the line */
     bool (*send_msi)(struct machine *machine, uint64_t address, uint32_t data);
+    uint64_t ecam_base;                /* of the configuration space, for telling of a function */
     uint64_t window_base, window_size; /* the memory window; its bus addresses equal the CPU's */
 };
 
-/* Puts FN in the first free slot with IDS. -ENOSPC when the bus is full. */
+/* Puts FN, whose class and machine are set, in the first free slot with IDS. -ENOSPC when the bus
+ * is full. */
 int pci_bus_add(struct pci_bus *bus, struct pci_function *fn, const struct pci_ids *ids);
 /* Before pci_bus_add returns to the guest: BAR number INDEX is 32-bit memory of BAR's size. */
 void pci_set_bar(struct pci_function *fn, unsigned index, const struct pci_bar *bar);

@@ -63,8 +63,7 @@ void virtio_break(struct virtio_device *dev, const char *why)
     if (dev->status & STATUS_NEEDS_RESET)
         return;
     device_warn(&dev->pci.dev, 0,
-                "%s: the guest's rings are broken (%s); stopped until it resets the device",
-                dev->ops->name, why);
+                "the guest's rings are broken (%s); stopped until it resets the device", why);
     dev->status |= STATUS_NEEDS_RESET;
     if (dev->status & STATUS_DRIVER_OK)
         virtio_config_changed(dev);
@@ -268,11 +267,12 @@ void virtio_reset(struct virtio_device *dev)
 
 struct virtio_device *virtio_create(const struct virtio_ops *ops, struct pci_bus *bus, int *result)
 {
-    struct virtio_device *dev = calloc(1, ops->state_size);
+    struct virtio_device *dev = calloc(1, ops->cls.state_size);
     *result = -ENOMEM;
     if (!dev)
         return NULL;
     dev->ops = ops;
+    dev->pci.dev.cls = &ops->cls;
     dev->pci.dev.machine = bus->machine;
     *result = virtio_pci_attach(dev, bus);
     if (*result) {

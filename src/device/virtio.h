@@ -46,12 +46,12 @@ struct virtq_chain {
 };
 
 struct virtio_ops {
-    const char *name;
-    uint16_t id; /* device type: 2 is a block device */
+    struct device_class cls; /* name, description and size of the struct that begins with struct
+                                virtio_device; accesses come by PCI, not by its read and write */
+    uint16_t id;             /* device type: 2 is a block device */
     uint32_t class_code;
     unsigned queues;
     unsigned config_size;
-    size_t state_size; /* of the struct that begins with struct virtio_device */
     uint64_t (*features)(struct virtio_device *dev);
     /* The queue was kicked: on the machine's thread. */
     void (*kick)(struct virtio_device *dev, unsigned queue);

@@ -218,12 +218,11 @@ static void blk_fini(struct virtio_device *dev)
 }
 
 static const struct virtio_ops virtio_blk_ops = {
-    .name = "virtio-blk",
+    .cls = {.name = "virtio-blk", .description = "disk", .state_size = sizeof(struct virtio_blk)},
     .id = VIRTIO_ID_BLOCK,
     .class_code = CLASS_SCSI,
     .queues = 1,
     .config_size = CONFIG_SIZE,
-    .state_size = sizeof(struct virtio_blk),
     .features = blk_features,
     .kick = blk_kick,
     .config_read = blk_config_read,

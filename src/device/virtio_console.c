@@ -79,11 +79,12 @@ static void console_fini(struct virtio_device *dev)
 }
 
 static const struct virtio_ops virtio_console_ops = {
-    .name = "virtio-console",
+    .cls = {.name = "virtio-console",
+            .description = "console",
+            .state_size = sizeof(struct virtio_console)},
     .id = VIRTIO_ID_CONSOLE,
     .class_code = CLASS_SIMPLE_COMMUNICATION,
     .queues = 2,
-    .state_size = sizeof(struct virtio_console),
     .features = console_features,
     .kick = console_kick,
     .config_read = console_config_read,

@@ -86,12 +86,13 @@ void virtio_net_receive(struct virtio_device *dev, const uint8_t *frame, size_t 
 }
 
 static const struct virtio_ops virtio_net_ops = {
-    .name = "virtio-net",
+    .cls = {.name = "virtio-net",
+            .description = "network card",
+            .state_size = sizeof(struct virtio_net)},
     .id = VIRTIO_ID_NET,
     .class_code = CLASS_ETHERNET,
     .queues = 2,
     .config_size = CONFIG_SIZE,
-    .state_size = sizeof(struct virtio_net),
     .features = net_features,
     .kick = net_kick,
     .config_read = net_config_read,

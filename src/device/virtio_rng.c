@@ -31,11 +31,12 @@ static void rng_config_read(struct virtio_device *dev, uint8_t *config)
 }
 
 static const struct virtio_ops virtio_rng_ops = {
-    .name = "virtio-rng",
+    .cls = {.name = "virtio-rng",
+            .description = "source of entropy",
+            .state_size = sizeof(struct virtio_device)},
     .id = VIRTIO_ID_ENTROPY,
     .class_code = CLASS_OTHER,
     .queues = 1,
-    .state_size = sizeof(struct virtio_device),
     .features = rng_features,
     .kick = rng_kick,
     .config_read = rng_config_read,

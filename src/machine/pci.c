@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* From the board's rows and --disk, --net, --serial to a bus: the ECAM and memory windows become regions,
- * INTx lines shared interrupts, MSI-X messages go to the GICv2m frame. */
+/* From the board's rows and --disk, --net, --serial to a bus: the ECAM and memory windows become
+ * regions, INTx lines shared interrupts, MSI-X messages go to the GICv2m frame. */
 
 #include "machine/pci.h"
 
@@ -160,6 +160,7 @@ static int add_windows(struct machine *machine, struct machine_pci *pci,
     if (machine_add_region(machine, &config) || machine_add_region(machine, &memory))
         return error_set(err, ERROR_SOFTWARE, "the PCI windows of %s overlap something",
                          machine->config.board->name);
+    pci->bus.ecam_base = ecam->base;
     pci->bus.window_base = window->base;
     pci->bus.window_size = window->size;
     return 0;

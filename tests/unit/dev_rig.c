@@ -201,8 +201,12 @@ void machine_random(struct machine *m, void *out, size_t size)
         *at = m->random++;
 }
 
+/* As the machine's, this asks the class for names. */
 void device_warn(struct device *dev, uint64_t offset, const char *format, ...)
 {
+    const struct device_reg *reg = device_reg_at(dev->cls, offset);
+    assert_non_null(dev->cls->name);
+    assert_true(!reg || reg->name);
     dev->machine->warnings++;
 }
 
