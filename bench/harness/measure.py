@@ -3,10 +3,11 @@
 import math
 import random
 import statistics
+import time
 
 from .machines import Trouble
 
-FLOAT, PARALLEL = 1, 2
+FLOAT, PARALLEL, CONTENDED = 1, 2, 4
 
 
 class Benchmark:
@@ -90,11 +91,12 @@ class Row:
 
 
 class Plan:
-    """How many pairs: at least LEAST, at most MOST, until the interval is narrower than WIDTH of the ratio. The slower rival
-    is left out once DROP pairs show it, references are run REFERENCE times."""
+    """How many pairs: at least LEAST, at most MOST, until the interval is narrower than WIDTH of the ratio; after DEADLINE (of
+    time.monotonic()) no more than LEAST. The slower rival is left out once DROP pairs show it, references are run REFERENCE times."""
 
-    def __init__(self, least, most, width=0.05, drop=3, reference=3, scale=1.0):
-        self.least, self.most, self.width, self.drop, self.reference, self.scale = least, most, width, drop, reference, scale
+    def __init__(self, least, most, drop=3, scale=1.0, deadline=math.inf):
+        self.least, self.most, self.drop, self.scale, self.deadline = least, most, drop, scale, deadline
+        self.width, self.reference = 0.05, 3
 
 
 def decided(row, subject, rivals, plan):
@@ -115,6 +117,6 @@ def measure(benchmark, subject, rivals, references, plan):
         if pair + 1 == plan.drop and len(racing) > 1:
             best = row.fastest([one.name for one in racing])
             racing = [one for one in racing if best and row.seconds(one.name) and row.seconds(one.name) < 1.1 * row.seconds(best)]
-        if pair + 1 >= plan.least and decided(row, subject.name, [one.name for one in racing], plan):
+        if pair + 1 >= plan.least and (time.monotonic() > plan.deadline or decided(row, subject.name, [one.name for one in racing], plan)):
             break
     return row

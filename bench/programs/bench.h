@@ -27,6 +27,8 @@ enum bench_flags {
     BENCH_FLOAT = 1,    /* the checksum depends on whether the compiler contracts to FMA: not
                            comparable to native */
     BENCH_PARALLEL = 2, /* uses bench.threads threads, each doing N units */
+    BENCH_CONTENDED =
+        4, /* and they fight for one line: not expected to be faster with two CPUs than with one */
 };
 
 struct benchmark {

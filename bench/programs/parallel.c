@@ -152,7 +152,7 @@ static void locked(struct worker *w)
     uint64_t seed = w->index + 1;
     for (uint64_t k = 0; k < w->shared->n; k++) {
         uint64_t sum = 0;
-        for (int j = 0; j < 40; j++)
+        for (int j = 0; j < 1000; j++)
             sum ^= bench_random(&seed);
         pthread_mutex_lock(&w->shared->mutex);
         w->shared->counter += sum;
@@ -167,7 +167,7 @@ static uint64_t mutex_mt(struct bench *b, uint64_t n)
 
 /* ---- a grid relaxed in steps, with a barrier after each ---- */
 
-enum { SIDE = 256 };
+enum { SIDE = 1026 };
 
 static void relax(struct worker *w)
 {
@@ -203,9 +203,9 @@ static uint64_t relax_mt(struct bench *b, uint64_t n)
 const struct benchmark bench_parallel[] = {
     {"mt", "arithmetic_mt", arithmetic_mt, 15000000, BENCH_PARALLEL},
     {"mt", "shellsort_mt", shellsort_mt, 200000, BENCH_PARALLEL},
-    {"mt", "lse_add_mt", lse_add_mt, 4000000, BENCH_PARALLEL},
-    {"mt", "llsc_add_mt", llsc_add_mt, 2000000, BENCH_PARALLEL},
-    {"mt", "mutex_mt", mutex_mt, 400000, BENCH_PARALLEL},
-    {"mt", "relax_mt", relax_mt, 400, BENCH_PARALLEL},
+    {"mt", "mutex_mt", mutex_mt, 30000, BENCH_PARALLEL},
+    {"mt", "relax_mt", relax_mt, 30, BENCH_PARALLEL},
+    {"mt", "lse_add_mt", lse_add_mt, 2000000, BENCH_PARALLEL | BENCH_CONTENDED},
+    {"mt", "llsc_add_mt", llsc_add_mt, 2000000, BENCH_PARALLEL | BENCH_CONTENDED},
     {0},
 };
