@@ -21,6 +21,7 @@
 #define DBT_PAGE_BITS 12
 #define DBT_CODE_SIZE  (48u << 20)
 #define DBT_COLD_START (28u << 20) /* offset of the cold paths in the code memory */
+#define DBT_CONSTANTS 64           /* of vector code */
 #define DBT_FILLED    (16u << 10) /* more filled slots than that are not remembered one by one */
 
 /* A tag and what it stands for: {page of a virtual address, what to add to get the host's} at an
@@ -42,6 +43,7 @@ struct dbt_hot {
     const struct a64_insn *insn; /* the one that a helper was called for */
     uint64_t host_stack;
     uint32_t vectors;      /* not 0: V0.. are in vector registers */
+    union a64_vreg constant[DBT_CONSTANTS]; /* x86_64/vector_constants.c */
     struct dbt_slot jump[DBT_JUMPS];
     struct dbt_slot slot[DBT_SLOTS];
 };
@@ -166,7 +168,8 @@ struct dbt {
         uint64_t ctx, epoch;
     } ctx[DBT_MODES];
     int8_t vhost[32];    /* host register of V0..V31; -1: in memory */
-    bool avx512;
+    bool avx512;         /* VL, BW, DQ */
+    bool gfni;
     struct dbt_stats stats;
 };
 

@@ -299,8 +299,15 @@ static lower_fn *lowering_of(const struct lower *l, const struct a64_insn *insn)
     if (insn->row == A64_ROW_NONE || (insn->flags & A64_F_FP && l->mode & DBT_MODE_NO_FP))
         return NULL;
     static lower_fn *const *const tables[] = {
-        lower_dp_table,     lower_ldst_table,    lower_branch_table,
-        lower_atomic_table, lower_ordered_table,
+        lower_dp_table,
+        lower_ldst_table,
+        lower_branch_table,
+        lower_atomic_table,
+        lower_ordered_table,
+        lower_simd_move_table,
+        lower_simd_pair_table,
+        lower_simd_same_table,
+        lower_simd_shift_table,
     };
     const unsigned id = a64_exec_ids[insn->row];
     for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)

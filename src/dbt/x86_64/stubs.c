@@ -10,6 +10,7 @@
 
 #include "../../a64/mmu.h"
 #include "target.h"
+#include "vector.h"
 
 static const uint8_t callee_saved[] = {RBX, RBP, R12, R13, R14, R15};
 
@@ -246,6 +247,7 @@ void dbt_emit_stubs(struct dbt *dbt)
         .end = dbt->code_write + DBT_COLD_START,
         .run = dbt->code - dbt->code_write,
     };
+    memcpy(dbt->hot->constant, vector_constants, sizeof vector_constants);
     emit_enter(dbt, &a);
     emit_leave(dbt, &a);
     dbt->stub.exec = emit_exec(dbt, &a, false);

@@ -31,7 +31,7 @@ void words_init(struct words *words, const char *prefix)
     words->count = words->group_count = 0;
     for (unsigned i = 0; i < A64_ROW_COUNT; i++) {
         const struct a64_row *row = &a64_rows[i];
-        if (!row->implemented || strncmp(row->name, prefix, strlen(prefix)))
+        if (!row->implemented || (strncmp(row->name, prefix, strlen(prefix)) && !is_group(row, prefix)))
             continue;
         if (!words->count || strcmp(words->row[words->count - 1]->group, row->group))
             words->group[words->group_count++] = words->count;

@@ -19,7 +19,7 @@ struct words {
     bool forward; /* no instruction may go back: nothing limits how long a run takes */
 };
 
-/* All implemented rows, or those whose name begins with PREFIX. */
+/* All implemented rows, or those whose name or group begins with PREFIX. */
 void words_init(struct words *words, const char *prefix);
 /* An encoding of some row; it stands LEFT words before the end of its block. */
 uint32_t words_random(struct words *words, struct rig *rig, unsigned left);

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+/* Advanced SIMD "shift by immediate" (Arm manual C4.1.96), and narrowing, with which a shift mostly
+ * goes. The decoder computed the amount: left 0 to bits - 1, right 1 to bits; the host's shifts by
+ * the width or more give zeros, or signs, as Arm's.
+ *
+ * The host has no shifts of bytes: with GFNI one is a multiplication by an 8x8 matrix of bits, else
+ * halves are shifted and what came from the neighbour is masked. */
+
+#include "vector.h"
+
+typedef const unsigned by_size[4];
+
+static by_size op_add = {VPADDB, VPADDW, VPADDD, VPADDQ};
+
+/* log2 of the element's bytes, by the highest bit set of immh. */
+static unsigned immh_size(const struct a64_insn *insn)
+{
+    return 31 - (unsigned)__builtin_clz((insn->word >> 19 & 15) | 1);
+}
+
+enum direction { LEFT, RIGHT, RIGHT_SIGNED };
+
+/* ---- lanes of one width ---- */
+
+/* The matrix whose row for bit i, the byte 7 - i, picks bit i - BY (LEFT) or i + BY, or the sign.
+ */
+static uint64_t matrix(enum direction direction, unsigned by)
+{
+    uint64_t rows = 0;
+    for (unsigned i = 0; i < 8; i++) {
+        const unsigned from = direction == LEFT ? i - by : i + by;
+        const uint64_t row = from < 8 ? 1u << from : direction == RIGHT_SIGNED ? 0x80 : 0;
+        rows |= row << 8 * (7 - i);
+    }
+    return rows;
+}
+
+/* Bytes, without GFNI; DST is a scratch register or SRC's. */
+static void shift_bytes(struct lower *l, unsigned dst, unsigned src, enum direction direction,
+                        unsigned by)
+{
+    const unsigned left = 0xffu << (by & 15) & 0xff, kept = direction == LEFT ? left : 0xffu >> by;
+    if (direction == RIGHT_SIGNED) {
+        by = by > 7 ? 7 : by;
+        vec_shift(l, VPSRLW, dst, src, by);
+        vec(l, VPAND, dst, dst, vector_literal_all(l, 0xffu >> by, 0));
+        const struct x86_rm sign = vector_literal_all(l, 0x80u >> by, 0);
+        vec(l, VPXOR, dst, dst, sign);
+        vec(l, VPSUBB, dst, dst, sign);
+        return;
+    }
+    vec_shift(l, direction == LEFT ? VPSLLW : VPSRLW, dst, src, by);
+    vec(l, VPAND, dst, dst, vector_literal_all(l, kept, 0));
+}
+
+/* DST = SRC shifted; DST may be any register. */
+static void shift(struct lower *l, unsigned dst, unsigned src, unsigned size,
+                  enum direction direction, unsigned by)
+{
+    static const unsigned op[3][4] = {
+        {0, VPSLLW, VPSLLD, VPSLLQ}, {0, VPSRLW, VPSRLD, VPSRLQ}, {0, VPSRAW, VPSRAD, VPSRAQ}};
+    if (size == 0 && l->dbt->gfni) {
+        const uint64_t rows = matrix(direction, by);
+        vec_i(l, VGF2P8AFFINEQB, dst, src, vector_literal(l, rows, rows), 0);
+    } else if (size == 0) {
+        shift_bytes(l, dst, src, direction, by);
+    } else if (size == 3 && direction == RIGHT_SIGNED && !l->dbt->avx512) {
+        const unsigned most = by > 63 ? 63 : by;
+        const struct x86_rm sign = vector_literal_all(l, 1ull << (63 - most), 3);
+        vec_shift(l, VPSRLQ, dst, src, most);
+        vec(l, VPXOR, dst, dst, sign);
+        vec(l, VPSUBQ, dst, dst, sign);
+    } else {
+        vec_shift(l, op[direction][size], dst, src, by);
+    }
+}
+
+static void shift_lanes(struct lower *l, const struct a64_insn *insn, enum direction direction,
+                        bool accumulate)
+{
+    const unsigned size = immh_size(insn);
+    lower_vectors(l);
+    const unsigned dst = lower_vdst(l, insn->rd, S0);
+    shift(l, accumulate ? S0 : dst, lower_vsrc(l, insn->rn, S0), size, direction,
+          (unsigned)insn->imm);
+    if (accumulate)
+        vec(l, op_add[size], dst, S0, vec_rm(l, insn->rd));
+    vec_done(l, insn->rd, dst, vec_bytes(insn, size));
+}
+
+/* DST = SRC >> BY, rounded: plus the last bit that was shifted out. Changes S1; SRC is not S0, nor
+ * is DST S1. */
+static void shift_round(struct lower *l, unsigned dst, unsigned src, unsigned size, bool sign,
+                        unsigned by)
+{
+    const struct x86_rm one = vector_literal_all(l, 1, size);
+    const enum direction direction = sign ? RIGHT_SIGNED : RIGHT;
+    if (by > 1)
+        shift(l, S0, src, size, RIGHT, by - 1);
+    vec(l, VPAND, S0, by > 1 ? S0 : src, one);
+    shift(l, S1, src, size, direction, by);
+    vec_r(l, op_add[size], dst, S0, S1);
+}
+
+static void shift_round_lanes(struct lower *l, const struct a64_insn *insn, bool sign,
+                              bool accumulate)
+{
+    const unsigned size = immh_size(insn);
+    lower_vectors(l);
+    const unsigned dst = lower_vdst(l, insn->rd, S0);
+    shift_round(l, accumulate ? S0 : dst, lower_vsrc(l, insn->rn, S2), size, sign,
+                (unsigned)insn->imm);
+    if (accumulate)
+        vec(l, op_add[size], dst, S0, vec_rm(l, insn->rd));
+    vec_done(l, insn->rd, dst, vec_bytes(insn, size));
+}
+
+/* SLI and SRI: the bits that the shift would fill with zeros stay those of Vd. */
+static void shift_insert(struct lower *l, const struct a64_insn *insn, enum direction direction)
+{
+    const unsigned size = immh_size(insn), by = (unsigned)insn->imm, bits = 8u << size;
+    const uint64_t all = ~0ull >> (64 - bits);
+    const uint64_t moved = direction == LEFT ? all << by & all : by < 64 ? all >> by : 0;
+    lower_vectors(l);
+    const struct x86_rm kept = vector_literal_all(l, ~moved, size);
+    const unsigned dst = lower_vdst(l, insn->rd, S0);
+    shift(l, S0, lower_vsrc(l, insn->rn, S0), size, direction, by);
+    vec(l, VPAND, S0, S0, vector_literal_all(l, moved, size));
+    vec(l, VPAND, S1, lower_vsrc(l, insn->rd, S1), kept);
+    vec_r(l, VPOR, dst, S0, S1);
+    vec_done(l, insn->rd, dst, vec_bytes(insn, size));
+}
+
+#define SHIFT(name, function, ...)                                                                 \
+    static void lower_simd_##name(struct lower *l, const struct a64_insn *insn)                    \
+    {                                                                                              \
+        function(l, insn, __VA_ARGS__);                                                            \
+    }
+
+SHIFT(shl, shift_lanes, LEFT, false)
+SHIFT(sshr, shift_lanes, RIGHT_SIGNED, false)
+SHIFT(ushr, shift_lanes, RIGHT, false)
+SHIFT(ssra, shift_lanes, RIGHT_SIGNED, true)
+SHIFT(usra, shift_lanes, RIGHT, true)
+SHIFT(srshr, shift_round_lanes, true, false)
+SHIFT(urshr, shift_round_lanes, false, false)
+SHIFT(srsra, shift_round_lanes, true, true)
+SHIFT(ursra, shift_round_lanes, false, true)
+SHIFT(sli, shift_insert, LEFT)
+SHIFT(sri, shift_insert, RIGHT)
+
+/* ---- twice as wide ---- */
+
+static void shift_long(struct lower *l, const struct a64_insn *insn, bool sign)
+{
+    static by_size left = {VPSLLW, VPSLLD, VPSLLQ};
+    const unsigned size = immh_size(insn);
+    lower_vectors(l);
+    const unsigned dst = lower_vdst(l, insn->rd, S0);
+    vec_extend(l, dst, insn->rn, size, sign, vec_q(insn));
+    if (insn->imm)
+        vec_shift(l, left[size], dst, dst, (unsigned)insn->imm);
+    lower_vdone(l, insn->rd, dst);
+}
+
+SHIFT(sshll, shift_long, true)
+SHIFT(ushll, shift_long, false)
+
+/* By the element's width: below Vn's elements come zeros. */
+static void lower_simd_shll(struct lower *l, const struct a64_insn *insn)
+{
+    static by_size low = {VPUNPCKLBW, VPUNPCKLWD, VPUNPCKLDQ},
+                   high = {VPUNPCKHBW, VPUNPCKHWD, VPUNPCKHDQ};
+    const unsigned size = vec_size(insn);
+    lower_vectors(l);
+    const unsigned dst = lower_vdst(l, insn->rd, S0);
+    vec_zero(l, S0);
+    vec(l, vec_q(insn) ? high[size] : low[size], dst, S0, vec_rm(l, insn->rn));
+    lower_vdone(l, insn->rd, dst);
+}
+
+/* ---- half as wide ---- */
+
+/* SRC shifted right by BY and cut to its low halves: as whole bytes a shift is part of the cutting.
+ */
+static void shift_narrow(struct lower *l, const struct a64_insn *insn, unsigned src, unsigned size,
+                         unsigned by)
+{
+    static by_size right = {VPSRLW, VPSRLD, VPSRLQ};
+    if (by == 8u << size) {
+        vec_narrow(l, insn, src, size, true);
+        return;
+    }
+    if (by) {
+        vec_shift(l, right[size], S0, src, by);
+        src = S0;
+    }
+    vec_narrow(l, insn, src, size, false);
+}
+
+static void lower_simd_shrn(struct lower *l, const struct a64_insn *insn)
+{
+    lower_vectors(l);
+    shift_narrow(l, insn, lower_vsrc(l, insn->rn, S0), immh_size(insn), (unsigned)insn->imm);
+}
+
+static void lower_simd_xtn(struct lower *l, const struct a64_insn *insn)
+{
+    lower_vectors(l);
+    shift_narrow(l, insn, lower_vsrc(l, insn->rn, S0), vec_size(insn), 0);
+}
+
+/* What the addition carries out of an element would come to stand above the half that is kept. */
+static void lower_simd_rshrn(struct lower *l, const struct a64_insn *insn)
+{
+    const unsigned size = immh_size(insn), by = (unsigned)insn->imm;
+    lower_vectors(l);
+    vec(l, op_add[size + 1], S0, lower_vsrc(l, insn->rn, S0),
+        vector_literal_all(l, 1ull << (by - 1), size + 1));
+    shift_narrow(l, insn, S0, size, by);
+}
+
+#define ROW(name) [A64_EXEC_simd_##name] = lower_simd_##name
+
+lower_fn *const lower_simd_shift_table[A64_EXEC_COUNT] = {
+    ROW(shl),   ROW(sshr),  ROW(ushr),  ROW(ssra),  ROW(usra), ROW(srshr),
+    ROW(urshr), ROW(srsra), ROW(ursra), ROW(sli),   ROW(sri),  ROW(sshll),
+    ROW(ushll), ROW(shll),  ROW(shrn),  ROW(rshrn), ROW(xtn),
+};
