@@ -19,18 +19,19 @@ def draw(rows, means):
     def x(value):
         return LEFT + WIDTH * (math.log2(value) - low) / (high - low)
 
-    height = TOP + LINE * (len(rows) + len(targets)) + 20
+    bottom = TOP + LINE * len(rows) + LINE // 2 * (len({row["group"] for row in rows}) - 1)
+    height = bottom + 26
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {LEFT + WIDTH + 60} {height}" font-family="sans-serif" font-size="11">',
              '<rect width="100%" height="100%" fill="white"/>',
              f'<text x="{LEFT}" y="16" font-size="13">Times as fast as QEMU 10.0 (the faster of two processors); bars with 95 % intervals</text>']
     for power in range(math.ceil(low), math.floor(high) + 1):
         at = x(2.0 ** power)
-        parts.append(f'<line x1="{at:.1f}" x2="{at:.1f}" y1="{TOP - 8}" y2="{height - 16}" stroke="{"#444" if power == 0 else "#ddd"}"/>'
+        parts.append(f'<line x1="{at:.1f}" x2="{at:.1f}" y1="{TOP - 8}" y2="{bottom}" stroke="{"#444" if power == 0 else "#ddd"}"/>'
                      f'<text x="{at:.1f}" y="{TOP - 12}" text-anchor="middle">{2.0 ** power:g}x</text>')
     y, group = TOP, None
     for row in rows:
         if row["group"] != group:
-            y += LINE / 2 if group else 0
+            y += LINE // 2 if group else 0
             group = row["group"]
             count = sum(1 for one in rows if one["group"] == group)
             if group in targets:
@@ -43,5 +44,5 @@ def draw(rows, means):
                      f'<line x1="{x(row["low"]):.1f}" x2="{x(row["high"]):.1f}" y1="{middle}" y2="{middle}" stroke="black"/>'
                      f'<text x="{max(end, x(row["high"])) + 4:.1f}" y="{middle + 4:.1f}">{row["ratio"]:.2f}</text>')
         y += LINE
-    parts.append(f'<text x="{LEFT}" y="{y + 14:.1f}" fill="#c00">dashed: what the group\'s geometric mean is to reach</text></svg>')
+    parts.append(f'<text x="{LEFT}" y="{y + 16}" fill="#c00">dashed: what the group\'s geometric mean is to reach</text></svg>')
     return "\n".join(parts) + "\n"

@@ -2,12 +2,17 @@
 """The machines that are compared. A guest is a persistent process: its /init reads one benchmark's name from the serial line,
 runs it and prints the result; between two commands the emulator is stopped (SIGSTOP), so that many of them share one core
 without disturbing each other."""
+import ctypes
 import os
 import re
 import select
 import signal
 import subprocess
 import time
+
+
+LIBC = ctypes.CDLL(None)
+PR_SET_PDEATHSIG = 1
 
 
 class Trouble(Exception):
@@ -22,6 +27,15 @@ def favour(process):
             file.write("-20")
     except OSError:
         pass  # not root, or no autogroups
+
+
+def child(cores):
+    """What an emulator's process does before it becomes the emulator: it goes to CORES, and it ends when the harness does, however
+    that ends (a stopped process would stay for ever)."""
+    def prepare():
+        os.sched_setaffinity(0, cores)
+        LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    return prepare
 
 
 class Result:
@@ -81,7 +95,7 @@ class Guest:
         with open(self.log, "ab") as log:
             began = time.monotonic()
             self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
-                                            start_new_session=True, preexec_fn=lambda: os.sched_setaffinity(0, cores))
+                                            start_new_session=True, preexec_fn=child(cores))
         favour(self.process.pid)
         self.boot_began = began
 
@@ -188,10 +202,12 @@ class Fleet:
         open(path, "wb").close()
         return path
 
-    def pomona(self, engine, *more):
-        command = [self.build.POMONA, "run", "--engine", engine, "--cpus", str(self.cpus), "--memory", self.memory, "--serial", "stdio",
+    def pomona(self, engine, *more, program=None):
+        """Pomona with an engine and further options; PROGRAM is another build of it."""
+        command = [program or self.build.POMONA, "run", "--engine", engine, "--cpus", str(self.cpus), "--memory", self.memory, "--serial", "stdio",
                    *more, "--initrd", self.initramfs, self.kernel, "--", APPEND]
-        return Guest(engine, command, self.cores, self.log(engine))
+        name = "other" if program else engine
+        return Guest(name, command, self.cores, self.log(name))
 
     def qemu(self, name, start, cpu):
         command = [*start, "-M", "virt,gic-version=3", "-cpu", cpu, "-smp", str(self.cpus), "-m", self.memory, "-accel", "tcg", "-nic", "none",
