@@ -361,6 +361,23 @@ int a64_msr(struct a64_cpu *cpu, const struct a64_insn *insn, unsigned enc, uint
     return reg->flags & A64_SR_SYNC ? A64_SYNC : A64_NEXT;
 }
 
+bool a64_sysreg_plain(struct a64_cpu *cpu, unsigned enc, bool write, size_t *offset, uint64_t *mask)
+{
+    const unsigned named = redirect(cpu, enc), el = cpu->ps.el;
+    const struct a64_sysreg *reg = a64_sysreg_find(cpu, named);
+    if (enc >> 14 != 3 || is_impdef(enc) || (OP1(enc) == 4 && el < 2) || !reg || !exists(cpu, reg) || !reg->offset)
+        return false;
+    if ((el < 2 && a64_el2_enabled(cpu)) || el < (write ? reg->write_el : reg->min_el))
+        return false;
+    if (write ? reg->write || reg->flags & (A64_SR_SYNC | A64_SR_MMU | A64_SR_WATCH | A64_SR_IRQ) : reg->read != NULL)
+        return false;
+    if ((reg->check && (el == 0 || reg->check(cpu, reg, write))) || monitor_traps(cpu, named, write))
+        return false;
+    *offset = reg->offset;
+    *mask = reg->write_mask ? reg->write_mask : ~0ull;
+    return true;
+}
+
 /* ---- the monitor ---- */
 
 int a64_sysreg_read(struct a64_cpu *cpu, unsigned enc, uint64_t *value)

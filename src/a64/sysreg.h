@@ -4,6 +4,8 @@
 
 /* System registers as a table keyed by encoding, and the SYS space (TLBI, IC, DC, AT). */
 
+#include <stddef.h>
+
 #include "cpu.h"
 #include "decode.h"
 
@@ -18,6 +20,10 @@ static inline unsigned a64_sysreg_of(uint32_t word)
                                       << 14; /* MRS/MSR: o0 is bit 19, op0 = 2 + o0 */
 }
 
+/* Whether an access to ENC by an instruction, at the current EL with HCR_EL2.{E2H,TGE} as they are, is only a load
+ * or store of the 8 bytes at *OFFSET of struct a64_cpu (a store of the bits in *MASK), whatever other state
+ * may change. */
+bool a64_sysreg_plain(struct a64_cpu *cpu, unsigned enc, bool write, size_t *offset, uint64_t *mask);
 /* MRS Xt and MSR Xt as the guest executes them, with all access rules and traps, E2H redirection
  * included. A64_NEXT or A64_SYNC on success, A64_FAULT with cpu->exc otherwise. */
 int a64_mrs(struct a64_cpu *cpu, const struct a64_insn *insn, unsigned enc, uint64_t *value);

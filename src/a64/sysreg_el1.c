@@ -230,7 +230,8 @@ static const struct a64_sysreg rows[] = {
            .flags = A64_SR_SYNC | A64_SR_IRQ | A64_SR_WATCH),
     FLAG("DIT", 2, 5, 0, DIT, dit, 24),
     FLAG("SSBS", 2, 6, 0, SSBS, ssbs, 12),
-    SYSREG("FPCR", 3, 3, 4, 4, 0, 0, 0, .read = read_fpcr, .write = write_fpcr, .check = check_fp),
+    SYSREG("FPCR", 3, 3, 4, 4, 0, 0, 0, .read = read_fpcr, .write = write_fpcr, .check = check_fp,
+           .flags = A64_SR_SYNC),
     SYSREG("FPSR", 3, 3, 4, 4, 1, 0, 0, .read = read_fpsr, .write = write_fpsr, .check = check_fp),
 
     VM_REG("AFSR0_EL1", 5, 1, 0, afsr0[1], 0),

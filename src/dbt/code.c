@@ -197,16 +197,16 @@ struct dbt_page *dbt_page(struct dbt *dbt, uint64_t pa, const uint32_t *host)
         page = &dbt->pages[i - 1];
         if (page->pa != pa)
             continue;
-        if (page->generation != dbt->code_generation)
+        if (page->generation != dbt->hot->code_generation)
             dbt_revalidate(dbt, page, host);
-        page->generation = dbt->code_generation;
+        page->generation = dbt->hot->code_generation;
         return page;
     }
     if (!reserve(&dbt->pages, &dbt->page_room, dbt->page_count, 1, sizeof(dbt->pages[0])))
         return NULL;
     page = &dbt->pages[dbt->page_count++];
     page->pa = pa;
-    page->generation = dbt->code_generation;
+    page->generation = dbt->hot->code_generation;
     page->blocks = 0;
     page->next = *bucket;
     memset(page->known, 0, sizeof(page->known));

@@ -42,6 +42,11 @@ struct dbt_hot {
     uint64_t exit_status;  /* enum a64_status of DBT_EXIT_STATUS */
     const struct a64_insn *insn; /* the one that a helper was called for */
     uint64_t host_stack;
+    const void *system_generation; /* the system's code_generation, and the one that blocks are good for */
+    uint64_t code_generation;
+    uint64_t ctx;          /* of data accesses now */
+    const void *tlb;       /* mmu->tlb */
+    uint64_t no_tag;       /* DBT_NO_TAG */
     uint32_t vectors;      /* not 0: V0.. are in vector registers */
     union a64_vreg constant[DBT_CONSTANTS]; /* x86_64/vector_constants.c */
     struct dbt_slot jump[DBT_JUMPS];
@@ -161,7 +166,7 @@ struct dbt {
     struct dbt_slot **filled;
     uint32_t filled_count;
     uint32_t flushes; /* how often everything was dropped: numbers from before are void */
-    uint64_t code_generation, tlb_generation;
+    uint64_t tlb_generation;
     uint64_t epoch;   /* grows when slots and jump cache are emptied */
     /* By mode: the contexts of accesses that its slots were filled for in this epoch. */
     struct {

@@ -52,6 +52,9 @@ int dbt_init(struct a64_cpu *cpu)
         dbt_free(cpu);
         return status;
     }
+    dbt->hot->system_generation = &cpu->sys->code_generation;
+    dbt->hot->tlb = cpu->mmu->tlb;
+    dbt->hot->no_tag = DBT_NO_TAG;
     dbt_emit_stubs(dbt);
     dbt_flush(dbt);
     return 0;
@@ -103,9 +106,9 @@ static void follow_changes(struct dbt *dbt, unsigned mode)
         atomic_load_explicit(&cpu->sys->code_generation, memory_order_acquire);
     const uint64_t ctx = cpu->mmu->ctx | cpu->mmu->ctx_fetch << 32;
     const bool other = dbt->ctx[mode].epoch == dbt->epoch && dbt->ctx[mode].ctx != ctx;
-    if (other || generation != dbt->code_generation || cpu->mmu->generation != dbt->tlb_generation)
+    if (other || generation != dbt->hot->code_generation || cpu->mmu->generation != dbt->tlb_generation)
         dbt_forget_addresses(dbt);
-    dbt->code_generation = generation;
+    dbt->hot->code_generation = generation;
     dbt->tlb_generation = cpu->mmu->generation;
     dbt->ctx[mode].ctx = ctx;
     dbt->ctx[mode].epoch = dbt->epoch;
@@ -200,6 +203,7 @@ static void enter(struct dbt *dbt, const struct dbt_block *block, unsigned mode)
     struct dbt_hot *hot = dbt->hot;
     hot->page = cpu->pc & ~A64_PAGE_MASK;
     hot->mode_mix = (uint64_t)mode << 48;
+    hot->ctx = cpu->mmu->ctx;
     hot->flags = dbt_flags_from(cpu->nzcv);
     dbt_enter(dbt, block->code);
     cpu->nzcv = dbt_flags_to(hot->flags);

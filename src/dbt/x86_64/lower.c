@@ -302,6 +302,7 @@ static lower_fn *lowering_of(const struct lower *l, const struct a64_insn *insn)
         lower_dp_table,
         lower_ldst_table,
         lower_branch_table,
+        lower_system_table,
         lower_atomic_table,
         lower_ordered_table,
         lower_simd_move_table,

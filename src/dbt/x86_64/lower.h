@@ -52,6 +52,7 @@ extern lower_fn *const lower_simd_move_table[A64_EXEC_COUNT];
 extern lower_fn *const lower_simd_pair_table[A64_EXEC_COUNT];
 extern lower_fn *const lower_simd_same_table[A64_EXEC_COUNT];
 extern lower_fn *const lower_simd_shift_table[A64_EXEC_COUNT];
+extern lower_fn *const lower_system_table[A64_EXEC_COUNT];
 
 /* Address of instruction I in its page. */
 static inline uint32_t lower_place(const struct lower *l, unsigned i)

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+/* System registers and barriers that kernels use all the time: registers that are plain storage, SP_EL0,
+ * interrupt masks, ISB. Whatever else there is to them (traps, pending interrupts, debug) is looked for
+ * here and left to the interpreter's functions. */
+
+#include "lower.h"
+
+#include "../../a64/exception.h"
+#include "../../a64/sysreg.h"
+#include "../../a64/system.h"
+
+#define SYSREG_SP_EL0     A64_SYSREG(3, 0, 4, 1, 0)
+#define SYSREG_CURRENT_EL A64_SYSREG(3, 0, 4, 2, 2)
+#define SYSREG_DAIF       A64_SYSREG(3, 3, 4, 2, 1)
+
+/* MDSCR_EL1 bits that make PSTATE.D matter: SS, KDE, MDE. */
+#define MDSCR_ACTIVE (1 << 0 | 1 << 13 | 1 << 15)
+
+/* Whether interrupts are a matter of cpu->lines and PSTATE alone: no virtual ones can be taken here. */
+static bool simple_interrupts(const struct lower *l)
+{
+    const unsigned el = l->mode & DBT_MODE_EL;
+    return el == 2 || (el == 1 && !a64_el2_enabled(l->dbt->cpu));
+}
+
+/* If CC holds, the instruction is the interpreter's; join() ends what it does not do then. */
+static void otherwise(struct lower *l, const struct a64_insn *insn, enum x86_cc cc)
+{
+    const struct x86_label other = x86_jcc(&l->a, cc);
+    x86_land(&l->cold, other);
+    lower_call_cold(l, insn);
+}
+
+static void join(struct lower *l)
+{
+    x86_jmp_to(&l->cold, x86_here(&l->a));
+}
+
+/* ---- MRS ---- */
+
+static void read_plain(struct lower *l, const struct a64_insn *insn, size_t offset)
+{
+    const unsigned dst = lower_dst(insn->rd, RAX);
+    x86_mov(&l->a, 1, dst, x86_m(RBP, (int32_t)offset - CPU_BIAS));
+    lower_done(l, insn->rd, dst);
+}
+
+static bool read_special(struct lower *l, const struct a64_insn *insn, unsigned enc)
+{
+    struct x86 *a = &l->a;
+    const unsigned el = l->mode & DBT_MODE_EL;
+    if (el == 0)
+        return false;
+    const unsigned dst = lower_dst(insn->rd, RAX);
+    switch (enc) {
+    case SYSREG_CURRENT_EL:
+        x86_imm(a, dst, el << 2);
+        break;
+    case SYSREG_DAIF:
+        lower_clobber(l);
+        x86_movzx8(a, dst, CPU(ps.daif));
+        x86_shift_imm(a, SHIFT_SHL, 0, dst, 6);
+        break;
+    case SYSREG_SP_EL0:
+        lower_clobber(l);
+        x86_cmp8_imm(a, CPU(ps.spsel), 0);
+        otherwise(l, insn, CC_E);
+        x86_mov(a, 1, dst, CPU(sp_el[0]));
+        lower_done(l, insn->rd, dst);
+        join(l);
+        return true;
+    default:
+        return false;
+    }
+    lower_done(l, insn->rd, dst);
+    return true;
+}
+
+static void lower_mrs(struct lower *l, const struct a64_insn *insn)
+{
+    size_t offset;
+    uint64_t mask;
+    const unsigned enc = a64_sysreg_of(insn->word);
+    if (insn->rd == 31)
+        lower_call(l, insn);
+    else if (a64_sysreg_plain(l->dbt->cpu, enc, false, &offset, &mask))
+        read_plain(l, insn, offset);
+    else if (!read_special(l, insn, enc))
+        lower_call(l, insn);
+}
+
+/* ---- MSR ---- */
+
+static void write_plain(struct lower *l, const struct a64_insn *insn, size_t offset)
+{
+    x86_store(&l->a, 1, x86_m(RBP, (int32_t)offset - CPU_BIAS), lower_src(l, 1, insn->rd, RAX));
+}
+
+static void write_daif(struct lower *l, const struct a64_insn *insn)
+{
+    struct x86 *a = &l->a;
+    lower_clobber(l);
+    x86_test_imm(a, 0, CPU(sr.mdscr_el1), MDSCR_ACTIVE);
+    const struct x86_label debug = x86_jcc(a, CC_NE);
+    x86_alu_imm(a, ALU_CMP, 0, CPU(lines), 0);
+    x86_land(&l->cold, debug);
+    otherwise(l, insn, CC_NE);
+    lower_copy(l, 0, insn->rd, RAX);
+    x86_shift_imm(a, SHIFT_SHR, 0, RAX, 6);
+    x86_alu_imm(a, ALU_AND, 0, x86_r(RAX), 15);
+    x86_store8(a, CPU(ps.daif), RAX);
+    join(l);
+}
+
+static void write_sp_el0(struct lower *l, const struct a64_insn *insn)
+{
+    struct x86 *a = &l->a;
+    lower_clobber(l);
+    x86_cmp8_imm(a, CPU(ps.spsel), 0);
+    otherwise(l, insn, CC_E);
+    x86_store(a, 1, CPU(sp_el[0]), lower_src(l, 1, insn->rd, RAX));
+    join(l);
+}
+
+static void lower_msr(struct lower *l, const struct a64_insn *insn)
+{
+    size_t offset;
+    uint64_t mask;
+    const unsigned enc = a64_sysreg_of(insn->word), el = l->mode & DBT_MODE_EL;
+    if (a64_sysreg_plain(l->dbt->cpu, enc, true, &offset, &mask) && mask == ~0ull)
+        write_plain(l, insn, offset);
+    else if (enc == SYSREG_DAIF && simple_interrupts(l))
+        write_daif(l, insn);
+    else if (enc == SYSREG_SP_EL0 && el)
+        write_sp_el0(l, insn);
+    else
+        lower_call(l, insn);
+}
+
+/* DAIFSet and DAIFClr. */
+static void lower_msr_imm(struct lower *l, const struct a64_insn *insn)
+{
+    struct x86 *a = &l->a;
+    const unsigned op = (insn->word >> 16 & 7) << 3 | (insn->word >> 5 & 7), imm = insn->word >> 8 & 15;
+    if ((op != 036 && op != 037) || !simple_interrupts(l)) {
+        lower_call(l, insn);
+        return;
+    }
+    lower_clobber(l);
+    const bool clear = op == 037, debug = imm & 8;
+    if (clear || debug) {
+        /* One rare path for both. */
+        struct x86_label first = {0};
+        if (debug) {
+            x86_test_imm(a, 0, CPU(sr.mdscr_el1), MDSCR_ACTIVE);
+            if (clear)
+                first = x86_jcc(a, CC_NE);
+        }
+        if (clear)
+            x86_alu_imm(a, ALU_CMP, 0, CPU(lines), 0);
+        if (first.at)
+            x86_land(&l->cold, first);
+        otherwise(l, insn, CC_NE);
+    }
+    x86_op(a, 0x80 | X_8, clear ? ALU_AND : ALU_OR, CPU(ps.daif), 1);
+    x86_u8(a, clear ? ~imm & 0xff : imm);
+    if (clear || debug)
+        join(l);
+}
+
+/* ---- barriers ---- */
+
+/* Leaves the block if code may have changed; whatever else an ISB waits for has left it already. */
+static void lower_isb(struct lower *l, const struct a64_insn *insn)
+{
+    struct x86 *a = &l->a;
+    struct dbt_hot *hot = l->dbt->hot;
+    lower_clobber(l);
+    x86_mov(a, 1, RAX, x86_at(&hot->system_generation));
+    x86_mov(a, 1, RAX, x86_m(RAX, 0));
+    x86_alu(a, ALU_CMP, 1, RAX, x86_at(&hot->code_generation));
+    otherwise(l, insn, CC_NE);
+    join(l);
+}
+
+static void lower_dsb(struct lower *l, const struct a64_insn *insn)
+{
+    if (l->mode & DBT_MODE_MANY) {
+        lower_call(l, insn); /* waits for the TLB maintenance of other CPUs */
+        return;
+    }
+    lower_clobber(l);
+    x86_u8(&l->a, 0xf0); /* LOCK OR [RSP - 8], 0 */
+    x86_alu_imm(&l->a, ALU_OR, 0, x86_m(RSP, -8), 0);
+}
+
+#define ROW(name) [A64_EXEC_##name] = lower_##name
+
+lower_fn *const lower_system_table[A64_EXEC_COUNT] = {
+    ROW(mrs), ROW(msr), ROW(msr_imm), ROW(isb), ROW(dsb),
+};
