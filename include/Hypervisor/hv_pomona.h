@@ -32,6 +32,7 @@ HV_ENUM(hv_pomona_capability, uint32_t,
     HV_POMONA_CAP_TIMER_WIRES,      /* hv_pomona_vm_config_set_timer_wires */
     HV_POMONA_CAP_TRAP_HLT,         /* hv_pomona_vcpu_set_trap_hlt */
     HV_POMONA_CAP_ENCODINGS,        /* hv_pomona_vm_each_encoding */
+    HV_POMONA_CAP_STATISTICS,       /* hv_pomona_vm_each_statistic */
 );
 /* clang-format on */
 HV_EXPORT bool hv_pomona_supports(hv_pomona_capability_t capability);
@@ -116,6 +117,11 @@ HV_EXPORT hv_return_t hv_pomona_vm_set_deadline(uint64_t ticks, void (*fire)(voi
 
 /* Instructions that all vCPUs retired together. */
 HV_EXPORT hv_return_t hv_pomona_vm_get_instruction_count(uint64_t *count);
+
+/* Calls MET with each counter that the VM's engine keeps, summed over the vCPUs there are. */
+HV_EXPORT hv_return_t hv_pomona_vm_each_statistic(void (*met)(void *context, const char *name,
+                                                              uint64_t value),
+                                                  void *context);
 
 /* Calls MET with Arm's name of each encoding that the VM's vCPUs have met so far ("ADD_64_addsub_imm"). */
 HV_EXPORT hv_return_t hv_pomona_vm_each_encoding(void (*met)(void *context, const char *name),

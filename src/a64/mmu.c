@@ -79,6 +79,7 @@ void a64_mmu_update(struct a64_cpu *cpu)
     mmu->ctx = group + (el == 0 ? MMU_EL0 : cpu->ps.pan ? MMU_PRIV_PAN : MMU_PRIV);
     mmu->ctx_user = unpriv ? group + MMU_EL0 : mmu->ctx;
     mmu->ctx_fetch = group + (el == 0 ? MMU_EL0 : MMU_PRIV);
+    mmu->ctx_any_asid = mmu_tlb_any_asid(cpu, mmu->ctx);
     mmu->align_check = cpu->sr.sctlr[mmu_regime_el(regime)] & SCTLR_A;
     for (unsigned high = 0; high < 2; high++) {
         mmu->tbi[high] = mmu_tbi(cpu, regime, false, high);

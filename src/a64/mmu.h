@@ -53,6 +53,7 @@ struct a64_tlb_entry {
 };
 
 #define A64_TLB_OWNER_DEVICE (1ull << 61)
+#define A64_TLB_OWNER_GLOBAL (1ull << 62)
 
 struct a64_mmu {
     uint64_t ctx;      /* the context id of data accesses now (12 bits) */
@@ -66,6 +67,8 @@ struct a64_mmu {
     /* Grows whenever a translation was dropped or context ids were given out anew: whoever keeps
      * copies of tags or host addresses outside `tlb` must then drop them. */
     uint64_t generation;
+    uint64_t generation_global; /* the same for global pages only */
+    uint64_t ctx_any_asid;      /* like ctx, whatever the ASID */
     struct a64_tlb_entry tlb[A64_TLB_SIZE];
     struct a64_mmu_priv *priv; /* tlb.c's own: the context ids */
 };
@@ -87,6 +90,12 @@ static inline bool a64_tlb_is_device(const struct a64_tlb_entry *entry)
     return entry->owner & A64_TLB_OWNER_DEVICE;
 }
 
+/* For every ASID. */
+static inline bool a64_tlb_is_global(const struct a64_tlb_entry *entry)
+{
+    return entry->owner & A64_TLB_OWNER_GLOBAL;
+}
+
 /* ---- implemented in mmu.c, mmu_access.c, mmu_at.c, walk.c, tlb.c ---- */
 
 int a64_mmu_init(struct a64_cpu *cpu);
@@ -102,6 +111,8 @@ void *a64_host_slow(struct a64_cpu *cpu, uint64_t va, unsigned size, unsigned ac
 int a64_ld_slow(struct a64_cpu *cpu, uint64_t va, unsigned size, unsigned access, void *value);
 int a64_st_slow(struct a64_cpu *cpu, uint64_t va, unsigned size, unsigned access,
                 const void *value);
+/* Physical address of the page that the TLB has for data accesses at VA; A64_CODE_ALL: it has none. */
+uint64_t a64_tlb_page(struct a64_cpu *cpu, uint64_t va);
 /* Whether every byte of [va, va + size) can be accessed so; sets cpu->exc for the first that can't.
  */
 int a64_probe(struct a64_cpu *cpu, uint64_t va, unsigned size, unsigned access);

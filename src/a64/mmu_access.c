@@ -9,6 +9,7 @@
  * single-copy atomicity is promised there. */
 
 #include "mmu_access.h"
+#include "system.h"
 #include "debug.h"
 #include "host_access.h"
 
@@ -160,6 +161,15 @@ int a64_probe(struct a64_cpu *cpu, uint64_t va, unsigned size, unsigned access)
         size -= part;
     }
     return A64_NEXT;
+}
+
+uint64_t a64_tlb_page(struct a64_cpu *cpu, uint64_t va)
+{
+    struct a64_mmu *mmu = cpu->mmu;
+    const uint64_t addr = a64_strip_tbi(mmu, va);
+    const struct a64_tlb_entry *entry = a64_tlb_slot(mmu, addr, mmu->ctx);
+    const uint64_t tag = (addr & ~A64_PAGE_MASK) | mmu->ctx;
+    return entry->read == tag || entry->write == tag ? entry->pa : A64_CODE_ALL;
 }
 
 /* ---- fetches ---- */

@@ -109,6 +109,8 @@ int mmu_tlb_init(struct a64_cpu *cpu);
 void mmu_tlb_free(struct a64_cpu *cpu);
 /* The context id of VARIANT 0 in REGIME as its registers are now; the variant is added to it. */
 uint64_t mmu_tlb_context(struct a64_cpu *cpu, enum a64_regime regime);
+/* The id that stands for CTX whatever its ASID. */
+uint64_t mmu_tlb_any_asid(const struct a64_cpu *cpu, uint64_t ctx);
 /* Follows a change of the watchpoint registers. */
 void mmu_tlb_watch(struct a64_cpu *cpu);
 /* Enters a page: ADDR is the stripped address, HOST the page's first byte, FLAGS what the VM's map
@@ -119,7 +121,7 @@ void mmu_tlb_fill(struct a64_cpu *cpu, uint64_t addr, uint64_t ctx, const struct
 /* In a64_tlb_entry.owner beside the page's address (bits 55:12) and the context id (11:0). */
 #define TLB_OWNER_SHIFT   56 /* log2 of the block's size - 12, 5 bits */
 #define TLB_OWNER_DEVICE  A64_TLB_OWNER_DEVICE
-#define TLB_OWNER_GLOBAL  (1ull << 62)
+#define TLB_OWNER_GLOBAL  A64_TLB_OWNER_GLOBAL
 #define TLB_OWNER_GUARDED (1ull << 63)
 
 #endif

@@ -124,7 +124,7 @@ static int run_op(struct a64_cpu *cpu, const struct a64_insn *insn, const struct
     case SYS_IC_VA:
         if (a64_probe(cpu, value, 1, A64_READ | A64_CACHEOP) != A64_NEXT)
             return A64_FAULT;
-        a64_code_changed(cpu->sys);
+        a64_code_changed_at(cpu->sys, a64_tlb_page(cpu, value));
         return A64_SYNC;
     case SYS_IC_ALL:
         a64_code_changed(cpu->sys);

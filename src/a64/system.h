@@ -11,6 +11,8 @@
 #include "mmu.h"
 
 #define A64_MAX_CPUS 64
+#define A64_CODE_LOG 1024u
+#define A64_CODE_ALL (~0ull)
 #define A64_COUNTER_HZ 24000000ull
 
 /* What the VM has mapped at a 4 KiB page of guest-physical memory. */
@@ -43,7 +45,11 @@ struct a64_system {
     struct a64_cpu *cpus[A64_MAX_CPUS];
     unsigned cpu_count;
     pthread_mutex_t lock;          /* cpus[] */
-    _Atomic uint64_t code_generation; /* grows with every IC, host write to code, map change: re-validate blocks */
+    /* Grows with every IC, host write and map change; whoever keeps code compares it with memory then. What
+     * changed is in code_log[], by generation: a page of 4 KiB, or A64_CODE_ALL. */
+    _Atomic uint64_t code_generation;
+    _Atomic uint64_t code_log[A64_CODE_LOG];
+    atomic_flag code_lock; /* of who adds to it */
     struct a64_monitor *monitor;   /* exclusive monitors, src/a64/monitor.h */
     struct a64_broadcast *broadcast; /* TLBI inboxes, src/a64/broadcast.h */
     /* The wire of a timer or of the GIC's maintenance interrupt changed: PPI INTID (16..31) of CPU is LEVEL. */
@@ -59,10 +65,20 @@ struct a64_system {
     uint64_t paravirt_pac;         /* 1: HVC #0 with x0 = 0xC10000xx is answered here */
 };
 
-/* IC: bumps code_generation so that every CPU re-validates its blocks by content. */
+/* Code in the page at PA (4 KiB), or anywhere (A64_CODE_ALL), may have changed. Any thread. */
+static inline void a64_code_changed_at(struct a64_system *sys, uint64_t pa)
+{
+    while (atomic_flag_test_and_set_explicit(&sys->code_lock, memory_order_acquire))
+        ;
+    const uint64_t next = atomic_load_explicit(&sys->code_generation, memory_order_relaxed) + 1;
+    atomic_store_explicit(&sys->code_log[next % A64_CODE_LOG], pa, memory_order_relaxed);
+    atomic_store_explicit(&sys->code_generation, next, memory_order_seq_cst);
+    atomic_flag_clear_explicit(&sys->code_lock, memory_order_release);
+}
+
 static inline void a64_code_changed(struct a64_system *sys)
 {
-    atomic_fetch_add_explicit(&sys->code_generation, 1, memory_order_seq_cst);
+    a64_code_changed_at(sys, A64_CODE_ALL);
 }
 
 /* Sends OP to every other CPU and applies it here; a later DSB of this CPU waits for all (broadcast.c). */

@@ -46,8 +46,10 @@ struct a64_mmu_priv {
     uint16_t last[3];             /* by regime: the group found last */
     uint16_t next[GROUPS];        /* in a hash chain: group + 1, 0 ends it */
     uint16_t bucket[BUCKETS];
+    uint16_t any_asid[GROUPS]; /* the group whose key differs at most in the ASID, which is 0 */
     struct mmu_ctx_key key[GROUPS];
     struct a64_dbg_pair watch[A64_DBG_PAIRS]; /* the watchpoints that fills look at */
+    bool low_global; /* a global page of the lower half was entered */
     bool watching;                            /* MDSCR_EL1.MDE: some of them may be enabled */
 };
 
@@ -143,20 +145,37 @@ static void forget_groups(struct a64_cpu *cpu)
     priv->groups = 0;
 }
 
-static unsigned find_group(struct a64_cpu *cpu, const struct mmu_ctx_key *key)
+/* The group with *KEY, made if it is new. There is room. */
+static unsigned get_group(struct a64_mmu_priv *priv, const struct mmu_ctx_key *key)
 {
-    struct a64_mmu_priv *priv = cpu->mmu->priv;
     const unsigned bucket = hash_key(key);
     for (unsigned g = priv->bucket[bucket]; g; g = priv->next[g - 1])
         if (same_key(&priv->key[g - 1], key))
             return g - 1;
-    if (priv->groups == GROUPS)
-        forget_groups(cpu);
     const unsigned group = priv->groups++;
     priv->key[group] = *key;
+    priv->any_asid[group] = (uint16_t)group;
     priv->next[group] = priv->bucket[bucket];
     priv->bucket[bucket] = (uint16_t)(group + 1);
     return group;
+}
+
+static unsigned find_group(struct a64_cpu *cpu, const struct mmu_ctx_key *key)
+{
+    struct a64_mmu_priv *priv = cpu->mmu->priv;
+    struct mmu_ctx_key any = *key;
+    any.control &= ~(0xffffull << KEY_ASID);
+    if (priv->groups + 2 > GROUPS)
+        forget_groups(cpu);
+    const unsigned group = get_group(priv, key);
+    priv->any_asid[group] = (uint16_t)get_group(priv, &any);
+    return group;
+}
+
+uint64_t mmu_tlb_any_asid(const struct a64_cpu *cpu, uint64_t ctx)
+{
+    const unsigned variant = ctx & ((1u << VARIANT_BITS) - 1);
+    return (uint64_t)cpu->mmu->priv->any_asid[ctx >> VARIANT_BITS] << VARIANT_BITS | variant;
 }
 
 uint64_t mmu_tlb_context(struct a64_cpu *cpu, enum a64_regime regime)
@@ -229,6 +248,8 @@ void mmu_tlb_fill(struct a64_cpu *cpu, uint64_t addr, uint64_t ctx, const struct
                    (walk->device ? TLB_OWNER_DEVICE : 0) | (walk->global ? TLB_OWNER_GLOBAL : 0) |
                    (walk->guarded ? TLB_OWNER_GUARDED : 0);
     cpu->mmu->priv->owner[entry - cpu->mmu->tlb] = entry->owner;
+    if (walk->global && !(base >> 63))
+        cpu->mmu->priv->low_global = true;
 }
 
 /* ---- invalidation ---- */
@@ -246,6 +267,8 @@ void a64_tlb_flush(struct a64_cpu *cpu)
     for (unsigned i = 0; i < A64_TLB_SIZE; i++)
         drop(mmu, i);
     mmu->generation++;
+    mmu->generation_global++;
+    mmu->priv->low_global = false;
 }
 
 /* Whether the entry's block has an address in [start, last], all of them sign-extended from bit 55.
@@ -298,6 +321,15 @@ static bool entry_matches(const struct a64_mmu_priv *priv, uint64_t owner,
     }
 }
 
+/* Whether OP may be for a page that is the same for all ASIDs, in the TLB or not any more. */
+static bool may_drop_global(struct a64_mmu_priv *priv, const struct a64_tlbi *op)
+{
+    if (op->kind == A64_TLBI_ASID)
+        return false;
+    const bool low = !(op->start >> 55 & 1) && !((op->end - 1) >> 55 & 1);
+    return op->kind != A64_TLBI_VA || !low || priv->low_global;
+}
+
 void a64_tlb_invalidate(struct a64_cpu *cpu, const struct a64_tlbi *op)
 {
     struct a64_mmu *mmu = cpu->mmu;
@@ -309,4 +341,6 @@ void a64_tlb_invalidate(struct a64_cpu *cpu, const struct a64_tlbi *op)
             drop(mmu, i);
     }
     mmu->generation++;
+    if (may_drop_global(mmu->priv, op))
+        mmu->generation_global++;
 }

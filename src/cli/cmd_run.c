@@ -278,8 +278,14 @@ static int open_serials(struct run *run, struct error *err)
 
 /* ---- ending ---- */
 
-static void print_stats(const struct machine_outcome *outcome)
+static void print_counter(void *ctx, const char *name, uint64_t value)
 {
+    fprintf(stderr, "%-32s%" PRIu64 "\n", name, value);
+}
+
+static void print_stats(struct run *run, const struct machine_outcome *outcome)
+{
+    machine_each_statistic(run->machine, print_counter, NULL);
     fprintf(stderr, "instructions  %" PRIu64 "\nexits         %" PRIu64 "\n", outcome->instructions,
             outcome->exits);
 }
@@ -316,7 +322,7 @@ static int start(struct run *run)
         return report(&err);
     status = machine_run(run->machine, &outcome, &err) ? report(&err) : exit_status(&outcome);
     if (run->values.stats)
-        print_stats(&outcome);
+        print_stats(run, &outcome);
     if (log_named(run, "encodings"))
         machine_each_encoding(run->machine, print_encoding, run);
     return status;

@@ -46,8 +46,9 @@ int dbt_code_create(struct dbt *dbt)
         return -errno;
     const int status = map_code(dbt, fd);
     close(fd);
-    dbt->filled = malloc(DBT_FILLED * sizeof(dbt->filled[0]));
-    return status ? status : dbt->filled ? 0 : -ENOMEM;
+    dbt->filled_local.slot = malloc(DBT_FILLED * sizeof(dbt->filled_local.slot[0]));
+    dbt->filled_global.slot = malloc(DBT_FILLED * sizeof(dbt->filled_global.slot[0]));
+    return status ? status : dbt->filled_local.slot && dbt->filled_global.slot ? 0 : -ENOMEM;
 }
 
 void dbt_code_destroy(struct dbt *dbt)
@@ -56,7 +57,8 @@ void dbt_code_destroy(struct dbt *dbt)
         munmap(dbt->hot, hot_size() + dbt->code_size);
     if (dbt->code_write && dbt->code_write != MAP_FAILED)
         munmap(dbt->code_write, dbt->code_size);
-    free(dbt->filled);
+    free(dbt->filled_local.slot);
+    free(dbt->filled_global.slot);
     free(dbt->blocks);
     free(dbt->pages);
     free(dbt->links);
@@ -79,12 +81,13 @@ static bool reserve(void *array, uint32_t *room, uint32_t count, uint32_t more, 
 
 /* ---- slots ---- */
 
-void dbt_fill(struct dbt *dbt, struct dbt_slot *slot, uint64_t tag, uint64_t value)
+void dbt_fill(struct dbt *dbt, struct dbt_slot *slot, uint64_t tag, uint64_t value, bool global)
 {
+    struct dbt_log *log = global ? &dbt->filled_global : &dbt->filled_local;
     *slot = (struct dbt_slot){tag, value};
-    if (dbt->filled_count < DBT_FILLED)
-        dbt->filled[dbt->filled_count] = slot;
-    dbt->filled_count++;
+    if (log->count < DBT_FILLED)
+        log->slot[log->count] = slot;
+    log->count++;
 }
 
 static void clear_all(struct dbt *dbt)
@@ -93,18 +96,40 @@ static void clear_all(struct dbt *dbt)
         dbt->hot->jump[i].tag = DBT_NO_TAG;
     for (uint32_t i = 0; i < dbt->slot_count; i++)
         dbt->hot->slot[i].tag = DBT_NO_TAG;
+    dbt->filled_local.count = dbt->filled_global.count = 0;
+    dbt->epoch_local++;
+    dbt->epoch_global++;
+}
+
+static void clear_filled(struct dbt_log *log)
+{
+    for (uint32_t i = 0; i < log->count; i++)
+        log->slot[i]->tag = DBT_NO_TAG;
+    log->count = 0;
+}
+
+void dbt_forget_local(struct dbt *dbt)
+{
+    dbt->stats[STAT_FORGETS_LOCAL]++;
+    if (dbt->filled_local.count > DBT_FILLED) {
+        clear_all(dbt);
+        return;
+    }
+    clear_filled(&dbt->filled_local);
+    dbt->epoch_local++;
 }
 
 void dbt_forget_addresses(struct dbt *dbt)
 {
-    dbt->stats.forgets++;
-    dbt->epoch++;
-    if (dbt->filled_count > DBT_FILLED)
+    dbt->stats[STAT_FORGETS]++;
+    if (dbt->filled_local.count > DBT_FILLED || dbt->filled_global.count > DBT_FILLED) {
         clear_all(dbt);
-    else
-        for (uint32_t i = 0; i < dbt->filled_count; i++)
-            dbt->filled[i]->tag = DBT_NO_TAG;
-    dbt->filled_count = 0;
+        return;
+    }
+    clear_filled(&dbt->filled_local);
+    clear_filled(&dbt->filled_global);
+    dbt->epoch_local++;
+    dbt->epoch_global++;
 }
 
 /* ---- blocks ---- */
@@ -137,20 +162,19 @@ static uint32_t word_at(const uint32_t *host, unsigned index)
     return __atomic_load_n(&host[index], __ATOMIC_RELAXED);
 }
 
-static bool words_changed(const struct dbt_page *page, const uint32_t *host)
+static bool words_changed(const struct dbt_page *page)
 {
     for (unsigned i = 0; i < 1024; i++)
-        if (page->known[i / 64] >> (i % 64) & 1 && word_at(host, i) != page->words[i])
+        if (page->known[i / 64] >> (i % 64) & 1 && word_at(page->host, i) != page->words[i])
             return true;
     return false;
 }
 
-static bool block_changed(const struct dbt_page *page, const struct dbt_block *block,
-                          const uint32_t *host)
+static bool block_changed(const struct dbt_page *page, const struct dbt_block *block)
 {
     const unsigned first = (block->pa & A64_PAGE_MASK) / 4;
     for (unsigned i = first; i < first + block->count; i++)
-        if (word_at(host, i) != page->words[i])
+        if (word_at(page->host, i) != page->words[i])
             return true;
     return false;
 }
@@ -165,19 +189,19 @@ static void drop_block(struct dbt *dbt, struct dbt_block *block)
     *link = block->next;
     block->stale = true;
     dbt_redirect(dbt, block, UINT32_MAX);
-    dbt->stats.stale++;
+    dbt->stats[STAT_STALE]++;
 }
 
 /* Drops the blocks of PAGE whose words are not what they were translated from. */
-void dbt_revalidate(struct dbt *dbt, struct dbt_page *page, const uint32_t *host)
+void dbt_revalidate(struct dbt *dbt, struct dbt_page *page)
 {
-    dbt->stats.revalidations++;
-    if (!words_changed(page, host))
+    dbt->stats[STAT_PAGE_CHECKS]++;
+    if (!words_changed(page))
         return;
     memset(page->known, 0, sizeof(page->known));
     for (uint32_t *link = &page->blocks; *link;) {
         struct dbt_block *block = &dbt->blocks[*link - 1];
-        if (!block_changed(page, block, host)) {
+        if (!block_changed(page, block)) {
             const unsigned first = (block->pa & A64_PAGE_MASK) / 4;
             for (unsigned i = first; i < first + block->count; i++)
                 page->known[i / 64] |= 1ull << (i % 64);
@@ -197,21 +221,32 @@ struct dbt_page *dbt_page(struct dbt *dbt, uint64_t pa, const uint32_t *host)
         page = &dbt->pages[i - 1];
         if (page->pa != pa)
             continue;
-        if (page->generation != dbt->hot->code_generation)
-            dbt_revalidate(dbt, page, host);
-        page->generation = dbt->hot->code_generation;
+        page->host = host;
+        if (page->epoch != dbt->code_epoch)
+            dbt_revalidate(dbt, page);
+        page->epoch = dbt->code_epoch;
         return page;
     }
     if (!reserve(&dbt->pages, &dbt->page_room, dbt->page_count, 1, sizeof(dbt->pages[0])))
         return NULL;
     page = &dbt->pages[dbt->page_count++];
     page->pa = pa;
-    page->generation = dbt->hot->code_generation;
+    page->host = host;
+    page->epoch = dbt->code_epoch;
     page->blocks = 0;
     page->next = *bucket;
     memset(page->known, 0, sizeof(page->known));
     *bucket = dbt->page_count;
     return page;
+}
+
+void dbt_code_changed_at(struct dbt *dbt, uint64_t pa)
+{
+    for (uint32_t i = *page_bucket(dbt, pa); i; i = dbt->pages[i - 1].next) {
+        struct dbt_page *page = &dbt->pages[i - 1];
+        if (page->pa == pa && page->epoch == dbt->code_epoch)
+            dbt_revalidate(dbt, page);
+    }
 }
 
 /* ---- new blocks ---- */
@@ -265,14 +300,13 @@ uint32_t dbt_add_link(struct dbt *dbt, struct dbt_link link)
 void dbt_flush(struct dbt *dbt)
 {
     clear_all(dbt);
-    dbt->epoch++;
     memset(dbt->hash, 0, sizeof(dbt->hash));
     memset(dbt->page_hash, 0, sizeof(dbt->page_hash));
     dbt->block_count = dbt->page_count = dbt->link_count = 0;
-    dbt->slot_count = dbt->filled_count = 0;
+    dbt->slot_count = 0;
     dbt->code_used = dbt->stubs_end;
     dbt->cold_used = DBT_COLD_START;
     dbt->literals = DBT_CODE_SIZE;
     dbt->flushes++;
-    dbt->stats.flushes++;
+    dbt->stats[STAT_FLUSHES]++;
 }

@@ -44,9 +44,10 @@ struct dbt_hot {
     uint64_t host_stack;
     const void *system_generation; /* the system's code_generation, and the one that blocks are good for */
     uint64_t code_generation;
-    uint64_t ctx;          /* of data accesses now */
+    uint64_t ctx, ctx_user; /* of data accesses now, and of unprivileged ones */
     const void *tlb;       /* mmu->tlb */
     uint64_t no_tag;       /* DBT_NO_TAG */
+    uint64_t fill_page;
     uint32_t vectors;      /* not 0: V0.. are in vector registers */
     union a64_vreg constant[DBT_CONSTANTS]; /* x86_64/vector_constants.c */
     struct dbt_slot jump[DBT_JUMPS];
@@ -104,7 +105,8 @@ struct dbt_link {
 /* A physical page with blocks. */
 struct dbt_page {
     uint64_t pa;
-    uint64_t generation; /* of the system's code when its words were last compared */
+    const uint32_t *host; /* its memory */
+    uint64_t epoch;      /* dbt->code_epoch when its words were last compared */
     uint32_t blocks;     /* the first: index + 1 */
     uint32_t next;       /* in the hash chain: index + 1 */
     uint64_t known[16];  /* a bit a word: it was translated, from `words` */
@@ -127,14 +129,28 @@ enum dbt_fill {
     DBT_FILL_COUNT
 };
 
-/* What --stats shows. */
-struct dbt_stats {
-    uint64_t blocks, insns, bytes;  /* translated: blocks, guest instructions, host code */
-    uint64_t nanoseconds;           /* spent on that */
-    uint64_t flushes, forgets, revalidations, stale;
-    uint64_t exits[8];              /* by enum dbt_exit */
-    uint64_t interpreted;           /* instructions that the interpreter ran between blocks */
-    uint64_t fills, fill_misses;    /* of access sites from the TLB */
+/* What --stats shows; dbt_statistics has the names. */
+enum dbt_stat {
+    STAT_EXIT_LOOKUP, /* the first are by enum dbt_exit */
+    STAT_EXIT_LINK,
+    STAT_EXIT_STALE,
+    STAT_EXIT_ATTENTION,
+    STAT_EXIT_STATUS,
+    STAT_INTERPRETED,
+    STAT_BLOCKS,
+    STAT_INSNS,
+    STAT_GUEST_BYTES,
+    STAT_CODE_BYTES,
+    STAT_COLD_BYTES,
+    STAT_NANOSECONDS,
+    STAT_FLUSHES,
+    STAT_FORGETS,
+    STAT_FORGETS_LOCAL,
+    STAT_PAGE_CHECKS,
+    STAT_STALE,
+    STAT_FILLS,
+    STAT_FILL_MISSES,
+    STAT_COUNT
 };
 
 struct lower;
@@ -150,7 +166,8 @@ struct dbt {
     size_t stubs_end; /* the stubs stand at the start of the code */
     struct {
         uintptr_t enter, leave, exec, exec_flags, attention, link, stale, indirect, lookup, vectors;
-        uintptr_t fill[DBT_FILL_COUNT][2]; /* [1]: for addresses that are aligned */
+        /* Of blocks at EL0 and above; [1] last: for addresses that are aligned. */
+        uintptr_t fill[2][DBT_FILL_COUNT][2];
     } stub;
     struct lower *lower; /* what a translation works in */
     struct dbt_block *blocks;
@@ -162,20 +179,24 @@ struct dbt {
     uint32_t link_count, link_room;
     uint32_t hash[1 << DBT_HASH_BITS]; /* by (pa, mode): block index + 1 */
     uint32_t slot_count;
-    /* The slots and jump-cache entries filled since the last dbt_forget_addresses(). */
-    struct dbt_slot **filled;
-    uint32_t filled_count;
+    /* The slots and jump-cache entries filled since they were last emptied. Those of blocks at EL1 and EL2 hold
+     * only pages that are the same for all ASIDs; those of blocks at EL0 are emptied at each change of it. */
+    struct dbt_log {
+        struct dbt_slot **slot;
+        uint32_t count;
+    } filled_local, filled_global;
     uint32_t flushes; /* how often everything was dropped: numbers from before are void */
-    uint64_t tlb_generation;
-    uint64_t epoch;   /* grows when slots and jump cache are emptied */
-    /* By mode: the contexts of accesses that its slots were filled for in this epoch. */
-    struct {
-        uint64_t ctx, epoch;
+    uint64_t tlb_generation, tlb_generation_global;
+    uint64_t code_epoch; /* grows when any code may have changed */
+    uint64_t epoch_local, epoch_global; /* grow when slots and jump cache are emptied */
+    /* By mode: the contexts that its slots were filled for in these epochs. */
+    struct dbt_contexts {
+        uint64_t ctx, ctx_any_asid, epoch_local, epoch_global;
     } ctx[DBT_MODES];
     int8_t vhost[32];    /* host register of V0..V31; -1: in memory */
     bool avx512;         /* VL, BW, DQ */
     bool gfni;
-    struct dbt_stats stats;
+    uint64_t stats[STAT_COUNT];
 };
 
 /* ---- code.c ---- */
@@ -184,16 +205,21 @@ int dbt_code_create(struct dbt *dbt);
 void dbt_code_destroy(struct dbt *dbt);
 /* Drops all blocks, links and slots; the stubs stay. */
 void dbt_flush(struct dbt *dbt);
-/* Empties what depends on translations of addresses: slots and jump cache. */
+/* Empties what depends on translations of addresses: slots and jump cache; of EL0's blocks, or of all. */
+void dbt_forget_local(struct dbt *dbt);
 void dbt_forget_addresses(struct dbt *dbt);
-void dbt_fill(struct dbt *dbt, struct dbt_slot *slot, uint64_t tag, uint64_t value);
+/* GLOBAL: for a block at EL1 or EL2. */
+void dbt_fill(struct dbt *dbt, struct dbt_slot *slot, uint64_t tag, uint64_t value, bool global);
+/* Compares the blocks of the page at PA with memory, if their page has been looked up since all code last
+ * may have changed: what has not will be anyway. */
+void dbt_code_changed_at(struct dbt *dbt, uint64_t pa);
 /* The block at PA for MODE; NULL: none. */
 struct dbt_block *dbt_find(struct dbt *dbt, uint64_t pa, unsigned mode);
 /* The page at PA, made if it is new; its blocks are good for the code generation now. HOST: its memory.
  * NULL: no memory. */
 struct dbt_page *dbt_page(struct dbt *dbt, uint64_t pa, const uint32_t *host);
 /* Drops the blocks of PAGE whose words are not what they were translated from any more. */
-void dbt_revalidate(struct dbt *dbt, struct dbt_page *page, const uint32_t *host);
+void dbt_revalidate(struct dbt *dbt, struct dbt_page *page);
 /* Whether a word known of PAGE is not the one of WORDS: the guest changed it without telling. */
 bool dbt_page_differs(const struct dbt_page *page, unsigned first, const uint32_t *words,
                       unsigned count);

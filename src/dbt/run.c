@@ -15,6 +15,35 @@
 #include "internal.h"
 #include "x86_64/lower.h"
 
+const char *const dbt_statistics[STAT_COUNT + 1] = {
+    [STAT_EXIT_LOOKUP] = "exits: indirect branch",
+    [STAT_EXIT_LINK] = "exits: direct branch",
+    [STAT_EXIT_STALE] = "exits: stale block",
+    [STAT_EXIT_ATTENTION] = "exits: attention",
+    [STAT_EXIT_STATUS] = "exits: instruction",
+    [STAT_INTERPRETED] = "interpreted instructions",
+    [STAT_BLOCKS] = "translated blocks",
+    [STAT_INSNS] = "translated instructions",
+    [STAT_GUEST_BYTES] = "translated bytes",
+    [STAT_CODE_BYTES] = "bytes of host code",
+    [STAT_COLD_BYTES] = "bytes of host code, rare paths",
+    [STAT_NANOSECONDS] = "nanoseconds of translation",
+    [STAT_FLUSHES] = "code cache emptied",
+    [STAT_FORGETS] = "address caches emptied",
+    [STAT_FORGETS_LOCAL] = "address caches of EL0 emptied",
+    [STAT_PAGE_CHECKS] = "code pages compared",
+    [STAT_STALE] = "blocks dropped",
+    [STAT_FILLS] = "page caches first filled",
+    [STAT_FILL_MISSES] = "page caches not filled",
+};
+
+void dbt_count(const struct a64_cpu *cpu, uint64_t *values)
+{
+    const struct dbt *dbt = cpu->engine;
+    for (unsigned i = 0; i < STAT_COUNT; i++)
+        values[i] += dbt->stats[i];
+}
+
 static void name_vectors(struct dbt *dbt)
 {
     __builtin_cpu_init();
@@ -98,20 +127,47 @@ static unsigned mode_of(const struct a64_cpu *cpu)
     return mode;
 }
 
-/* Drops what is known of addresses, if MODE's accesses mean something else now. */
-static void follow_changes(struct dbt *dbt, unsigned mode)
+/* Drops what the system says has changed of code since it was looked at last. */
+static void follow_code(struct dbt *dbt)
 {
-    struct a64_cpu *cpu = dbt->cpu;
-    const uint64_t generation =
-        atomic_load_explicit(&cpu->sys->code_generation, memory_order_acquire);
-    const uint64_t ctx = cpu->mmu->ctx | cpu->mmu->ctx_fetch << 32;
-    const bool other = dbt->ctx[mode].epoch == dbt->epoch && dbt->ctx[mode].ctx != ctx;
-    if (other || generation != dbt->hot->code_generation || cpu->mmu->generation != dbt->tlb_generation)
+    struct a64_system *sys = dbt->cpu->sys;
+    const uint64_t now = atomic_load_explicit(&sys->code_generation, memory_order_acquire);
+    uint64_t last = dbt->hot->code_generation, page = A64_CODE_ALL;
+    if (now == last)
+        return;
+    bool all = now - last >= A64_CODE_LOG;
+    while (!all && last++ != now) {
+        const uint64_t next = atomic_load_explicit(&sys->code_log[last % A64_CODE_LOG], memory_order_relaxed);
+        all = next == A64_CODE_ALL;
+        if (!all && next != page)
+            dbt_code_changed_at(dbt, next);
+        page = next;
+    }
+    /* Meanwhile the log may have come round. */
+    atomic_thread_fence(memory_order_acquire);
+    all |= atomic_load_explicit(&sys->code_generation, memory_order_relaxed) - dbt->hot->code_generation >= A64_CODE_LOG;
+    if (all) {
+        dbt->code_epoch++;
         dbt_forget_addresses(dbt);
-    dbt->hot->code_generation = generation;
-    dbt->tlb_generation = cpu->mmu->generation;
-    dbt->ctx[mode].ctx = ctx;
-    dbt->ctx[mode].epoch = dbt->epoch;
+    }
+    dbt->hot->code_generation = now;
+}
+
+/* Drops what is known of addresses, if MODE's accesses mean something else now. */
+static void follow_addresses(struct dbt *dbt, unsigned mode)
+{
+    const struct a64_mmu *mmu = dbt->cpu->mmu;
+    struct dbt_contexts *known = &dbt->ctx[mode];
+    const uint64_t ctx = mmu->ctx | mmu->ctx_fetch << 16 | mmu->ctx_user << 32;
+    const bool other = known->epoch_global == dbt->epoch_global && known->ctx_any_asid != mmu->ctx_any_asid;
+    if (other || mmu->generation_global != dbt->tlb_generation_global)
+        dbt_forget_addresses(dbt);
+    else if (mmu->generation != dbt->tlb_generation ||
+             (known->epoch_local == dbt->epoch_local && known->ctx != ctx))
+        dbt_forget_local(dbt);
+    dbt->tlb_generation = mmu->generation;
+    dbt->tlb_generation_global = mmu->generation_global;
+    *known = (struct dbt_contexts){ctx, mmu->ctx_any_asid, dbt->epoch_local, dbt->epoch_global};
 }
 
 /* The block at cpu->pc. NULL: cpu->exc says why the instruction cannot be fetched. */
@@ -147,7 +203,7 @@ static bool interpret(struct dbt *dbt, enum engine_stop *stop)
     cpu->engine = dbt->interp;
     *stop = interp_step(cpu);
     cpu->engine = dbt;
-    dbt->stats.interpreted++;
+    dbt->stats[STAT_INTERPRETED]++;
     return *stop != ENGINE_SLICE;
 }
 
@@ -178,10 +234,12 @@ struct way {
 static void shorten(struct dbt *dbt, const struct way *way, const struct dbt_block *block)
 {
     struct a64_cpu *cpu = dbt->cpu;
+    const bool global = cpu->ps.el && a64_tlb_is_global(a64_tlb_slot(cpu->mmu, cpu->pc, cpu->mmu->ctx_fetch));
     struct dbt_hot *hot = dbt->hot;
     const uint64_t code = (uint64_t)(uintptr_t)dbt->code + block->code;
     if (way->from == DBT_EXIT_LOOKUP) {
-        dbt_fill(dbt, &hot->jump[cpu->pc >> 2 & (DBT_JUMPS - 1)], cpu->pc ^ hot->mode_mix, code);
+        dbt_fill(dbt, &hot->jump[cpu->pc >> 2 & (DBT_JUMPS - 1)], cpu->pc ^ hot->mode_mix, code,
+                 global);
         return;
     }
     if (way->flushes != dbt->flushes)
@@ -194,7 +252,7 @@ static void shorten(struct dbt *dbt, const struct way *way, const struct dbt_blo
     if (link->jump)
         dbt_link_jump(dbt, link, block->code);
     else
-        dbt_fill(dbt, &hot->slot[link->slot], cpu->pc & ~A64_PAGE_MASK, code);
+        dbt_fill(dbt, &hot->slot[link->slot], cpu->pc & ~A64_PAGE_MASK, code, global);
 }
 
 static void enter(struct dbt *dbt, const struct dbt_block *block, unsigned mode)
@@ -204,10 +262,11 @@ static void enter(struct dbt *dbt, const struct dbt_block *block, unsigned mode)
     hot->page = cpu->pc & ~A64_PAGE_MASK;
     hot->mode_mix = (uint64_t)mode << 48;
     hot->ctx = cpu->mmu->ctx;
+    hot->ctx_user = cpu->mmu->ctx_user;
     hot->flags = dbt_flags_from(cpu->nzcv);
     dbt_enter(dbt, block->code);
     cpu->nzcv = dbt_flags_to(hot->flags);
-    dbt->stats.exits[hot->exit]++;
+    dbt->stats[hot->exit]++;
 }
 
 /* Enters at cpu->pc; true: leave the engine with *STOP. */
@@ -216,7 +275,8 @@ static bool run_once(struct dbt *dbt, struct way *way, enum engine_stop *stop)
     struct a64_cpu *cpu = dbt->cpu;
     struct dbt_hot *hot = dbt->hot;
     const unsigned mode = mode_of(cpu);
-    follow_changes(dbt, mode);
+    follow_code(dbt);
+    follow_addresses(dbt, mode);
     struct dbt_block *block = find_block(dbt, mode);
     if (!block) {
         way->from = DBT_EXIT_STATUS;

@@ -59,7 +59,7 @@ static struct dbt_page *page_for(struct dbt *dbt, uint64_t pa, const uint32_t *h
 {
     struct dbt_page *page = dbt_page(dbt, pa & ~A64_PAGE_MASK, host);
     if (page && dbt_page_differs(page, first, words, count))
-        dbt_revalidate(dbt, page, host);
+        dbt_revalidate(dbt, page);
     return page;
 }
 
@@ -75,6 +75,7 @@ struct dbt_block *dbt_translate(struct dbt *dbt, uint64_t pa, const uint32_t *ho
     decode(dbt, l, first, host, words);
     for (unsigned attempt = 0; attempt < 2; attempt++) {
         const uint32_t code = (uint32_t)dbt->code_used;
+        const size_t cold = dbt->cold_used;
         if (dbt_lower(dbt, l)) {
             struct dbt_page *page = page_for(dbt, pa, host, first, words, l->count);
             struct dbt_block *block =
@@ -82,10 +83,12 @@ struct dbt_block *dbt_translate(struct dbt *dbt, uint64_t pa, const uint32_t *ho
             if (!block)
                 return NULL;
             block->code = code;
-            dbt->stats.blocks++;
-            dbt->stats.insns += l->count;
-            dbt->stats.bytes += dbt->code_used - code;
-            dbt->stats.nanoseconds += now() - start;
+            dbt->stats[STAT_BLOCKS]++;
+            dbt->stats[STAT_INSNS] += l->count;
+            dbt->stats[STAT_GUEST_BYTES] += l->count * 4;
+            dbt->stats[STAT_CODE_BYTES] += dbt->code_used - code;
+            dbt->stats[STAT_COLD_BYTES] += dbt->cold_used - cold;
+            dbt->stats[STAT_NANOSECONDS] += now() - start;
             return block;
         }
         dbt_flush(dbt);

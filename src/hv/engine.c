@@ -9,9 +9,9 @@
 #include "../dbt/dbt.h"
 
 static const struct hv_engine engines[] = {
-    {"interp", interp_init, interp_free, interp_run},
+    {"interp", interp_init, interp_free, interp_run, NULL, NULL},
 #if defined(__x86_64__)
-    {"dbt", dbt_init, dbt_free, dbt_run},
+    {"dbt", dbt_init, dbt_free, dbt_run, dbt_statistics, dbt_count},
 #endif
 };
 

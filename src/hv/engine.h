@@ -12,6 +12,9 @@ struct hv_engine {
     int (*init)(struct a64_cpu *cpu); /* 0 or -errno; sets cpu->engine */
     void (*free)(struct a64_cpu *cpu);
     enum engine_stop (*run)(struct a64_cpu *cpu);
+    const char *const *statistics; /* names of what it counts, NULL-terminated; NULL: nothing */
+    /* Adds what it counted for CPU to VALUES[]; any thread, approximately right while CPU runs. */
+    void (*count)(const struct a64_cpu *cpu, uint64_t *values);
 };
 
 /* By name; NULL: the one that POMONA_ENGINE in the environment names, or the first. NULL when

@@ -59,6 +59,25 @@ hv_return_t hv_pomona_vm_each_encoding(void (*met)(void *context, const char *na
     return vm ? HV_SUCCESS : HV_NO_DEVICE;
 }
 
+hv_return_t hv_pomona_vm_each_statistic(void (*met)(void *context, const char *name, uint64_t value),
+                                        void *context)
+{
+    struct hv_pomona_context_s *current = hv_context();
+    if (!met)
+        return HV_BAD_ARGUMENT;
+    pthread_mutex_lock(&current->lock);
+    const struct hv_vm *vm = current->vm;
+    const struct hv_engine *engine = vm ? vm->config.engine : NULL;
+    uint64_t values[64] = {0};
+    for (unsigned i = 0; engine && engine->statistics && i < A64_MAX_CPUS; i++)
+        if (vm->sys.cpus[i])
+            engine->count(vm->sys.cpus[i], values);
+    for (unsigned i = 0; engine && engine->statistics && engine->statistics[i]; i++)
+        met(context, engine->statistics[i], values[i]);
+    pthread_mutex_unlock(&current->lock);
+    return vm ? HV_SUCCESS : HV_NO_DEVICE;
+}
+
 /* ---- guest-virtual memory ---- */
 
 /* Caller holds context->lock. */

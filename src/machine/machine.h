@@ -87,6 +87,10 @@ int machine_run(struct machine *machine, struct machine_outcome *outcome, struct
 void machine_each_encoding(struct machine *machine, void (*met)(void *ctx, const char *name),
                            void *ctx);
 
+/* Calls MET with each counter of the engine. On the thread of machine_run, after it. */
+void machine_each_statistic(struct machine *machine,
+                            void (*met)(void *ctx, const char *name, uint64_t value), void *ctx);
+
 /* Presses the board's power key for a tenth of a second. Any thread. */
 void machine_press_power_key(struct machine *machine);
 

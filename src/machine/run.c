@@ -97,6 +97,13 @@ void machine_each_encoding(struct machine *machine, void (*met)(void *ctx, const
     hv_pomona_vm_each_encoding(met, ctx);
 }
 
+void machine_each_statistic(struct machine *machine,
+                            void (*met)(void *ctx, const char *name, uint64_t value), void *ctx)
+{
+    machine_enter(machine);
+    hv_pomona_vm_each_statistic(met, ctx);
+}
+
 #define POWER_KEY_NS 100000000ull
 
 static void release_power_key(struct device_timer *timer, void *ctx)

@@ -142,7 +142,7 @@ struct lower_miss lower_check(struct lower *l, const struct a64_insn *insn, unsi
     x86_mov(a, 1, RCX, x86_at(&slot->tag));
     x86_alu(a, ALU_XOR, 1, RCX, x86_r(RAX));
     x86_alu_imm(a, ALU_CMP, 1, x86_r(RCX), (int32_t)(A64_PAGE_MASK + 1 - size));
-    return check_slot(l, insn, slot, size, l->dbt->stub.fill[fill][0]);
+    return check_slot(l, insn, slot, size, l->dbt->stub.fill[(l->mode & DBT_MODE_EL) != 0][fill][0]);
 }
 
 /* Bits that must be 0 come to the top, above those of the page's offset in units of SIZE. */
@@ -159,7 +159,7 @@ struct lower_miss lower_check_aligned(struct lower *l, const struct a64_insn *in
     if (shift)
         x86_rorx(a, 1, RCX, x86_r(RCX), shift);
     x86_alu_imm(a, ALU_CMP, 1, x86_r(RCX), (int32_t)(A64_PAGE_MASK >> shift));
-    return check_slot(l, insn, slot, size, l->dbt->stub.fill[fill][1]);
+    return check_slot(l, insn, slot, size, l->dbt->stub.fill[(l->mode & DBT_MODE_EL) != 0][fill][1]);
 }
 
 void lower_check_monitor(struct lower *l, struct lower_miss miss)

@@ -192,35 +192,27 @@ FILL_FN static struct fill fill_site(struct a64_cpu *cpu, struct dbt_slot *slot,
     const uint64_t addr = a64_strip_tbi(mmu, va);
     const struct a64_tlb_entry *entry = a64_tlb_slot(mmu, addr, ctx);
     if (!allows(entry, (addr & ~A64_PAGE_MASK) | ctx, access)) {
-        dbt->stats.fill_misses++;
+        dbt->stats[STAT_FILL_MISSES]++;
         return (struct fill){0, 0};
     }
-    dbt->stats.fills++;
+    dbt->stats[STAT_FILLS]++;
     const uint64_t page = va & ~A64_PAGE_MASK;
     const uint64_t addend = (addr & ~A64_PAGE_MASK) + entry->addend - page;
-    if (slot->tag == DBT_NO_TAG) {
-        if (dbt->filled_count < DBT_FILLED)
-            dbt->filled[dbt->filled_count] = slot;
-        dbt->filled_count++;
+    const bool global = cpu->ps.el && !(access & A64_UNPRIV) && a64_tlb_is_global(entry);
+    if (slot->tag == DBT_NO_TAG || (cpu->ps.el && !global)) {
+        struct dbt_log *log = global ? &dbt->filled_global : &dbt->filled_local;
+        if (log->count < DBT_FILLED)
+            log->slot[log->count] = slot;
+        log->count++;
     }
     *slot = (struct dbt_slot){page, addend};
     return (struct fill){1, addend};
 }
 
-/* Called with RAX: the address, RCX: the slot, EDX: the bytes of the access less one. Returns RCX: what to
- * add to RAX, with ZF clear; or ZF set: the access needs the slow path. Keeps RAX. */
-static uintptr_t emit_fill(struct x86 *a, unsigned access, bool aligned)
+/* The C function, for what the short way does not know: the same registers as emit_fill(). */
+static void call_fill(struct x86 *a, unsigned access)
 {
     static const uint8_t saved[] = {RSI, RDI, R8, R9, R10, R11, RAX};
-    const uintptr_t here = x86_here(a);
-    if (aligned) {
-        x86_test(a, 0, RDX, x86_r(RAX));
-    } else {
-        x86_op(a, 0x03, RDX, x86_r(RAX), 0); /* ADD EDX, EAX: the last byte's page must be the first's */
-        x86_alu(a, ALU_XOR, 0, RDX, x86_r(RAX));
-        x86_test_imm(a, 0, x86_r(RDX), -(int32_t)(A64_PAGE_MASK + 1));
-    }
-    const struct x86_label slow = x86_jcc(a, CC_NE);
     for (unsigned i = 0; i < sizeof saved; i++)
         x86_push(a, saved[i]);
     x86_lea(a, 1, RDI, x86_m(RBP, -CPU_BIAS));
@@ -234,6 +226,76 @@ static uintptr_t emit_fill(struct x86 *a, unsigned access, bool aligned)
     for (unsigned i = sizeof saved; i--;)
         x86_pop(a, saved[i]);
     x86_ret(a);
+}
+
+/* RDX = the TLB's entry for address RAX in the context at CTX. */
+static void find_entry(struct dbt *dbt, struct x86 *a, const uint64_t *ctx)
+{
+    _Static_assert(sizeof(struct a64_tlb_entry) == 48, "the index is scaled by 3 and by 16");
+    x86_mov_rr(a, 1, RDX, RAX);
+    x86_shift_imm(a, SHIFT_SHR, 1, RDX, A64_PAGE_SHIFT);
+    x86_alu(a, ALU_XOR, 0, RDX, x86_at(ctx));
+    x86_alu_imm(a, ALU_AND, 0, x86_r(RDX), A64_TLB_SIZE - 1);
+    x86_lea(a, 0, RDX, x86_mx(RDX, RDX, 1, 0));
+    x86_shift_imm(a, SHIFT_SHL, 0, RDX, 4);
+    x86_alu(a, ALU_ADD, 1, RDX, x86_at(&dbt->hot->tlb));
+}
+
+/* Called with RAX: the address, RCX: the slot, EDX: the bytes of the access less one. Returns RCX: what to
+ * add to RAX, with ZF clear; or ZF set: the access needs the slow path. Keeps RAX.
+ *
+ * The short way looks up the TLB for an address without a tag, and a slot that was filled before. A slot of
+ * a privileged block (PRIVILEGED) that is in the log of global ones must hold no other page. */
+static uintptr_t emit_fill(struct dbt *dbt, struct x86 *a, unsigned access, bool privileged, bool aligned)
+{
+    struct dbt_hot *hot = dbt->hot;
+    const bool user = access & A64_UNPRIV;
+    const uint64_t *ctx = user ? &hot->ctx_user : &hot->ctx;
+    const uint64_t flags = privileged && !user ? A64_TLB_OWNER_GLOBAL : 0;
+    struct x86_label miss[4];
+    unsigned misses = 0;
+    const uintptr_t here = x86_here(a);
+    if (aligned) {
+        x86_test(a, 0, RDX, x86_r(RAX));
+    } else {
+        x86_alu(a, ALU_ADD, 0, RDX, x86_r(RAX)); /* the last byte's page must be the first's */
+        x86_alu(a, ALU_XOR, 0, RDX, x86_r(RAX));
+        x86_test_imm(a, 0, x86_r(RDX), -(int32_t)(A64_PAGE_MASK + 1));
+    }
+    const struct x86_label slow = x86_jcc(a, CC_NE);
+    find_entry(dbt, a, ctx);
+    x86_push(a, RSI);
+    x86_mov(a, 1, RSI, x86_at(&hot->no_tag));
+    x86_alu(a, ALU_CMP, 1, RSI, x86_m(RCX, 0));
+    miss[misses++] = x86_jcc(a, CC_E);
+    x86_mov_rr(a, 1, RSI, RAX);
+    x86_alu_imm(a, ALU_AND, 1, x86_r(RSI), -(int32_t)(A64_PAGE_MASK + 1));
+    x86_store(a, 1, x86_at(&hot->fill_page), RSI);
+    x86_alu(a, ALU_OR, 1, RSI, x86_at(ctx));
+    if (access & A64_READ) {
+        x86_alu(a, ALU_CMP, 1, RSI, x86_m(RDX, offsetof(struct a64_tlb_entry, read)));
+        miss[misses++] = x86_jcc(a, CC_NE);
+    }
+    if (access & A64_WRITE) {
+        x86_alu(a, ALU_CMP, 1, RSI, x86_m(RDX, offsetof(struct a64_tlb_entry, write)));
+        miss[misses++] = x86_jcc(a, CC_NE);
+    }
+    x86_mov(a, 0, RSI, x86_m(RDX, (int32_t)offsetof(struct a64_tlb_entry, owner) + 4));
+    x86_alu_imm(a, ALU_AND, 0, x86_r(RSI), (int32_t)((A64_TLB_OWNER_DEVICE | flags) >> 32));
+    x86_alu_imm(a, ALU_CMP, 0, x86_r(RSI), (int32_t)(flags >> 32));
+    miss[misses++] = x86_jcc(a, CC_NE);
+    x86_mov(a, 1, RSI, x86_at(&hot->fill_page));
+    x86_store(a, 1, x86_m(RCX, 0), RSI);
+    x86_mov(a, 1, RDX, x86_m(RDX, offsetof(struct a64_tlb_entry, addend)));
+    x86_store(a, 1, x86_m(RCX, 8), RDX);
+    x86_mov_rr(a, 1, RCX, RDX);
+    x86_pop(a, RSI);
+    x86_test(a, 0, RSP, x86_r(RSP));
+    x86_ret(a);
+    for (unsigned i = 0; i < misses; i++)
+        x86_land(a, miss[i]);
+    x86_pop(a, RSI);
+    call_fill(a, access);
     x86_land(a, slow);
     x86_alu(a, ALU_CMP, 0, RAX, x86_r(RAX));
     x86_ret(a);
@@ -261,8 +323,8 @@ void dbt_emit_stubs(struct dbt *dbt)
     x86_imm(&a, RAX, DBT_EXIT_STALE);
     x86_jmp_to(&a, dbt->stub.leave);
     for (unsigned fill = 0; fill < DBT_FILL_COUNT; fill++)
-        for (unsigned aligned = 0; aligned < 2; aligned++)
-            dbt->stub.fill[fill][aligned] = emit_fill(&a, fill_access[fill], aligned);
+        for (unsigned k = 0; k < 4; k++)
+            dbt->stub.fill[k >> 1][fill][k & 1] = emit_fill(dbt, &a, fill_access[fill], k >> 1, k & 1);
     dbt->code_used = dbt->stubs_end = (size_t)(a.p - dbt->code_write + 63) & ~(size_t)63;
 }
 
