@@ -195,7 +195,8 @@ struct dbt {
     } ctx[DBT_MODES];
     int8_t vhost[32];    /* host register of V0..V31; -1: in memory */
     bool avx512;         /* VL, BW, DQ */
-    bool gfni;
+    bool avx512vnni, avx512cd, avx512bitalg, gfni, aes, pclmul, sha;
+    bool vaes; /* VAES and VPCLMULQDQ, for registers above 15 */
     uint64_t stats[STAT_COUNT];
 };
 

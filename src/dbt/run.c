@@ -49,7 +49,13 @@ static void name_vectors(struct dbt *dbt)
     __builtin_cpu_init();
     dbt->avx512 = __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw") &&
                   __builtin_cpu_supports("avx512dq");
+    dbt->avx512vnni = dbt->avx512 && __builtin_cpu_supports("avx512vnni");
+    dbt->avx512cd = dbt->avx512 && __builtin_cpu_supports("avx512cd");
+    dbt->avx512bitalg = dbt->avx512 && __builtin_cpu_supports("avx512bitalg");
+    dbt->vaes = dbt->avx512 && __builtin_cpu_supports("vaes") && __builtin_cpu_supports("vpclmulqdq");
     dbt->gfni = __builtin_cpu_supports("gfni");
+    dbt->aes = __builtin_cpu_supports("aes");
+    dbt->pclmul = __builtin_cpu_supports("pclmul");
     for (int n = 0; n < 32; n++) {
         /* The lower half of the host's takes shorter code, and more instructions exist there: it holds what
          * compilers use first, the registers that calls do not preserve. */

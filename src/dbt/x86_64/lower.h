@@ -48,6 +48,8 @@ extern lower_fn *const lower_ldst_table[A64_EXEC_COUNT];
 extern lower_fn *const lower_atomic_table[A64_EXEC_COUNT];
 extern lower_fn *const lower_ordered_table[A64_EXEC_COUNT];
 extern lower_fn *const lower_branch_table[A64_EXEC_COUNT];
+extern lower_fn *const lower_simd_diff_table[A64_EXEC_COUNT];
+extern lower_fn *const lower_simd_misc_table[A64_EXEC_COUNT];
 extern lower_fn *const lower_simd_move_table[A64_EXEC_COUNT];
 extern lower_fn *const lower_simd_pair_table[A64_EXEC_COUNT];
 extern lower_fn *const lower_simd_same_table[A64_EXEC_COUNT];

@@ -292,6 +292,12 @@ static inline bool vec_scalar(const struct a64_insn *insn)
     return insn->word >> 28 & 1;
 }
 
+/* With Q, "long" and "narrow" instructions work on the upper half of their narrow side. */
+static inline bool vec_upper(const struct a64_insn *insn)
+{
+    return vec_q(insn) && !vec_scalar(insn);
+}
+
 static inline unsigned vec_bytes(const struct a64_insn *insn, unsigned size)
 {
     return vec_scalar(insn) ? 1u << size : vec_q(insn) ? 16 : 8;
@@ -366,13 +372,12 @@ static inline void vec_low_halves(struct lower *l, const struct a64_insn *insn)
     vec(l, VPUNPCKLQDQ, S0, lower_vsrc(l, insn->rn, S0), vec_rm(l, insn->rm));
 }
 
-/* DST = elements of the low (HIGH: upper) half of V<n>, twice as wide. */
-static inline void vec_extend(struct lower *l, unsigned dst, unsigned n, unsigned size, bool sign,
-                              bool high)
+/* DST = elements of the low (HIGH: upper) half of FROM, twice as wide. */
+static inline void vec_extend_rm(struct lower *l, unsigned dst, struct x86_rm from, unsigned size,
+                                 bool sign, bool high)
 {
     static const unsigned op[2][3] = {{VPMOVZXBW, VPMOVZXWD, VPMOVZXDQ},
                                       {VPMOVSXBW, VPMOVSXWD, VPMOVSXDQ}};
-    struct x86_rm from = vec_rm(l, n);
     if (high && from.reg >= 0) {
         vec_i(l, VPSHUFD, dst, 0, from, 0xee);
         from = x86_r((int)dst);
@@ -382,13 +387,19 @@ static inline void vec_extend(struct lower *l, unsigned dst, unsigned n, unsigne
     vec(l, op[sign][size], dst, 0, from);
 }
 
+static inline void vec_extend(struct lower *l, unsigned dst, unsigned n, unsigned size, bool sign,
+                              bool high)
+{
+    vec_extend_rm(l, dst, vec_rm(l, n), size, sign, high);
+}
+
 /* The low (UPPER: the upper) halves of SRC's elements, which have 2 << SIZE bytes, become Vd: with
  * Q its upper half, else all of it. */
 static inline void vec_narrow(struct lower *l, const struct a64_insn *insn, unsigned src,
                               unsigned size, bool upper)
 {
     const unsigned dst = lower_vdst(l, insn->rd, S0);
-    const bool q = vec_q(insn) && !vec_scalar(insn);
+    const bool q = vec_upper(insn);
     vec_unzip(l, q ? S0 : dst, src, size, upper, false);
     if (q)
         vec_r(l, VPUNPCKLQDQ, dst, lower_vsrc(l, insn->rd, S1), S0);

@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: MIT */
+/* Advanced SIMD "three different": long, wide and narrow, vector and by element; polynomial
+ * products of doublewords; dot products and matrix products of bytes (Arm manual C4.1.96). */
+
+#include "vector.h"
+
+typedef const unsigned by_size[4];
+
+static by_size op_add = {VPADDB, VPADDW, VPADDD, VPADDQ}, op_sub = {VPSUBB, VPSUBW, VPSUBD, VPSUBQ};
+
+/* ---- sums and differences ---- */
+
+static void add_long(struct lower *l, const struct a64_insn *insn, by_size op, bool sign)
+{
+    const unsigned size = vec_size(insn);
+    lower_vectors(l);
+    const unsigned dst = lower_vdst(l, insn->rd, S0);
+    vec_extend(l, S0, insn->rn, size, sign, vec_q(insn));
+    vec_extend(l, S1, insn->rm, size, sign, vec_q(insn));
+    vec_r(l, op[size + 1], dst, S0, S1);
+    lower_vdone(l, insn->rd, dst);
+}
+
+static void add_wide(struct lower *l, const struct a64_insn *insn, by_size op, bool sign)
+{
+    const unsigned size = vec_size(insn);
+    lower_vectors(l);
+    const unsigned dst = lower_vdst(l, insn->rd, S0);
+    vec_extend(l, S1, insn->rm, size, sign, vec_q(insn));
+    vec_r(l, op[size + 1], dst, lower_vsrc(l, insn->rn, S0), S1);
+    lower_vdone(l, insn->rd, dst);
+}
+
+/* The high halves of sums or differences; ROUND: to nearest. */
+static void add_narrow(struct lower *l, const struct a64_insn *insn, by_size op, bool round)
+{
+    const unsigned size = vec_size(insn);
+    lower_vectors(l);
+    vec(l, op[size + 1], S0, lower_vsrc(l, insn->rn, S0), vec_rm(l, insn->rm));
+    if (round)
+        vec(l, op_add[size + 1], S0, S0,
+            vector_literal_all(l, 1ull << ((8u << size) - 1), size + 1));
+    vec_narrow(l, insn, S0, size, true);
+}
+
+/* The absolute difference is the greater less the lesser, and never negative as an unsigned number.
+ */
+static void difference_long(struct lower *l, const struct a64_insn *insn, bool sign,
+                            bool accumulate)
+{
+    static by_size max[2] = {{VPMAXUB, VPMAXUW, VPMAXUD}, {VPMAXSB, VPMAXSW, VPMAXSD}};
+    static by_size min[2] = {{VPMINUB, VPMINUW, VPMINUD}, {VPMINSB, VPMINSW, VPMINSD}};
+    const unsigned size = vec_size(insn);
+    lower_vectors(l);
+    const unsigned dst = lower_vdst(l, insn->rd, S0), n = lower_vsrc(l, insn->rn, S1);
+    vec(l, max[sign][size], S0, n, vec_rm(l, insn->rm));
+    vec(l, min[sign][size], S1, n, vec_rm(l, insn->rm));
+    vec_r(l, op_sub[size], S0, S0, S1);
+    vec_extend_rm(l, accumulate ? S0 : dst, x86_r(S0), size, false, vec_q(insn));
+    if (accumulate)
+        vec(l, op_add[size + 1], dst, S0, vec_rm(l, insn->rd));
+    lower_vdone(l, insn->rd, dst);
+}
+
+#define ROW_OF(name, function, ...)                                                                \
+    static void lower_simd_##name(struct lower *l, const struct a64_insn *insn)                    \
+    {                                                                                              \
+        function(l, insn, __VA_ARGS__);                                                            \
+    }
+
+ROW_OF(saddl, add_long, op_add, true)
+ROW_OF(uaddl, add_long, op_add, false)
+ROW_OF(ssubl, add_long, op_sub, true)
+ROW_OF(usubl, add_long, op_sub, false)
+ROW_OF(saddw, add_wide, op_add, true)
+ROW_OF(uaddw, add_wide, op_add, false)
+ROW_OF(ssubw, add_wide, op_sub, true)
+ROW_OF(usubw, add_wide, op_sub, false)
+ROW_OF(addhn, add_narrow, op_add, false)
+ROW_OF(subhn, add_narrow, op_sub, false)
+ROW_OF(raddhn, add_narrow, op_add, true)
+ROW_OF(rsubhn, add_narrow, op_sub, true)
+ROW_OF(sabdl, difference_long, true, false)
+ROW_OF(uabdl, difference_long, false, false)
+ROW_OF(sabal, difference_long, true, true)
+ROW_OF(uabal, difference_long, false, true)
+
+/* ---- products ---- */
+
+/* Words stand where VPMULDQ looks for them: in the low halves of doublewords. */
+static struct x86_rm spread_words(struct lower *l, unsigned dst, struct x86_rm from, bool high)
+{
+    vec_i(l, VPSHUFD, dst, 0, from, high ? 0xfa : 0x50);
+    return x86_r((int)dst);
+}
+
+/* DST = the products of Vn and M, twice as wide; M may be S2, which then has the same word
+ * everywhere. */
+static void product(struct lower *l, const struct a64_insn *insn, unsigned dst, struct x86_rm m,
+                    bool sign)
+{
+    const unsigned size = vec_size(insn);
+    const bool high = vec_upper(insn);
+    if (size == 0) {
+        vec_extend(l, S0, insn->rn, 0, sign, high);
+        vec_extend_rm(l, S1, m, 0, sign, high);
+        vec_r(l, VPMULLW, dst, S0, S1);
+    } else if (size == 1) {
+        const unsigned n = lower_vsrc(l, insn->rn, S1);
+        vec(l, VPMULLW, S0, n, m);
+        vec(l, sign ? VPMULHW : VPMULHUW, S1, n, m);
+        vec_r(l, high ? VPUNPCKHWD : VPUNPCKLWD, dst, S0, S1);
+    } else {
+        spread_words(l, S0, vec_rm(l, insn->rn), high);
+        if (m.reg != (int)S2)
+            m = spread_words(l, S1, m, high);
+        vec(l, sign ? VPMULDQ : VPMULUDQ, dst, S0, m);
+    }
+}
+
+enum accumulate { ALONE, ADD_TO, SUB_FROM };
+
+static void multiply(struct lower *l, const struct a64_insn *insn, struct x86_rm m, bool sign,
+                     enum accumulate how)
+{
+    const unsigned size = vec_size(insn), dst = lower_vdst(l, insn->rd, S0);
+    product(l, insn, how == ALONE ? dst : S0, m, sign);
+    if (how != ALONE)
+        vec_r(l, (how == ADD_TO ? op_add : op_sub)[size + 1], dst, lower_vsrc(l, insn->rd, S1), S0);
+    lower_vdone(l, insn->rd, dst);
+}
+
+#define MULTIPLY(name, sign, how)                                                                  \
+    static void lower_simd_##name(struct lower *l, const struct a64_insn *insn)                    \
+    {                                                                                              \
+        lower_vectors(l);                                                                          \
+        multiply(l, insn, vec_rm(l, insn->rm), sign, how);                                         \
+    }                                                                                              \
+    static void lower_simd_##name##_elem(struct lower *l, const struct a64_insn *insn)             \
+    {                                                                                              \
+        lower_vectors(l);                                                                          \
+        vec_element(l, insn, S2);                                                                  \
+        multiply(l, insn, x86_r(S2), sign, how);                                                   \
+    }
+
+MULTIPLY(smull, true, ALONE)
+MULTIPLY(umull, false, ALONE)
+MULTIPLY(smlal, true, ADD_TO)
+MULTIPLY(umlal, false, ADD_TO)
+MULTIPLY(smlsl, true, SUB_FROM)
+MULTIPLY(umlsl, false, SUB_FROM)
+
+/* The doubled product overflows only where both factors are the least number, to what is the least
+ * one again: turned round it is the greatest. S0 = what, S1 = where. */
+static void doubled_product(struct lower *l, const struct a64_insn *insn, struct x86_rm m)
+{
+    const bool words = vec_size(insn) == 2;
+    product(l, insn, S0, m, true);
+    vec_r(l, words ? VPADDQ : VPADDD, S0, S0, S0);
+    vec_k(l, words ? VPCMPEQQ : VPCMPEQD, S1, S0, words ? K_SIGN64 : K_80000000);
+    vec_r(l, VPXOR, S0, S0, S1);
+}
+
+static void doubling(struct lower *l, const struct a64_insn *insn, struct x86_rm m)
+{
+    const unsigned bytes = vec_scalar(insn) ? 2u << vec_size(insn) : 16;
+    doubled_product(l, insn, m);
+    vec_qc(l, S1, bytes);
+    vec_done(l, insn->rd, S0, bytes);
+}
+
+static void lower_simd_sqdmull(struct lower *l, const struct a64_insn *insn)
+{
+    lower_clobber(l);
+    lower_vectors(l);
+    doubling(l, insn, vec_rm(l, insn->rm));
+}
+
+static void lower_simd_sqdmull_elem(struct lower *l, const struct a64_insn *insn)
+{
+    lower_clobber(l);
+    lower_vectors(l);
+    vec_element(l, insn, S2);
+    doubling(l, insn, x86_r(S2));
+}
+
+/* The host's product of doublewords without carries is Arm's. */
+static void lower_simd_pmull_q(struct lower *l, const struct a64_insn *insn)
+{
+    if (!l->dbt->pclmul) {
+        lower_call(l, insn);
+        return;
+    }
+    const unsigned imm = vec_q(insn) ? 0x11 : 0;
+    lower_vectors(l);
+    if (l->dbt->vaes) {
+        const unsigned dst = lower_vdst(l, insn->rd, S0);
+        vec_i(l, VPCLMULQDQ, dst, lower_vsrc(l, insn->rn, S0), vec_rm(l, insn->rm), imm);
+        lower_vdone(l, insn->rd, dst);
+    } else {
+        const unsigned dst = vec_low_dst(l, insn->rd), n = vec_low(l, insn->rn, S0);
+        vec_i(l, VPCLMULQDQ, dst, n, vec_low_rm(l, insn->rm, S1), imm);
+        lower_vdone(l, insn->rd, dst);
+    }
+}
+
+/* ---- dot products of bytes ---- */
+
+/* VPDPBUSD multiplies unsigned bytes by signed ones. Where both are signed, n + 128 stands for n,
+ * and 128 times the sum of m comes off: as (m + 128) * -128, plus the four 128 * 128 that are too
+ * many. Where both are unsigned, m - 128 stands for m, and 128 times the sum of n comes on, as
+ * twice n * 64. */
+static void flip_signs(struct lower *l, unsigned dst, struct x86_rm from)
+{
+    if (from.reg >= 0) {
+        vec_k(l, VPXOR, dst, (unsigned)from.reg, K_80B);
+        return;
+    }
+    x86_vload(&l->a, dst, from);
+    vec_k(l, VPXOR, dst, dst, K_80B);
+}
+
+/* S0 = the sums. */
+static void dot_signed(struct lower *l, struct x86_rm n, struct x86_rm m)
+{
+    x86_vload(&l->a, S0, vector_literal_all(l, 65536, 2));
+    flip_signs(l, S1, m);
+    vec_k(l, VPDPBUSD, S0, S1, K_80B);
+    flip_signs(l, S1, n);
+    vec(l, VPDPBUSD, S0, S1, m);
+}
+
+/* M may be S2, where Vn goes when it is not needed any more. */
+static void dot_unsigned(struct lower *l, unsigned n, struct x86_rm m)
+{
+    const struct x86_rm half = vector_literal_all(l, 64, 0);
+    flip_signs(l, S1, m);
+    n = lower_vsrc(l, n, S2);
+    vec_zero(l, S0);
+    vec(l, VPDPBUSD, S0, n, half);
+    vec(l, VPDPBUSD, S0, n, half);
+    vec_r(l, VPDPBUSD, S0, n, S1);
+}
+
+/* Without VPDPBUSD: as halves, whose products VPMADDWD adds by two. M may be S2. */
+static void dot_wide(struct lower *l, struct x86_rm n, struct x86_rm m, bool sign_n, bool sign_m)
+{
+    vec_extend_rm(l, S0, n, 0, sign_n, false);
+    vec_extend_rm(l, S1, m, 0, sign_m, false);
+    vec_r(l, VPMADDWD, S0, S0, S1);
+    vec_extend_rm(l, S1, n, 0, sign_n, true);
+    vec_extend_rm(l, S2, m, 0, sign_m, true);
+    vec_r(l, VPMADDWD, S1, S1, S2);
+    vec_r(l, VPHADDD, S0, S0, S1);
+}
+
+static void dot(struct lower *l, const struct a64_insn *insn, struct x86_rm m, bool sign_n,
+                bool sign_m)
+{
+    const unsigned dst = lower_vdst(l, insn->rd, S0);
+    if (!l->dbt->avx512vnni) {
+        dot_wide(l, vec_rm(l, insn->rn), m, sign_n, sign_m);
+    } else if (sign_n && sign_m) {
+        dot_signed(l, vec_rm(l, insn->rn), m);
+    } else if (!sign_n && !sign_m) {
+        dot_unsigned(l, insn->rn, m);
+    } else {
+        vec_zero(l, S0);
+        if (sign_m)
+            vec(l, VPDPBUSD, S0, lower_vsrc(l, insn->rn, S1), m);
+        else
+            vec(l, VPDPBUSD, S0, (unsigned)m.reg,
+                vec_rm(l, insn->rn)); /* SUDOT has an element only */
+    }
+    vec(l, VPADDD, dst, S0, vec_rm(l, insn->rd));
+    vec_done(l, insn->rd, dst, vec_bytes(insn, 2));
+}
+
+#define DOT(name, sign_n, sign_m)                                                                  \
+    static void lower_simd_##name(struct lower *l, const struct a64_insn *insn)                    \
+    {                                                                                              \
+        lower_vectors(l);                                                                          \
+        dot(l, insn, vec_rm(l, insn->rm), sign_n, sign_m);                                         \
+    }
+#define DOT_ELEM(name, sign_n, sign_m)                                                             \
+    static void lower_simd_##name##_elem(struct lower *l, const struct a64_insn *insn)             \
+    {                                                                                              \
+        lower_vectors(l);                                                                          \
+        vec_element(l, insn, S2);                                                                  \
+        dot(l, insn, x86_r(S2), sign_n, sign_m);                                                   \
+    }
+
+DOT(sdot, true, true)
+DOT(udot, false, false)
+DOT(usdot, false, true)
+DOT_ELEM(sdot, true, true)
+DOT_ELEM(udot, false, false)
+DOT_ELEM(usdot, false, true)
+DOT_ELEM(sudot, true, false)
+
+/* Row i of Vn with row j of Vm in word 2i + j, their first and their second four bytes. */
+static void lower_simd_usmmla(struct lower *l, const struct a64_insn *insn)
+{
+    if (!l->dbt->avx512vnni) {
+        lower_call(l, insn);
+        return;
+    }
+    lower_vectors(l);
+    const unsigned dst = lower_vdst(l, insn->rd, S0);
+    vec_zero(l, S0);
+    for (unsigned k = 0; k < 2; k++) {
+        vec_i(l, VPSHUFD, S1, 0, vec_rm(l, insn->rn), k ? 0xf5 : 0xa0);
+        vec_i(l, VPSHUFD, S2, 0, vec_rm(l, insn->rm), k ? 0xdd : 0x88);
+        vec_r(l, VPDPBUSD, S0, S1, S2);
+    }
+    vec(l, VPADDD, dst, S0, vec_rm(l, insn->rd));
+    lower_vdone(l, insn->rd, dst);
+}
+
+#define ROW(name) [A64_EXEC_simd_##name] = lower_simd_##name
+
+lower_fn *const lower_simd_diff_table[A64_EXEC_COUNT] = {
+    ROW(saddl),      ROW(uaddl),      ROW(ssubl),      ROW(usubl),      ROW(saddw),
+    ROW(uaddw),      ROW(ssubw),      ROW(usubw),      ROW(addhn),      ROW(subhn),
+    ROW(raddhn),     ROW(rsubhn),     ROW(sabdl),      ROW(uabdl),      ROW(sabal),
+    ROW(uabal),      ROW(smull),      ROW(umull),      ROW(smlal),      ROW(umlal),
+    ROW(smlsl),      ROW(umlsl),      ROW(smull_elem), ROW(umull_elem), ROW(smlal_elem),
+    ROW(umlal_elem), ROW(smlsl_elem), ROW(umlsl_elem), ROW(sqdmull),    ROW(sqdmull_elem),
+    ROW(pmull_q),    ROW(sdot),       ROW(udot),       ROW(usdot),      ROW(sdot_elem),
+    ROW(udot_elem),  ROW(usdot_elem), ROW(sudot_elem), ROW(usmmla),
+};
