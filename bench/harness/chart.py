@@ -40,7 +40,8 @@ def draw(rows, means):
         begin, end = sorted((x(1.0), x(row["ratio"])))
         middle = y + LINE / 2
         parts.append(f'<text x="{LEFT - 6}" y="{middle + 4:.1f}" text-anchor="end">{escape(group + " " + row["name"])}</text>'
-                     f'<rect x="{begin:.1f}" y="{y + 2}" width="{max(end - begin, 0.5):.1f}" height="{LINE - 4}" fill="{COLOURS.get(group, "#888")}"/>'
+                     f'<rect x="{begin:.1f}" y="{y + 2}" width="{max(end - begin, 0.5):.1f}" height="{LINE - 4}" '
+                     f'fill="{COLOURS.get(group, "#888")}"/>'
                      f'<line x1="{x(row["low"]):.1f}" x2="{x(row["high"]):.1f}" y1="{middle}" y2="{middle}" stroke="black"/>'
                      f'<text x="{max(end, x(row["high"])) + 4:.1f}" y="{middle + 4:.1f}">{row["ratio"]:.2f}</text>')
         y += LINE

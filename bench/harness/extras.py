@@ -90,7 +90,8 @@ def scaling_rows(members, benchmarks, rounds):
         contended = bool(benchmark.flags & CONTENDED)
         if not contended:
             parts.append(ours / native)
-        rows.append((benchmark.name, *[f"{one:.2f}x" for one in (native, ours, theirs)], "not counted" if contended else f"{100 * ours / native:.0f} %"))
+        part = "not counted" if contended else f"{100 * ours / native:.0f} %"
+        rows.append((benchmark.name, *[f"{one:.2f}x" for one in (native, ours, theirs)], part))
         print("mt      " + " ".join(f"{cell:>12}" for cell in rows[-1]), flush=True)
     return rows + [("geomean", "", "", "", f"{100 * geomean(parts):.0f} %")]
 
@@ -141,8 +142,8 @@ def statistics_lines(fleet, engine):
 def translation(fleet, engine):
     cold, lines = statistics_lines(fleet, engine)
     rows = [("`coldcode`, a guest instruction translated and run once", f"{cold / cold_instructions(fleet.arm64) * 1e9:.0f} ns"), *lines]
-    return section("Translation", "A boot, `coldcode` and power-off with `--stats`; to be reached: 150 ns a translated instruction, 8 bytes of code a "
-                   "guest byte.", ("what", "figure"), rows)
+    return section("Translation", "A boot, `coldcode` and power-off with `--stats`; to be reached: 150 ns a translated instruction, "
+                   "8 bytes of code a guest byte.", ("what", "figure"), rows)
 
 
 def interpreter(build):

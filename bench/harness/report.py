@@ -49,10 +49,12 @@ class Table:
 
     def groups(self, rows):
         """Prints the geometric means; returns whether a row is wrong: unequal checksums, or a machine's trouble."""
-        summary = group_means([as_data(row, self.subject, self.rivals) for row in rows])
-        for name, mean, target, count in summary:
+        data = [as_data(row, self.subject, self.rivals) for row in rows]
+        for name, mean, target, count in group_means(data):
             print(f"{name:7} geomean of {count:2}: {mean:6.2f}x" + (f"   to be reached: {target}x" if target else ""))
-        wrong = [row for row in rows if not row.agree() or row.troubles]
+        if slow := slower(data):
+            print(f"slower than QEMU ({FLOOR}x): {slow}")
+        wrong = [row for row in rows if not row.agree() or row.troubles or not row.compare(self.subject, self.rivals)]
         if wrong:
             print("not right: " + ", ".join(row.benchmark.name for row in wrong))
         return bool(wrong)
@@ -113,14 +115,17 @@ def table_of(head, rows):
     return lines + ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]
 
 
+def slower(rows):
+    """The rows whose interval's upper end is below the floor, as text."""
+    return ", ".join(f"`{row['name']}` ({row['ratio']:.2f}x)" for row in rows if row["high"] and row["high"] < FLOOR)
+
+
 def groups_section(found):
     rows = []
     for name, mean, target, count in group_means(found["rows"]):
         rows.append((name, count, f"{mean:.2f}x", f"{target}x", "yes" if mean >= target else "**no**"))
-    slow = [row for row in found["rows"] if row["high"] and row["high"] < FLOOR]
-    text = ", ".join(f"`{row['name']}` ({row['ratio']:.2f}x)" for row in slow) or "none"
     return table_of(("group", "rows", "geomean", "to be reached", "reached"), rows) + [
-        "", f"Rows that are slower than QEMU (upper end of the interval below {FLOOR}x): {text}."]
+        "", f"Rows that are slower than QEMU (upper end of the interval below {FLOOR}x): {slower(found['rows']) or 'none'}."]
 
 
 def rows_section(found):
@@ -185,7 +190,8 @@ def render(build):
     least = min(row["pairs"] for row in found["rows"])
     lines = [INTRODUCTION.format(date=found["date"], pairs=max(least, 1)), "## Groups", "", *groups_section(found), "", "## Machines", "",
              *versions_section(found, build), "", *cpus_section(found), "", "## Rows", "", *rows_section(found), "",
-             "## Memory", "", "After all rows, in one guest of 1 GiB that stayed up; to be reached: 300 MiB or less besides the guest's RAM.", "", *memory_section(found), *extras_section(found), ""]
+             "## Memory", "", "After all rows, in one guest of 1 GiB that stayed up; to be reached: 300 MiB or less besides the guest's RAM.",
+             "", *memory_section(found), *extras_section(found), ""]
     docs = os.path.join(build.TOP, "docs")
     with open(os.path.join(docs, "performance.md"), "w", encoding="utf-8") as file:
         file.write("\n".join(lines))
