@@ -22,7 +22,7 @@ struct run_values {
     const char *machine, *cpu, *engine, *clock, *boot, *initrd, *ramdisk, *trust_cache,
         *device_tree;
     uint64_t cpus, memory, seed, quantum, ecid, load_address, entry_offset;
-    bool el2, semihosting, dry_run, stats;
+    bool el2, vhe_only, semihosting, dry_run, stats;
     struct string_list disks, nets, serials, logs;
 };
 
@@ -54,6 +54,8 @@ static const struct option options[] = {
      "where a serial line goes; the second and later are virtio consoles (default: stdio)"},
     {"engine", 0, OPTION_CHOICE, AT(engine), "ENGINE", engines, "what runs the CPUs"},
     {"el2", 0, OPTION_FLAG, AT(el2), NULL, NULL, "the CPUs have EL2 and start there"},
+    {"vhe-only", 0, OPTION_FLAG, AT(vhe_only), NULL, NULL,
+     "--el2: HCR_EL2.E2H is always 1, as on the M1"},
     {"clock", 0, OPTION_CHOICE, AT(clock), "CLOCK", clocks,
      "host time, or a function of instructions (insn)"},
     {"seed", 0, OPTION_NUMBER, AT(seed), "N", NULL, "of all random numbers"},
@@ -233,6 +235,7 @@ static int fill_config(struct run *run, struct error *err)
                                      : (unsigned)(v->cpus < UINT32_MAX ? v->cpus : UINT32_MAX),
         .memory = v->memory == NOT_GIVEN ? board->default_memory : v->memory,
         .el2 = v->el2,
+        .vhe_only = v->vhe_only,
         .insn_clock = !strcmp(v->clock, "insn"),
         .seeded = v->seed != 0,
         .semihosting = v->semihosting,
@@ -395,7 +398,8 @@ const struct verb verb_run = {
     .summary = "boots a guest: an XNU or Linux kernel, an ELF program, a flat image",
     .description = "FILE is looked into to find out what it is; without one the embedded guest "
                    "starts. Ctrl-A x leaves, Ctrl-A h "
-                   "helps. POMONA_ENGINE in the environment is the default of --engine. Exit status: 0 the guest powered off; 3 it panicked or loops in "
+                   "helps. POMONA_ENGINE in the environment is the default of --engine. Exit "
+                   "status: 0 the guest powered off; 3 it panicked or loops in "
                    "exceptions; 64 and up: usage, "
                    "input (65) and host errors.",
     .options = options,

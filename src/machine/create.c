@@ -90,6 +90,18 @@ static int configure_clock(const struct machine_config *config, hv_vm_config_t v
     return result ? hv_refused(err, "--clock insn", result) : 0;
 }
 
+static int configure_el2(const struct machine_config *config, hv_vm_config_t vm, struct error *err)
+{
+    if (config->vhe_only && !config->el2)
+        return error_set(err, ERROR_USAGE, "--vhe-only is for CPUs with EL2: give --el2 too");
+    if (config->vhe_only && require(HV_POMONA_CAP_CPU_MODEL, "--vhe-only", err))
+        return -1;
+    hv_return_t result = config->el2 ? hv_vm_config_set_el2_enabled(vm, true) : HV_SUCCESS;
+    if (!result && config->vhe_only)
+        result = hv_pomona_vm_config_set_e2h_fixed(vm, true);
+    return result ? hv_refused(err, "--el2", result) : 0;
+}
+
 static int configure_cpu(const struct machine_config *config, hv_vm_config_t vm, struct error *err)
 {
     hv_return_t result;
@@ -112,8 +124,7 @@ static int configure_cpu(const struct machine_config *config, hv_vm_config_t vm,
         return error_set(err, ERROR_UNAVAILABLE,
                          "this host cannot give a guest %u address bits; ask for less --memory",
                          address_bits(config));
-    result = config->el2 ? hv_vm_config_set_el2_enabled(vm, true) : HV_SUCCESS;
-    return result ? hv_refused(err, "--el2", result) : 0;
+    return configure_el2(config, vm, err);
 }
 
 static int create_vm(struct machine *machine, struct error *err)

@@ -35,6 +35,7 @@ struct machine_config {
     unsigned cpus;      /* 1 to board->max_cpus */
     uint64_t memory;    /* bytes of RAM, a multiple of 16 KiB */
     bool el2;           /* the CPUs have EL2 and start there */
+    bool vhe_only;      /* with el2: HCR_EL2.E2H is always 1 */
     bool insn_clock;    /* guest time is a function of instructions */
     bool seeded;        /* random numbers come from `seed`; always so with insn_clock */
     bool semihosting;

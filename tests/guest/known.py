@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: MIT
-"""The guests that lib/run.py runs: whether they start at EL2, on how many CPUs; and where QEMU 7.2 differs from the Arm
+"""The guests that lib/run.py runs: whether they start at EL2, on how many CPUs, of which source if not of their own name,
+with which compiler flags and options of ours; and where QEMU 7.2 differs from the Arm
 manual (DDI 0487, IHI 0069): why, and the cases by a regular expression."""
 
 GUESTS = {
-    "vhe": (True, 1),
-    "vgic": (True, 1),
-    "gic": (True, 2),
-    "timers": (True, 1),
-    "psci": (True, 32),
-    "psci-el1": (False, 32),
+    "vhe": {"el2": True, "cpus": 1},
+    "vhe-only": {"el2": True, "cpus": 1, "source": "vhe", "flags": ["-DE2H_FIXED"],
+                 "options": ["--cpu", "apple-m1", "--vhe-only"]},
+    "vgic": {"el2": True, "cpus": 1},
+    "gic": {"el2": True, "cpus": 2},
+    "timers": {"el2": True, "cpus": 1},
+    "psci": {"el2": True, "cpus": 32},
+    "psci-el1": {"el2": False, "cpus": 32, "source": "psci"},
 }
 
 # What QEMU 7.2's firmware lacks of PSCI 1.1 (DEN0022) and SMCCC 1.1 (DEN0028).
@@ -19,6 +22,20 @@ PSCI = [
     ("affinity levels above 3 are INVALID_PARAMETERS", r"info level 4 "),
     ("an entry that cannot be is INVALID_ADDRESS since PSCI 1.0", r"on at an odd address "),
     ("a CPU that is being started is ON_PENDING; QEMU starts it again, with the second call's context", r"round n=. "),
+]
+
+VHE = [
+    ("_EL12 and _EL02 names are UNDEFINED while HCR_EL2.E2H is 0",
+     r"(redirect \w+ e2h=0|alias \w+_el[01]2 hcr=6010 el2) "),
+    ("AFSR0, AFSR1 and AMAIR: constants in QEMU, here they hold what is written", r"redirect (afsr[01]|amair) e2h=1 "),
+    ("there is no SVE", r"alias zcr_el12 .*"),
+    ("above the physical address size with the MMU off: address size fault of level 0, QEMU's bus answers",
+     r"route unmapped ldr .*"),
+    ("MSR (immediate): QEMU exchanges op1 and op2 in the syndrome", r"route msr daifset .*"),
+    ("DC ZVA of Device memory is an alignment fault", r"route dc zva .* open=1 "),
+    ("SCTLR_EL2 has no UMA: DAIF traps at EL0 of a host (C5.2.3)", r"route mrs daif hcr=6091 open=1 "),
+    ("CPTR_EL2 without E2H has bits that are RES1 and RES0", r"cptr e2h=0 .*"),
+    ("CNTHCTL_EL2.EL1PCTEN governs the counter; QEMU looks at EL1PCEN for EL0", r"timer cntpct hcr=601[01] cnthctl=1 el0 "),
 ]
 
 KNOWN = {
@@ -40,17 +57,6 @@ KNOWN = {
         ("ICH_MISR_EL2.VGrp0D: QEMU takes Group 1's enable", r"misr enables=[2367abef] groups=[0-3] "),
         ("ICC_CTLR_EL1: IDbits, A3V and RSS are IMPLEMENTATION DEFINED", r"reach ctlr .*"),
     ],
-    "vhe": [
-        ("_EL12 and _EL02 names are UNDEFINED while HCR_EL2.E2H is 0",
-         r"(redirect \w+ e2h=0|alias \w+_el[01]2 hcr=6010 el2) "),
-        ("AFSR0, AFSR1 and AMAIR: constants in QEMU, here they hold what is written", r"redirect (afsr[01]|amair) e2h=1 "),
-        ("there is no SVE", r"alias zcr_el12 .*"),
-        ("above the physical address size with the MMU off: address size fault of level 0, QEMU's bus answers",
-         r"route unmapped ldr .*"),
-        ("MSR (immediate): QEMU exchanges op1 and op2 in the syndrome", r"route msr daifset .*"),
-        ("DC ZVA of Device memory is an alignment fault", r"route dc zva .* open=1 "),
-        ("SCTLR_EL2 has no UMA: DAIF traps at EL0 of a host (C5.2.3)", r"route mrs daif hcr=6091 open=1 "),
-        ("CPTR_EL2 without E2H has bits that are RES1 and RES0", r"cptr e2h=0 .*"),
-        ("CNTHCTL_EL2.EL1PCTEN governs the counter; QEMU looks at EL1PCEN for EL0", r"timer cntpct hcr=601[01] cnthctl=1 el0 "),
-    ],
+    "vhe": VHE,
+    "vhe-only": [("on QEMU E2H can be cleared", r"e2h ")] + VHE,
 }

@@ -1,8 +1,31 @@
 /* SPDX-License-Identifier: MIT */
 /* HCR_EL2.E2H and TGE: what every _EL1 name reaches at EL2, the _EL12 and _EL02 names, where
- * exceptions of EL0 go, and whose permission EL0 has for counters and timers. */
+ * exceptions of EL0 go, and whose permission EL0 has for counters and timers.
+ *
+ * With E2H_FIXED it is for a CPU whose E2H is always 1, as the M1's: cases with E2H = 0 are left
+ * out, and EL1's own registers are reached by their _EL12 names. */
 
 #include "guest.h"
+
+#define BARE (HCR_RW | BIT(40) | BIT(41))
+
+#ifdef E2H_FIXED
+#define HOME         (BARE | HCR_E2H)
+#define OF_EL1(name) name "_el12"
+#define CPTR_OPEN    (3ull << 20)
+#define CNTHCTL_OPEN 0xc03
+#else
+#define HOME         BARE
+#define OF_EL1(name) name "_el1"
+#define CPTR_OPEN    0x33ff
+#define CNTHCTL_OPEN 3
+#endif
+
+/* Whether HCR_EL2 can be so. */
+static bool possible(uint64_t hcr)
+{
+    return (HOME & HCR_E2H) <= (hcr & HCR_E2H);
+}
 
 /* ---- redirection ---- */
 
@@ -30,8 +53,6 @@ static const struct {
     {"elr", 4, 0, 1, 0, 1, 0x7000, 0x7004},
 };
 
-#define BARE (HCR_RW | BIT(40) | BIT(41))
-
 /* The registers of EL2 that matter while the test runs are put back. */
 static void redirection(void)
 {
@@ -41,13 +62,14 @@ static void redirection(void)
         const uint32_t get2 = GET(3, 4, crn, names[k].crm_el2, names[k].op2_el2),
                        set2 = SET(3, 4, crn, names[k].crm_el2, names[k].op2_el2);
         const uint32_t get12 = GET(3, 5, crn, crm, op2), set12 = SET(3, 5, crn, crm, op2);
-        for (unsigned e2h = 0; e2h < 2; e2h++) {
+        const uint32_t own = possible(0) ? get1 : get12, set_own = possible(0) ? set1 : set12;
+        for (unsigned e2h = !possible(0); e2h < 2; e2h++) {
             text("redirect ");
             text(names[k].name);
             field("e2h", e2h);
             text(" :");
-            MSR("hcr_el2", BARE);
-            const uint64_t old1 = execute(get1, 0);
+            MSR("hcr_el2", HOME);
+            const uint64_t old1 = execute(own, 0);
             MSR("hcr_el2", BARE | (e2h ? HCR_E2H : 0));
             const uint64_t old2 = execute(get2, 0);
             forget();
@@ -61,18 +83,18 @@ static void redirection(void)
             const unsigned before = events;
             const uint64_t by12 = execute(get12, 0x5a5a);
             const unsigned undefined = events != before;
-            MSR("hcr_el2", BARE);
+            MSR("hcr_el2", HOME);
             field("el1", by1 ^ names[k].one);
             field("el2", by2 ^ names[k].two);
             if (e2h)
                 field("same", by1 == by2);
             field("el12", undefined ? 0xbad : by12 == names[k].one);
-            const uint64_t kept = execute(get1, 0);
+            const uint64_t kept = execute(own, 0);
             field("one", kept == names[k].one);
             if (kept != names[k].one || undefined == e2h ||
                 by1 != (e2h ? names[k].two : names[k].one))
                 text(" BAD");
-            execute(set1, old1);
+            execute(set_own, old1);
             say_events();
             text("\n");
         }
@@ -102,7 +124,7 @@ static void alias_levels(void)
         static const uint64_t hcr[] = {BARE, BARE | HCR_E2H, BARE | HCR_E2H | HCR_TGE};
         for (unsigned h = 0; h < ARRAY_SIZE(hcr); h++) {
             for (unsigned el = 0; el < 3; el++) {
-                if (el == 1 && h == 2)
+                if ((el == 1 && h == 2) || !possible(hcr[h]))
                     continue;
                 text("alias ");
                 text(aliases[k].name);
@@ -115,7 +137,7 @@ static void alias_levels(void)
                     execute(word, 0);
                 else
                     execute_at(el ? EL1H : EL0T, word, 0);
-                MSR("hcr_el2", BARE);
+                MSR("hcr_el2", HOME);
                 text(" :");
                 say_events();
                 text("\n");
@@ -154,15 +176,15 @@ static void routing(void)
     };
     static const uint64_t hcr[] = {BARE, BARE | HCR_TGE, BARE | HCR_E2H, BARE | HCR_E2H | HCR_TGE};
     for (unsigned h = 0; h < ARRAY_SIZE(hcr); h++) {
-        for (unsigned open = 0; open < 2; open++) {
+        for (unsigned open = 0; open < 2 && possible(hcr[h]); open++) {
             for (unsigned k = 0; k < ARRAY_SIZE(cases); k++) {
                 text("route ");
                 text(cases[k].name);
                 field("hcr", hcr[h] >> 27);
                 field("open", open);
-                MSR("sctlr_el1",
+                MSR(OF_EL1("sctlr"),
                     0x30d00800 | (open ? BIT(9) | BIT(14) | BIT(15) | BIT(16) | BIT(26) : 0));
-                MSR("cpacr_el1", open ? BIT(20) | BIT(21) : 0);
+                MSR(OF_EL1("cpacr"), open ? BIT(20) | BIT(21) : 0);
                 MSR("hcr_el2", hcr[h]);
                 const uint64_t sctlr = MRS("sctlr_el2"), cptr = MRS("cptr_el2");
                 if (h == 3)
@@ -173,7 +195,7 @@ static void routing(void)
                 execute_at(EL0T, cases[k].word, cases[k].x0);
                 MSR("cptr_el2", cptr);
                 MSR("sctlr_el2", sctlr);
-                MSR("hcr_el2", BARE);
+                MSR("hcr_el2", HOME);
                 text(" :");
                 say_events();
                 text("\n");
@@ -185,7 +207,7 @@ static void routing(void)
 /* CPTR_EL2 in both layouts: FP at each EL. */
 static void fp_traps(void)
 {
-    for (unsigned e2h = 0; e2h < 2; e2h++) {
+    for (unsigned e2h = !possible(0); e2h < 2; e2h++) {
         for (unsigned tge = 0; tge < 2; tge++) {
             for (unsigned fpen = 0; fpen < 4; fpen++) {
                 for (unsigned el = 0; el < 3; el++) {
@@ -198,7 +220,7 @@ static void fp_traps(void)
                     text(" el");
                     hex(el);
                     text(" :");
-                    MSR("cpacr_el1", 3ull << 20);
+                    MSR(OF_EL1("cpacr"), 3ull << 20);
                     MSR("hcr_el2", BARE | (e2h ? HCR_E2H : 0) | (tge ? HCR_TGE : 0));
                     MSR("cptr_el2", (uint64_t)fpen << 20 | (fpen == 2 && !e2h ? BIT(10) : 0));
                     forget();
@@ -208,8 +230,8 @@ static void fp_traps(void)
                         execute_at(el ? EL1H : EL0T, 0x9e660000, 0);
                     field("value", MRS("cptr_el2"));
                     MSR("cptr_el2", e2h ? 3ull << 20 : 0x33ff);
-                    MSR("hcr_el2", BARE);
-                    MSR("cptr_el2", 0x33ff);
+                    MSR("hcr_el2", HOME);
+                    MSR("cptr_el2", CPTR_OPEN);
                     say_events();
                     text("\n");
                 }
@@ -237,7 +259,7 @@ static void pend_virtual(uint64_t hcr, uint64_t spsr, const char *name)
         else
             __asm__ volatile("msr daifclr, #7; isb; nop; msr daifset, #7");
         field("vse", MRS("hcr_el2") >> 6 & 7);
-        MSR("hcr_el2", BARE);
+        MSR("hcr_el2", HOME);
         say_events();
         text("\n");
     }
@@ -268,7 +290,7 @@ static void physical(uint64_t hcr, uint64_t spsr, const char *name)
             execute_at(spsr, 0xd503201f, 0);
         else
             __asm__ volatile("msr daifclr, #7; isb; nop; msr daifset, #7");
-        MSR("hcr_el2", BARE);
+        MSR("hcr_el2", HOME);
         MMIO32(GICR + 0x10280) = 0xc;
         say_events();
         text("\n");
@@ -285,7 +307,7 @@ static void interrupts(void)
     MSR("s3_0_c4_c6_0", 0xff);
     MSR("s3_0_c12_c12_6", 1);
     MSR("s3_0_c12_c12_7", 1);
-    for (unsigned host = 0; host < 4; host++) {
+    for (unsigned host = !possible(0); host < 4; host += possible(0) ? 1 : 2) {
         for (unsigned routes = 0; routes < 8; routes++) {
             const uint64_t hcr =
                 BARE | (host & 1 ? HCR_E2H : 0) | (host & 2 ? HCR_TGE : 0) | routes << 3;
@@ -320,7 +342,7 @@ static void el0_timers(void)
     static const uint64_t hcr[] = {BARE, BARE | HCR_E2H, BARE | HCR_E2H | HCR_TGE, BARE | HCR_TGE};
     static const uint16_t bits[] = {0, 1, 2, 0x100, 0x200, 0x400, 0x800, 0xc00, 0xf03, 0x303, 3};
     for (unsigned h = 0; h < ARRAY_SIZE(hcr); h++) {
-        for (unsigned b = 0; b < ARRAY_SIZE(bits); b++) {
+        for (unsigned b = 0; b < ARRAY_SIZE(bits) && possible(hcr[h]); b++) {
             for (unsigned k = 0; k < ARRAY_SIZE(regs); k++) {
                 for (unsigned el = 0; el < 2; el++) {
                     if (el == 1 && (hcr[h] & HCR_TGE))
@@ -331,14 +353,14 @@ static void el0_timers(void)
                     field("cnthctl", bits[b]);
                     text(" el");
                     hex(el);
-                    MSR("hcr_el2", BARE);
-                    MSR("cntkctl_el1", h == 0 || h == 3 ? bits[b] & 0x303 : 0x303);
+                    MSR("hcr_el2", HOME);
+                    MSR(OF_EL1("cntkctl"), h == 0 || h == 3 ? bits[b] & 0x303 : 0x303);
                     MSR("hcr_el2", hcr[h]);
                     MSR("cnthctl_el2", bits[b]);
                     forget();
                     execute_at(el ? EL1H : EL0T, GET(3, 3, 14, regs[k].crm, regs[k].op2), 0);
-                    MSR("hcr_el2", BARE);
-                    MSR("cnthctl_el2", 3);
+                    MSR("hcr_el2", HOME);
+                    MSR("cnthctl_el2", CNTHCTL_OPEN);
                     text(" :");
                     say_events();
                     text("\n");
@@ -352,18 +374,18 @@ static void el0_timers(void)
 static void offset(void)
 {
     static const uint64_t hcr[] = {BARE, BARE | HCR_E2H, BARE | HCR_E2H | HCR_TGE, BARE | HCR_TGE};
-    MSR("cntkctl_el1", 0x303);
+    MSR(OF_EL1("cntkctl"), 0x303);
     for (unsigned h = 0; h < ARRAY_SIZE(hcr); h++) {
         for (unsigned el = 0; el < 3; el++) {
-            if (el == 1 && (hcr[h] & HCR_TGE))
+            if ((el == 1 && (hcr[h] & HCR_TGE)) || !possible(hcr[h]))
                 continue;
             MSR("cntvoff_el2", BIT(60));
             MSR("hcr_el2", hcr[h]);
             MSR("cnthctl_el2", 0xf03);
             const uint64_t count = el == 2 ? execute(GET(3, 3, 14, 0, 2), 0)
                                            : execute_at(el ? EL1H : EL0T, GET(3, 3, 14, 0, 2), 0);
-            MSR("hcr_el2", BARE);
-            MSR("cnthctl_el2", 3);
+            MSR("hcr_el2", HOME);
+            MSR("cnthctl_el2", CNTHCTL_OPEN);
             text("cntvoff");
             field("hcr", hcr[h] >> 27);
             text(" el");
@@ -376,14 +398,26 @@ static void offset(void)
     MSR("cntvoff_el2", 0);
 }
 
-void main(void)
+/* Whether E2H can be cleared: only without E2H_FIXED. */
+static void e2h(void)
 {
     MSR("hcr_el2", BARE);
-    MSR("cptr_el2", 0x33ff);
-    MSR("sctlr_el1", 0x30d00800);
+    const unsigned cleared = !(MRS("hcr_el2") & HCR_E2H);
+    MSR("hcr_el2", HOME);
+    text("e2h :");
+    field("cleared", cleared);
+    text("\n");
+}
+
+void main(void)
+{
+    MSR("hcr_el2", HOME);
+    MSR("cptr_el2", CPTR_OPEN);
+    MSR(OF_EL1("sctlr"), 0x30d00800);
     MSR("sctlr_el2", 0x30c50830);
-    MSR("cnthctl_el2", 3);
+    MSR("cnthctl_el2", CNTHCTL_OPEN);
     MSR("cntvoff_el2", 0);
+    e2h();
     redirection();
     alias_levels();
     routing();

@@ -23,12 +23,13 @@ COMPILER, QEMU = "aarch64-linux-gnu-gcc", "qemu-system-aarch64"
 
 def build(folder, guest):
     os.makedirs(folder, exist_ok=True)
+    about = GUESTS[guest]
     elf = os.path.join(folder, guest + ".elf")
     flags = ["-march=armv8.5-a", "-O2", "-Wall", "-Werror", "-ffreestanding", "-nostdlib", "-static", "-no-pie",
              "-mgeneral-regs-only", "-mstrict-align", "-fno-stack-protector", "-fno-tree-loop-distribute-patterns",
-             "-Wl,--build-id=none", "-Wl,--no-warn-rwx-segments", "-I", HERE]
+             "-Wl,--build-id=none", "-Wl,--no-warn-rwx-segments", "-I", HERE, *about.get("flags", [])]
     sources = [os.path.join(HERE, "start.S"), os.path.join(HERE, "guest.c"),
-               os.path.join(os.path.dirname(HERE), "el2", guest.removesuffix("-el1") + ".c")]
+               os.path.join(os.path.dirname(HERE), "el2", about.get("source", guest) + ".c")]
     subprocess.run([COMPILER, *flags, "-T", os.path.join(HERE, "guest.ld"), *sources, "-o", elf], check=True)
     return elf
 
@@ -55,10 +56,10 @@ def main():
     guest, pomona, folder, *options = sys.argv[1:]
     if not shutil.which(COMPILER) or not shutil.which(QEMU):
         sys.exit(77)
-    el2, cpus = GUESTS[guest]
+    el2, cpus, own = GUESTS[guest]["el2"], GUESTS[guest]["cpus"], GUESTS[guest].get("options", [])
     elf = build(folder, guest)
     ours = run([pomona, "run", "--machine", "virt", "--cpu", "max", "--memory", "256M", "--cpus", str(cpus),
-                *(["--el2"] if el2 else []), *options, elf])
+                *(["--el2"] if el2 else []), *own, *options, elf])
     board = "virt,gic-version=3" + (",virtualization=on" if el2 else "")
     theirs = run([QEMU, "-M", board, "-cpu", "max", "-m", "256M", "-smp", str(cpus), "-net", "none",
                   "-display", "none", "-serial", "stdio", "-monitor", "none", "-kernel", elf])

@@ -36,8 +36,12 @@ enter:
     b.ne 1f
     adr x2, vectors_el2
     msr vbar_el2, x2
+    mrs x2, hcr_el2
+    tbz x2, #34, 1f
+    msr s3_5_c12_c0_0, x1        /* vbar_el12: E2H is fixed */
+    b 4f
 1:  msr vbar_el1, x1
-    isb
+4:  isb
     cbnz x19, 2f
     bl main
     bl power_off
