@@ -33,6 +33,8 @@ HV_ENUM(hv_pomona_capability, uint32_t,
     HV_POMONA_CAP_TRAP_HLT,         /* hv_pomona_vcpu_set_trap_hlt */
     HV_POMONA_CAP_ENCODINGS,        /* hv_pomona_vm_each_encoding */
     HV_POMONA_CAP_STATISTICS,       /* hv_pomona_vm_each_statistic */
+    HV_POMONA_CAP_RESET,            /* hv_pomona_vcpu_reset */
+    HV_POMONA_CAP_WAIT,             /* hv_pomona_vcpu_wait_for_interrupt */
 );
 /* clang-format on */
 HV_EXPORT bool hv_pomona_supports(hv_pomona_capability_t capability);
@@ -136,6 +138,16 @@ HV_EXPORT hv_return_t hv_pomona_vcpu_set_online(hv_vcpu_t vcpu, bool online);
 
 /* The level of the vCPU's IRQ or FIQ input; it stays until changed. Any thread. */
 HV_EXPORT hv_return_t hv_pomona_vcpu_set_line(hv_vcpu_t vcpu, hv_interrupt_type_t type, bool level);
+
+/* Makes all registers of the vCPU, those without a name in Apple's API among them, and its GIC CPU
+ * interface what they are after creation; identification registers and the monitor's own settings
+ * stay. Its redistributor is not touched. Owner. */
+HV_EXPORT hv_return_t hv_pomona_vcpu_reset(hv_vcpu_t vcpu);
+
+/* The next hv_vcpu_run begins as if the guest executed WFI: it waits for an interrupt, masked or
+ * not, before anything else. For firmware that suspends a CPU. HV_UNSUPPORTED without a GIC. Owner.
+ */
+HV_EXPORT hv_return_t hv_pomona_vcpu_wait_for_interrupt(hv_vcpu_t vcpu);
 
 /* Instructions retired. Owner, or while paused. */
 HV_EXPORT hv_return_t hv_pomona_vcpu_get_instruction_count(hv_vcpu_t vcpu, uint64_t *count);

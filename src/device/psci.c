@@ -40,6 +40,10 @@ enum {
 #define ON_PENDING         (-5)
 #define INVALID_ADDRESS    (-9)
 
+/* power_state: RES0 bits, and power levels above the CPU's own, which this machine does not have.
+ */
+#define POWER_STATE_OTHERS 0xfffe0000u
+
 #define PSCI_VERSION_1_1   0x10001 /* Apple's driver refuses later ones */
 #define SMCCC_VERSION_1_2  0x10002
 #define TRNG_VERSION_1_0   0x10000
@@ -190,6 +194,8 @@ static int64_t power_call(struct psci *psci, struct psci_result *result, unsigne
 {
     switch (id & ~SMC64) {
     case PSCI_CPU_SUSPEND:
+        if (x[1] & POWER_STATE_OTHERS)
+            return INVALID_PARAMETERS;
         result->action = PSCI_WAIT;
         return SUCCESS;
     case PSCI_CPU_OFF:

@@ -315,6 +315,16 @@ static uint32_t affinity_of(struct hv_vcpu *vcpu)
     return (uint32_t)(mpidr >> 8 & 0xff000000) | (mpidr & 0xffffff);
 }
 
+void hv_gic_reset_cpu_interface(struct hv_vcpu *vcpu)
+{
+    struct hv_gic *gic = vcpu->vm->gic;
+    struct gic_redist *redist = gic->redist[vcpu->cpu.index];
+    pthread_mutex_lock(&gic->lock);
+    gic_cpu_reset(&redist->cpu_interface);
+    gic_update_redist(redist);
+    pthread_mutex_unlock(&gic->lock);
+}
+
 int hv_gic_attach(struct hv_vcpu *vcpu)
 {
     struct hv_gic *gic = vcpu->vm->gic;

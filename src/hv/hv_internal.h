@@ -155,6 +155,7 @@ struct hv_vcpu {
     bool cpsr_written; /* before the first run: CPSR reads and runs differently until then */
     bool has_run;
     uint32_t cpsr;      /* as written, until the next run */
+    bool wait_first;    /* hv_pomona_vcpu_wait_for_interrupt */
     bool exit_is_abort; /* the last exit can be completed by hv_pomona_vcpu_mmio */
     uint64_t exit_pc;
     uint64_t exec_ticks, wait_ticks;

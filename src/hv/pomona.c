@@ -9,7 +9,7 @@
 
 bool hv_pomona_supports(hv_pomona_capability_t capability)
 {
-    return (uint32_t)capability <= HV_POMONA_CAP_ENCODINGS;
+    return (uint32_t)capability <= HV_POMONA_CAP_WAIT;
 }
 
 hv_return_t hv_pomona_vcpu_get_instruction_count(hv_vcpu_t vcpu, uint64_t *count)

@@ -122,6 +122,28 @@ static void wait_for_event(struct hv_vcpu *vcpu)
     sleep_until_woken(vcpu, ends_wfe, limit < own ? limit : own);
 }
 
+/* WFI, or WFE: until something comes, or for no reason. */
+static void wait_for(struct hv_vcpu *vcpu, bool wfi)
+{
+    if (hv_insn_clock(vcpu->vm))
+        hv_token_yield(vcpu, wfi);
+    else if (wfi)
+        sleep_until_woken(vcpu, hv_must_wake, vcpu->cpu.wait_until);
+    else
+        wait_for_event(vcpu);
+}
+
+hv_return_t hv_pomona_vcpu_wait_for_interrupt(hv_vcpu_t vcpu)
+{
+    struct hv_vcpu *self = hv_vcpu_own(vcpu);
+    if (!self)
+        return HV_BAD_ARGUMENT;
+    if (!self->vm->gic)
+        return HV_UNSUPPORTED;
+    self->wait_first = true;
+    return HV_SUCCESS;
+}
+
 static enum outcome wait(struct hv_vcpu *vcpu)
 {
     struct a64_cpu *cpu = &vcpu->cpu;
@@ -134,12 +156,7 @@ static enum outcome wait(struct hv_vcpu *vcpu)
                                                                       SYNDROME_IL | cpu->exc.iss};
         return finish(vcpu, HV_EXIT_REASON_EXCEPTION);
     }
-    if (hv_insn_clock(vcpu->vm))
-        hv_token_yield(vcpu, wfi);
-    else if (wfi)
-        sleep_until_woken(vcpu, hv_must_wake, cpu->wait_until);
-    else
-        wait_for_event(vcpu);
+    wait_for(vcpu, wfi);
     return GO_ON;
 }
 
@@ -195,6 +212,12 @@ static enum outcome run_once(struct hv_vcpu *vcpu)
         return EXIT;
     if (!hv_token_acquire(vcpu))
         return GO_ON;
+    if (vcpu->wait_first) {
+        vcpu->wait_first = false;
+        vcpu->cpu.wait_until = NEVER;
+        wait_for(vcpu, true);
+        return GO_ON;
+    }
     switch (run_engine(vcpu, &exit)) {
     case ENGINE_VMEXIT:
         return exit ? finish(vcpu, HV_EXIT_REASON_EXCEPTION) : GO_ON;

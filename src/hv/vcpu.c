@@ -224,6 +224,21 @@ hv_return_t hv_vcpu_destroy(hv_vcpu_t vcpu)
     return HV_SUCCESS;
 }
 
+hv_return_t hv_pomona_vcpu_reset(hv_vcpu_t vcpu)
+{
+    struct hv_vcpu *self = hv_vcpu_own(vcpu);
+    if (!self)
+        return HV_BAD_ARGUMENT;
+    a64_cpu_reset(&self->cpu);
+    a64_tlb_flush(&self->cpu);
+    if (self->vm->gic)
+        hv_gic_reset_cpu_interface(self);
+    if (!a64_el2_enabled(&self->cpu))
+        a64_set_spsr(&self->cpu, SPSR_EL0T_MASKED);
+    self->has_run = self->cpsr_written = self->wait_first = false;
+    return HV_SUCCESS;
+}
+
 /* ---- waking and cancelling ---- */
 
 void hv_kick(struct a64_cpu *cpu)

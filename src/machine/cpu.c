@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* A vCPU's thread. It makes the vCPU (Apple's API binds one to the thread that created it), and
  * from then on is either parked or in the loop around hv_vcpu_run. A parked vCPU keeps existing, so
- * that its redistributor stays where the guest found it; when it is started, its system registers
- * are put back to what they were after its creation. */
+ * that its redistributor stays where the guest found it; when it is started, it is reset. Apple's
+ * API has no call for that: there the system registers that it names are put back to what they were
+ * after the vCPU's creation. */
 
 #include "machine/state.h"
 
@@ -85,7 +86,10 @@ static void put_back_registers(struct machine_cpu *cpu)
 
 static void enter_guest_at(struct machine_cpu *cpu)
 {
-    put_back_registers(cpu);
+    if (hv_pomona_supports(HV_POMONA_CAP_RESET))
+        hv_pomona_vcpu_reset(cpu->id);
+    else
+        put_back_registers(cpu);
     for (unsigned i = 0; i < 31; i++)
         machine_cpu_set_x(cpu, i, i < 4 ? cpu->entry.x[i] : 0);
     hv_vcpu_set_reg(cpu->id, HV_REG_CPSR, cpu->entry.el2 ? CPSR_EL2H_MASKED : CPSR_EL1H_MASKED);

@@ -124,14 +124,17 @@ static void start_cpu(struct machine *machine, unsigned target, const struct psc
 
 /* Does what PSCI decided; false: the CPU leaves the guest. Under the lock.
  *
- * A suspended CPU goes on at once: PSCI lets a wake-up come for any reason, and Apple's API has no
- * way to wait for an interrupt outside the guest. */
+ * Apple's API has no way to wait for an interrupt outside the guest: there a suspended CPU goes on
+ * at once, as PSCI lets a wake-up come for any reason. */
 static bool act(struct machine_cpu *cpu, const struct psci_result *result)
 {
     struct machine *machine = cpu->machine;
     switch (result->action) {
     case PSCI_RETURN:
+        return true;
     case PSCI_WAIT:
+        if (hv_pomona_supports(HV_POMONA_CAP_WAIT))
+            hv_pomona_vcpu_wait_for_interrupt(cpu->id);
         return true;
     case PSCI_START:
         start_cpu(machine, result->target, result);
