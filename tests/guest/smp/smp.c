@@ -3,51 +3,11 @@
  * read-modify-writes that must not get lost, order, and waking up. A line a test: its name, ok or
  * how often it went wrong, and how often the CPUs really met. */
 
-#include <stdbool.h>
-#include <stdint.h>
-
-#define UART (*(volatile uint32_t *)0x09000000)
-
-void second(void);
-
-static void put(char c)
-{
-    UART = (uint32_t)c;
-}
-
-static void text(const char *s)
-{
-    while (*s)
-        put(*s++);
-}
-
-static void number(uint64_t value)
-{
-    char digits[24], *at = digits + 23;
-    *at = 0;
-    do
-        *--at = (char)('0' + value % 10);
-    while (value /= 10);
-    text(at);
-}
-
-void trap(uint64_t esr, uint64_t elr)
-{
-    text("trap esr ");
-    number(esr);
-    text(" elr ");
-    number(elr);
-    text("\n");
-}
+#include "support.h"
 
 /* ---- rendezvous ---- */
 
 static volatile uint64_t phase, reached;
-
-static uint64_t load_acquire(const volatile uint64_t *p)
-{
-    return __atomic_load_n(p, __ATOMIC_ACQUIRE);
-}
 
 /* Both CPUs are here before either goes on. */
 static void meet(unsigned cpu)
@@ -441,21 +401,10 @@ static void timed_wait(unsigned cpu)
     say("wfit", wrong, rounds);
 }
 
-static void start_second(void)
-{
-    register uint64_t x0 __asm__("x0") = 0xc4000003; /* PSCI CPU_ON */
-    register uint64_t x1 __asm__("x1") = 1;
-    register uint64_t x2 __asm__("x2") = (uint64_t)(uintptr_t)second;
-    register uint64_t x3 __asm__("x3") = 1;
-    __asm__ volatile("hvc #0" : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3)::"memory");
-    if (x0)
-        text("CPU_ON failed\n");
-}
-
 int main(unsigned cpu)
 {
-    if (!cpu)
-        start_second();
+    if (!cpu && !start_cpu(1))
+        text("CPU_ON failed\n");
     tearing(cpu, TEAR_PAIR, "tear-ldp");
     tearing(cpu, TEAR_Q, "tear-q");
     tearing(cpu, TEAR_CASP, "tear-casp");

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* Entry of both CPUs at EL1, the MMU (atomics need Normal memory), and PSCI. */
+/* Entry of all CPUs (8 at most) at EL1, the MMU (atomics need Normal memory), and PSCI. */
 
     .section .text.start, "ax"
     .globl _start
 _start:
-    adrp x1, stack0
-    add x1, x1, :lo12:stack0
     mov x19, #0
-    b both
-    .globl second
-second:                         /* context id: its number */
+    b enter
+    .globl secondary
+secondary:                      /* context id: its number */
     mov x19, x0
-    adrp x1, stack1
-    add x1, x1, :lo12:stack1
-both:
+enter:
+    adrp x1, stacks
+    add x1, x1, :lo12:stacks
+    add x0, x19, #1
+    add x1, x1, x0, lsl #14
     mov sp, x1
     mov x0, #(3 << 20)
     msr cpacr_el1, x0
@@ -60,7 +60,5 @@ unexpected:
     .bss
     .balign 4096
 l1: .space 4096
-    .space 16384
-stack0:
-    .space 16384
-stack1:
+stacks:
+    .space 8 * 16384
