@@ -104,6 +104,12 @@ def decided(row, subject, rivals, plan):
     return found is None or (found[3] - found[2]) / found[1] < plan.width
 
 
+def contenders(row, rivals):
+    """Those whose best time is not clearly behind the best of all: a pause of the host makes one time longer, none shorter."""
+    best = {one: min(row.times[one.name]) for one in rivals if row.times.get(one.name)}
+    return [one for one, seconds in best.items() if seconds < 1.1 * min(best.values())]
+
+
 def measure(benchmark, subject, rivals, references, plan):
     """Pairs in alternating order until the row is decided."""
     row, command = Row(benchmark), benchmark.command(plan.scale)
@@ -115,8 +121,7 @@ def measure(benchmark, subject, rivals, references, plan):
         if subject.name in row.troubles:
             break
         if pair + 1 == plan.drop and len(racing) > 1:
-            best = row.fastest([one.name for one in racing])
-            racing = [one for one in racing if best and row.seconds(one.name) and row.seconds(one.name) < 1.1 * row.seconds(best)]
+            racing = contenders(row, racing)
         if pair + 1 >= plan.least and (time.monotonic() > plan.deadline or decided(row, subject.name, [one.name for one in racing], plan)):
             break
     return row
