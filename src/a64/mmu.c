@@ -85,6 +85,8 @@ void a64_mmu_update(struct a64_cpu *cpu)
         mmu->tbi[high] = mmu_tbi(cpu, regime, false, high);
         mmu->tbi_fetch[high] = mmu_tbi(cpu, regime, true, high);
         mmu->va_bits[high] = va_bits(cpu, regime, high);
+        mmu->pac_field[0][!high] = a64_pac_field(mmu->va_bits[high], mmu->tbi_fetch[high]);
+        mmu->pac_field[1][!high] = a64_pac_field(mmu->va_bits[high], mmu->tbi[high]);
     }
 }
 

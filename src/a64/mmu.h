@@ -63,6 +63,8 @@ struct a64_mmu {
     bool tbi[2];        /* data: top byte ignored, by bit 55 */
     bool tbi_fetch[2];  /* and of instruction addresses (TBI and not TBID) */
     uint8_t va_bits[2]; /* 64 - TCR.TxSZ as it acts, by half: where a PAC begins */
+    /* Where a pointer's code is, by [data pointer][bit 55 is 0]: follows from the above. */
+    uint64_t pac_field[2][2];
     uint8_t pa_bits;    /* ID_AA64MMFR0_EL1.PARange in bits */
     /* Grows whenever a translation was dropped or context ids were given out anew: whoever keeps
      * copies of tags or host addresses outside `tlb` must then drop them. */
@@ -77,6 +79,15 @@ struct a64_mmu {
 static inline uint64_t a64_strip_tbi(const struct a64_mmu *mmu, uint64_t va)
 {
     return mmu->tbi[va >> 55 & 1] ? (uint64_t)((int64_t)(va << 8) >> 8) : va;
+}
+
+#define A64_PAC_BIT55 (1ull << 55)
+
+/* The bits of a pointer that hold its authentication code: all above the VA_BITS of the address but bit 55, and
+ * not an ignored top byte. */
+static inline uint64_t a64_pac_field(unsigned va_bits, bool tbi)
+{
+    return ~0ull << va_bits & ~A64_PAC_BIT55 & (tbi ? ~0ull >> 8 : ~0ull);
 }
 
 static inline struct a64_tlb_entry *a64_tlb_slot(struct a64_mmu *mmu, uint64_t va, uint64_t ctx)

@@ -17,16 +17,7 @@
 #include "mmu.h"
 #include "qarma.h"
 
-#define BIT55    (1ull << 55)
-#define TOP_BYTE 0xff00000000000000ull
-
-/* The keys in SCTLR_ELx; PACGA's has no bit. */
-static const uint64_t enable_bit[A64_KEY_COUNT] = {
-    [A64_KEY_IA] = 1ull << 31,
-    [A64_KEY_IB] = 1ull << 30,
-    [A64_KEY_DA] = 1ull << 27,
-    [A64_KEY_DB] = 1ull << 13,
-};
+#define BIT55 A64_PAC_BIT55
 
 static bool is_data(enum a64_key key)
 {
@@ -36,7 +27,7 @@ static bool is_data(enum a64_key key)
 static bool key_enabled(const struct a64_cpu *cpu, enum a64_key key)
 {
     const unsigned el = a64_current_regime(cpu) == A64_REGIME_EL10 ? 1 : 2;
-    return cpu->sr.sctlr[el] & enable_bit[key];
+    return cpu->sr.sctlr[el] & a64_pac_enable(key);
 }
 
 /* ---- traps ---- */
@@ -66,8 +57,8 @@ static uint64_t fold(uint64_t a, uint64_t b)
 static uint64_t mix(uint64_t data, uint64_t modifier, const struct a64_pac_key *key)
 {
     const uint64_t a =
-        fold(data ^ key->lo ^ 0x9e3779b97f4a7c15ull, modifier ^ key->hi ^ 0xd1b54a32d192ed03ull);
-    return fold(a ^ key->hi ^ 0x8cb92ba72f3d8dd7ull, data ^ modifier << 1 ^ 0xaaaaaaaaaaaaaaabull);
+        fold(data ^ key->lo ^ A64_PAC_MIX_DATA, modifier ^ key->hi ^ A64_PAC_MIX_MODIFIER);
+    return fold(a ^ key->hi ^ A64_PAC_MIX_FIRST, data ^ modifier << 1 ^ A64_PAC_MIX_SECOND);
 }
 
 static uint64_t compute(const struct a64_cpu *cpu, uint64_t data, uint64_t modifier,
@@ -90,8 +81,7 @@ static bool ignores_top_byte(const struct a64_cpu *cpu, uint64_t pointer, bool d
 /* The bits that hold the code in a pointer of the half HIGH. */
 static uint64_t field(const struct a64_cpu *cpu, bool high, bool tbi)
 {
-    const uint64_t above = ~0ull << cpu->mmu->va_bits[high];
-    return above & ~BIT55 & (tbi ? ~TOP_BYTE : ~0ull);
+    return a64_pac_field(cpu->mmu->va_bits[high], tbi);
 }
 
 /* POINTER with all of MASK equal to HIGH. */

@@ -10,6 +10,20 @@
 #define A64_APCTL_KERN_KEY_EN (1u << 1)
 #define A64_APCTL_USER_KEY_EN (1u << 4)
 
+/* The constants of our own ComputePAC (pac.c), which the translator emits too. */
+#define A64_PAC_MIX_DATA     0x9e3779b97f4a7c15ull
+#define A64_PAC_MIX_MODIFIER 0xd1b54a32d192ed03ull
+#define A64_PAC_MIX_FIRST    0x8cb92ba72f3d8dd7ull
+#define A64_PAC_MIX_SECOND   0xaaaaaaaaaaaaaaabull
+
+/* The bit of SCTLR_ELx that enables KEY; 0: none does (PACGA's). */
+static inline uint64_t a64_pac_enable(enum a64_key key)
+{
+    static const uint8_t bit[A64_KEY_COUNT] = {
+        [A64_KEY_IA] = 31, [A64_KEY_IB] = 30, [A64_KEY_DA] = 27, [A64_KEY_DB] = 13};
+    return key == A64_KEY_GA ? 0 : 1ull << bit[key];
+}
+
 /* KEY as it acts now: IA and DA are diversified by KERNKEY where APCTL says so; XNU gives each
  * process a diversifier, and takes it on itself while it signs for a process. The other keys never
  * change under it, since its own return addresses are signed with IB meanwhile. */

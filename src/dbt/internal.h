@@ -129,6 +129,9 @@ enum dbt_fill {
     DBT_FILL_COUNT
 };
 
+/* What the stubs of pointer authentication depend on beside the key (x86_64/pauth.h). */
+#define DBT_PAC_PLACES 4
+
 /* What --stats shows; dbt_statistics has the names. */
 enum dbt_stat {
     STAT_EXIT_LOOKUP, /* the first are by enum dbt_exit */
@@ -166,6 +169,8 @@ struct dbt {
     size_t stubs_end; /* the stubs stand at the start of the code */
     struct {
         uintptr_t enter, leave, exec, exec_flags, attention, link, stale, indirect, lookup, vectors;
+        uintptr_t sign[DBT_PAC_PLACES][A64_KEY_COUNT], auth[DBT_PAC_PLACES][A64_KEY_COUNT];
+        uintptr_t strip[2]; /* [1]: data pointers */
         /* Of blocks at EL0 and above; [1] last: for addresses that are aligned. */
         uintptr_t fill[2][DBT_FILL_COUNT][2];
     } stub;

@@ -305,6 +305,7 @@ static lower_fn *lowering_of(const struct lower *l, const struct a64_insn *insn)
         lower_system_table,
         lower_atomic_table,
         lower_ordered_table,
+        lower_pauth_table,
         lower_simd_diff_table,
         lower_simd_misc_table,
         lower_simd_move_table,

@@ -47,6 +47,7 @@ extern lower_fn *const lower_dp_table[A64_EXEC_COUNT];
 extern lower_fn *const lower_ldst_table[A64_EXEC_COUNT];
 extern lower_fn *const lower_atomic_table[A64_EXEC_COUNT];
 extern lower_fn *const lower_ordered_table[A64_EXEC_COUNT];
+extern lower_fn *const lower_pauth_table[A64_EXEC_COUNT];
 extern lower_fn *const lower_branch_table[A64_EXEC_COUNT];
 extern lower_fn *const lower_simd_diff_table[A64_EXEC_COUNT];
 extern lower_fn *const lower_simd_misc_table[A64_EXEC_COUNT];

@@ -27,6 +27,8 @@ struct lower_miss lower_check_aligned(struct lower *l, const struct a64_insn *in
  * be marked for exclusive access, the interpreter's function stores (src/a64/monitor.h). Uses RAX.
  */
 void lower_check_monitor(struct lower *l, struct lower_miss miss);
+/* Calls STUB of pauth.h: the result comes in RAX. The rare path as above. */
+struct lower_miss lower_pac(struct lower *l, const struct a64_insn *insn, uintptr_t stub);
 /* The instruction's end: the rare path comes here. */
 void lower_checked(struct lower *l, struct lower_miss miss);
 

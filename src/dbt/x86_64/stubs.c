@@ -9,6 +9,7 @@
 #include <sys/auxv.h>
 
 #include "../../a64/mmu.h"
+#include "pauth.h"
 #include "target.h"
 #include "vector.h"
 
@@ -325,6 +326,7 @@ void dbt_emit_stubs(struct dbt *dbt)
     for (unsigned fill = 0; fill < DBT_FILL_COUNT; fill++)
         for (unsigned k = 0; k < 4; k++)
             dbt->stub.fill[k >> 1][fill][k & 1] = emit_fill(dbt, &a, fill_access[fill], k >> 1, k & 1);
+    dbt_emit_pauth(dbt, &a);
     dbt->code_used = dbt->stubs_end = (size_t)(a.p - dbt->code_write + 63) & ~(size_t)63;
 }
 
