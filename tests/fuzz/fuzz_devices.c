@@ -32,7 +32,8 @@ struct bench {
     struct pci_bus *bus;
     struct virtio_device *net;
     struct chardev serial[SERIALS];
-    const uint8_t *data; /* what is left of the input */
+    unsigned ring_size[FUNCTIONS]; /* as do_driver made them */
+    const uint8_t *data;           /* what is left of the input */
     size_t size;
 };
 
@@ -125,6 +126,7 @@ static void reset(struct bench *b)
     memset(machine->ram[0].host, 0, RAM_SIZE);
     machine->stop = MACHINE_RUNNING;
     machine->warned_count = 0;
+    memset(b->ring_size, 0, sizeof(b->ring_size));
     for (unsigned slot = 0; slot < FUNCTIONS; slot++) {
         config_write(b, slot, 0x10, 4, b->bus->window_base + slot * BAR_STRIDE);
         config_write(b, slot, 0x14, 4, b->bus->window_base + slot * BAR_STRIDE + BAR_STRIDE / 2);
@@ -190,20 +192,36 @@ static void do_access(struct bench *b, unsigned size)
                       size, write, value);
 }
 
-/* COUNT bytes of memory, or a descriptor in one go. */
+static uint64_t ring_at(const struct bench *b, unsigned slot, unsigned queue)
+{
+    return machine_ram_base(b->machine) + slot * RINGS + queue * (RINGS / 2);
+}
+
+/* A buffer by a byte, or any address by eight. */
+static uint64_t take_address(struct bench *b, bool any)
+{
+    return any ? take(b, 8) : machine_ram_base(b->machine) + 0x10000 + take(b, 1) * 0x100;
+}
+
+/* A descriptor of a ring that do_driver made, or of an indirect table. */
+static void do_descriptor(struct bench *b, unsigned slot, unsigned queue, unsigned how)
+{
+    const unsigned index = (unsigned)take(b, 1) & 63;
+    const uint64_t table = how & 1 ? take_address(b, false) : ring_at(b, slot, queue);
+    const uint64_t address = take_address(b, how & 2);
+    const uint64_t size = take(b, how & 2 ? 4 : 2);
+    const uint64_t flags = take(b, 1), next = take(b, 1) & 63;
+    const uint64_t words[2] = {address, size | (flags & 7) << 32 | next << 48};
+    guest_write(b->machine, table + 16 * index, words, sizeof(words));
+}
+
+/* Up to 16 bytes in a buffer, or anywhere in memory. */
 static void do_memory(struct bench *b, unsigned how)
 {
-    const uint64_t address = machine_ram_base(b->machine) + take(b, 2) * 4 % RAM_SIZE;
-    uint8_t bytes[16] = {0};
-    if (how & 1) {
-        const uint64_t target = take(b, 3);
-        const uint64_t words[2] = {how & 2 ? target << 16 : machine_ram_base(b->machine) + target,
-                                   take(b, 8)};
-        memcpy(bytes, words, 16);
-        guest_write(b->machine, address, bytes, 16);
-        return;
-    }
+    uint8_t bytes[16];
     const unsigned count = 1 + (how >> 1 & 15);
+    const uint64_t address =
+        how & 1 ? machine_ram_base(b->machine) + take(b, 2) * 4 % RAM_SIZE : take_address(b, false);
     for (unsigned i = 0; i < count; i++)
         bytes[i] = (uint8_t)take(b, 1);
     guest_write(b->machine, address, bytes, count);
@@ -238,11 +256,25 @@ static void common_write(struct bench *b, unsigned slot, unsigned offset, unsign
     access_region(b, b->bus->window_base + slot * BAR_STRIDE + offset, size, true, value);
 }
 
-/* A driver's start, with all features but those in a mask from the input. Queue N's table,
- * available and used rings are 0x400 bytes apart. */
+static void enable_msix(struct bench *b, unsigned slot)
+{
+    const unsigned cap = (unsigned)pci_ecam_read(b->bus, slot << 15 | 0x34, 1);
+    const uint64_t table = b->bus->window_base + slot * BAR_STRIDE + BAR_STRIDE / 2;
+    const uint64_t address = board_first(&board_vmapple, BOARD_GICM)->base + 0x40;
+    for (unsigned vector = 0; vector < 3; vector++) {
+        access_region(b, table + 16 * vector, 8, true, address);
+        access_region(b, table + 16 * vector + 8, 8, true, 160 + slot * 4 + vector);
+    }
+    config_write(b, slot, cap + 2, 2, 0x8000);
+}
+
+/* A driver's start, with or without MSI-X and the features of rings. A queue's table, available and
+ * used rings are 0x400 bytes apart. */
 static void do_driver(struct bench *b, unsigned slot, unsigned how)
 {
-    const uint64_t rings = machine_ram_base(b->machine) + slot * RINGS;
+    if (how & 8)
+        enable_msix(b, slot);
+    b->ring_size[slot] = 4u << (how >> 1 & 3);
     common_write(b, slot, 0x14, 1, 0);
     common_write(b, slot, 0x08, 4, 1);
     common_write(b, slot, 0x0c, 4, 1);
@@ -250,9 +282,10 @@ static void do_driver(struct bench *b, unsigned slot, unsigned how)
     common_write(b, slot, 0x0c, 4, how & 1 ? 0x30000000 : 0);
     common_write(b, slot, 0x14, 1, 0x0b);
     for (unsigned queue = 0; queue < 2; queue++) {
-        const uint64_t at = rings + queue * (RINGS / 2);
+        const uint64_t at = ring_at(b, slot, queue);
         common_write(b, slot, 0x16, 2, queue);
-        common_write(b, slot, 0x18, 2, 4u << (how >> 1 & 3));
+        common_write(b, slot, 0x18, 2, b->ring_size[slot]);
+        common_write(b, slot, 0x1a, 2, queue);
         common_write(b, slot, 0x20, 8, at);
         common_write(b, slot, 0x28, 8, at + 0x400);
         common_write(b, slot, 0x30, 8, at + 0x800);
@@ -261,8 +294,17 @@ static void do_driver(struct bench *b, unsigned slot, unsigned how)
     common_write(b, slot, 0x14, 1, 0x0f);
 }
 
-static void do_kick(struct bench *b, unsigned slot, unsigned queue)
+/* Makes the chains at COUNT heads available and kicks. */
+static void do_kick(struct bench *b, unsigned slot, unsigned queue, unsigned count)
 {
+    const uint64_t avail = ring_at(b, slot, queue) + 0x400;
+    uint16_t index = 0;
+    guest_read(b->machine, avail + 2, &index, 2);
+    for (unsigned i = 0; i < count && b->ring_size[slot]; i++) {
+        const uint16_t head = (uint16_t)take(b, 1) & 63;
+        guest_write(b->machine, avail + 4 + 2 * (index++ % b->ring_size[slot]), &head, 2);
+    }
+    guest_write(b->machine, avail + 2, &index, 2);
     common_write(b, slot, 0x3000 + 4 * queue, 2, queue);
     machine_time_service(b->machine);
 }
@@ -272,8 +314,10 @@ static void operate(struct bench *b)
     const unsigned op = (unsigned)take(b, 1), how = op >> 3;
     switch (op & 7) {
     case 0:
-    case 1:
         do_access(b, 1u << (how & 3));
+        break;
+    case 1:
+        do_descriptor(b, how % FUNCTIONS, how >> 2 & 1, how >> 3);
         break;
     case 2:
         do_memory(b, how);
@@ -290,10 +334,10 @@ static void operate(struct bench *b)
         do_time(b, how);
         break;
     case 6:
-        do_driver(b, how % FUNCTIONS, how >> 2);
+        do_driver(b, how % FUNCTIONS, (unsigned)take(b, 1));
         break;
     case 7:
-        do_kick(b, how % FUNCTIONS, how >> 2 & 1);
+        do_kick(b, how % FUNCTIONS, how >> 2 & 1, how >> 3);
         break;
     }
 }

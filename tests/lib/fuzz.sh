@@ -15,6 +15,13 @@ fuzz_all() {
     for kind in 2 6; do { printf "\\00$kind"; cat "$POMONA_BUILD/guests/pip/pip.im4p"; } >"$seeds/boot-$kind"; done
     { printf '\001'; head -c 100000 "$POMONA_CACHE"/trixie-arm64/boot/vmlinuz-* 2>/dev/null || true; } >"$seeds/boot-linux"
     { printf '\003'; head -c 4096 "$POMONA_BUILD/smp/smp.elf" 2>/dev/null || true; } >"$seeds/boot-elf"
+    # For the devices: a driver's start and a block request of each type (tests/fuzz/fuzz_devices.c has the operations).
+    for type in 0 1 4 8 11 13; do
+        case $type in 0 | 8) flags=3 ;; *) flags=1 ;; esac
+        python3 -c 'import sys; t, f = map(int, sys.argv[1:]); desc = lambda i, at, size, flags, next: bytes([1, i, at, size & 255, size >> 8, flags, next])
+sys.stdout.buffer.write(bytes([6, 1, 0xf2, 0, t] + [0] * 15) + desc(0, 0, 16, 1, 1) + desc(1, 4, 16 if t > 8 else 20 if t == 8 else 512, f, 2)
+    + desc(2, 2, 1, 2, 0) + bytes([0x47, 0, 5]))' $type $flags >"$seeds/devices-$type"
+    done
     printf 'bvx-\004\000\000\000abcdbvx$' >"$seeds/raw.lzfse"
     cp "$POMONA_BUILD"/tests/unit/*.im4p "$POMONA_BUILD"/tests/unit/*.img4 "$POMONA_BUILD"/tests/unit/*.macho \
         "$POMONA_BUILD"/tests/unit/*.adt "$POMONA_BUILD"/tests/unit/*.tc "$POMONA_BUILD"/tests/unit/*.nvram \
