@@ -447,9 +447,11 @@ static void hostile_tables(void **state)
     pthread_t thread;
     uint64_t seed = 5;
     struct gen_case c;
+    uint8_t *tables = malloc(GEN_RAM_SIZE);
     assert_int_equal(pthread_create(&thread, NULL, vandalize, &v), 0);
     for (unsigned i = 0; i < 300; i++) {
-        gen_make(&seed, &c, v.rig->ram);
+        gen_make(&seed, &c, tables);
+        host_copy_to(v.rig->ram, tables, GEN_RAM_SIZE); /* while the vandal writes */
         rig_load(cpu, &c);
         cpu->ps.el = c.mode >= GEN_EL2 ? 2 : 1;
         a64_mmu_update(cpu);
@@ -463,6 +465,7 @@ static void hostile_tables(void **state)
     }
     atomic_store(&v.stop, true);
     pthread_join(thread, NULL);
+    free(tables);
     rig_free(v.rig);
 }
 
