@@ -32,6 +32,13 @@ struct dbt_slot {
 /* A tag that no address has. */
 #define DBT_NO_TAG 0x0000800000000000ull
 
+/* Masks and bounds of a floating-point format, in every element of 16 bytes. */
+struct dbt_fp_constants {
+    uint64_t abs[2], sign[2]; /* all but the sign bit; the sign bit */
+    uint64_t least[2];        /* the least normal number */
+    uint64_t ones[2];
+};
+
 /* What emitted code reaches RIP-relative; stands right before the code. */
 struct dbt_hot {
     uint64_t page;         /* the virtual page of the block that runs */
@@ -48,7 +55,12 @@ struct dbt_hot {
     const void *tlb;       /* mmu->tlb */
     uint64_t no_tag;       /* DBT_NO_TAG */
     uint64_t fill_page;
-    uint32_t vectors;      /* not 0: V0.. are in vector registers */
+    uint32_t vectors;      /* not 0: V0.. are in vector registers, and MXCSR is the guest's */
+    /* MXCSR: what the guest's begins with, as FPCR says; what it was when vectors were left; the
+     * host's own. Its exception flags are what FPSR has yet to get: see x86_64/lower_fp.h. */
+    uint32_t mxcsr_guest, mxcsr_seen, mxcsr_host;
+    uint32_t unordered; /* what FCMP makes of NaNs: see x86_64/lower_fp.c */
+    _Alignas(16) struct dbt_fp_constants fp[3]; /* half, single, double */
     union a64_vreg constant[DBT_CONSTANTS]; /* x86_64/vector_constants.c */
     struct dbt_slot jump[DBT_JUMPS];
     struct dbt_slot slot[DBT_SLOTS];
@@ -80,7 +92,7 @@ enum dbt_mode {
     DBT_MODE_ALIGN = 1 << 7,    /* SCTLR.A */
     DBT_MODE_COUNT = 1 << 8,    /* instructions are counted */
     DBT_MODE_BTYPE = 3 << 9,
-    DBT_MODE_FPCR = 1 << 11,    /* FPCR is not 0: arithmetic goes to the interpreter */
+    DBT_MODE_FPCR = 1 << 11,    /* FPCR has FZ, FZ16 or AHP: arithmetic goes to the interpreter */
     DBT_MODE_MANY = 1 << 12,    /* more than one CPU: pairs must be single-copy atomic */
 };
 
@@ -252,6 +264,16 @@ void dbt_redirect(struct dbt *dbt, const struct dbt_block *block, uint32_t targe
 void dbt_link_jump(struct dbt *dbt, const struct dbt_link *link, uint32_t target);
 /* Runs from block code at OFFSET until an exit. */
 void dbt_enter(struct dbt *dbt, uint32_t offset);
+
+/* What MXCSR is for FPCR: its rounding mode, all exceptions masked, none seen. */
+static inline uint32_t dbt_mxcsr(uint32_t fpcr)
+{
+    const uint32_t rmode = fpcr >> 22 & 3; /* the host has up and down the other way round */
+    return 0x1f80u | (rmode >> 1 | (rmode & 1) << 1) << 13;
+}
+
+/* By format: half, single, double. */
+extern const struct dbt_fp_constants dbt_fp_constants[3];
 
 /* NZCV in its two forms. */
 static inline uint32_t dbt_flags_from(uint32_t nzcv)

@@ -13,6 +13,7 @@
 
 #include "../a64/exception.h"
 #include "../a64/system.h"
+#include "../interp/fp_core.h"
 #include "internal.h"
 #include "x86_64/lower.h"
 
@@ -135,7 +136,7 @@ static unsigned mode_of(const struct a64_cpu *cpu)
         mode |= DBT_MODE_ALIGN;
     if (cpu->slice_end != UINT64_MAX)
         mode |= DBT_MODE_COUNT;
-    if (cpu->fpcr)
+    if (cpu->fpcr & (FPCR_FZ | FPCR_FZ16 | FPCR_AHP))
         mode |= DBT_MODE_FPCR;
     if (cpu->sys->cpu_count > 1)
         mode |= DBT_MODE_MANY;
@@ -279,6 +280,8 @@ static void enter(struct dbt *dbt, const struct dbt_block *block, unsigned mode)
     hot->ctx = cpu->mmu->ctx;
     hot->ctx_user = cpu->mmu->ctx_user;
     hot->flags = dbt_flags_from(cpu->nzcv);
+    hot->mxcsr_guest = dbt_mxcsr(cpu->fpcr);
+    hot->mxcsr_host = __builtin_ia32_stmxcsr();
     dbt_enter(dbt, block->code);
     cpu->nzcv = dbt_flags_to(hot->flags);
     dbt->stats[hot->exit]++;

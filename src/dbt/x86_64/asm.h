@@ -211,6 +211,14 @@ static inline void x86_evex(struct x86 *a, unsigned op, unsigned reg, unsigned v
     x86_modrm(a, reg, rm, imm, true);
 }
 
+/* A scalar EVEX instruction on registers that rounds to nearest and raises no exceptions. */
+static inline void x86_evex_sae(struct x86 *a, unsigned op, unsigned reg, unsigned vvvv, unsigned rm)
+{
+    x86_evex(a, op, reg, vvvv, x86_r((int)rm), 0, false, 0);
+    if (!a->full)
+        a->p[-3] |= 0x10;
+}
+
 /* ---- moves ---- */
 
 static inline void x86_mov(struct x86 *a, int w, unsigned dst, struct x86_rm src)
@@ -497,6 +505,15 @@ static inline void x86_vpinsrq(struct x86 *a, unsigned dst, unsigned src, struct
 {
     x86_v3(a, 0x22 | X_0F3A | X_66 | X_W, true, dst, src, value, 1);
     x86_u8(a, lane);
+}
+
+static inline void x86_ldmxcsr(struct x86 *a, struct x86_rm rm)
+{
+    x86_op(a, 0xae | X_0F, 2, rm, 0);
+}
+static inline void x86_stmxcsr(struct x86 *a, struct x86_rm rm)
+{
+    x86_op(a, 0xae | X_0F, 3, rm, 0);
 }
 
 /* ---- flags ---- */

@@ -53,6 +53,15 @@ static void load(struct lower *l)
     x86_sahf(&l->a);
 }
 
+void lower_load_nzcv(struct lower *l, unsigned nzcv)
+{
+    const unsigned ah = (nzcv & 8 ? 0x80u : 0) | (nzcv & 4 ? 0x40u : 0) | (nzcv & 2 ? 0 : 1u);
+    x86_imm(&l->a, RAX, ah << 8 | (nzcv & 1));
+    x86_u8(&l->a, 0x04); /* ADD AL, 127 */
+    x86_u8(&l->a, 127);
+    x86_sahf(&l->a);
+}
+
 void lower_need_flags(struct lower *l)
 {
     if (!l->flags.host) {
@@ -304,6 +313,8 @@ static lower_fn *lowering_of(const struct lower *l, const struct a64_insn *insn)
         lower_branch_table,
         lower_system_table,
         lower_atomic_table,
+        lower_fp_table,
+        lower_fp_cvt_table,
         lower_ordered_table,
         lower_pauth_table,
         lower_simd_diff_table,
@@ -318,6 +329,19 @@ static lower_fn *lowering_of(const struct lower *l, const struct a64_insn *insn)
         if (tables[i][id])
             return tables[i][id];
     return NULL;
+}
+
+/* The instruction was emitted: what is known of the vector registers that it wrote (at most four from rd on,
+ * or rd and ra). */
+static void follow_vectors(struct lower *l, const struct a64_insn *insn)
+{
+    if (insn->row == A64_ROW_NONE || !a64_rows[insn->row].wv)
+        return;
+    const uint32_t four = 15u << insn->rd | (uint32_t)(15ull << insn->rd >> 32);
+    const uint32_t written = four | 1u << insn->ra;
+    l->clean32 = (l->clean32 & ~written) | l->made32;
+    l->clean64 = (l->clean64 & ~written) | l->made64;
+    l->made32 = l->made64 = 0;
 }
 
 static void lower_insn(struct lower *l)
@@ -338,8 +362,12 @@ static void lower_insn(struct lower *l)
 static void lower_rows(struct lower *l)
 {
     lower_head(l);
-    for (l->at = 0; l->at < l->count && !l->ended; l->at++)
+    for (l->at = 0; l->at < l->count && !l->ended; l->at++) {
+        const unsigned first = l->at;
         lower_insn(l);
+        for (unsigned i = first; i <= l->at; i++)
+            follow_vectors(l, &l->insn[i]);
+    }
     if (l->ended)
         return;
     l->at = l->count;
@@ -361,6 +389,7 @@ bool dbt_lower(struct dbt *dbt, struct lower *l)
     const uint32_t links = dbt->link_count, slots = dbt->slot_count;
     l->dbt = dbt;
     l->ended = l->vectors = false;
+    l->clean32 = l->clean64 = l->made32 = l->made64 = 0;
     l->counted = 0;
     l->flags.host = l->flags.dirty = false;
     l->a = emitter(dbt, dbt->code_used, DBT_COLD_START);

@@ -32,6 +32,9 @@ struct lower {
     unsigned at, count, counted;  /* the instruction now, all, those in icount already */
     bool ended;                   /* control does not reach the end of what was emitted */
     bool vectors;                 /* V0..V31 are in host registers for certain */
+    /* By vector register, a bit each: what is above the low 32 or 64 bits is 0 for certain; and what of
+     * that the instruction now has made so. See lower_made(). */
+    uint32_t clean32, clean64, made32, made64;
     struct {
         bool host, dirty; /* in EFLAGS; not in memory */
         enum flags_kind kind;
@@ -49,6 +52,8 @@ extern lower_fn *const lower_atomic_table[A64_EXEC_COUNT];
 extern lower_fn *const lower_ordered_table[A64_EXEC_COUNT];
 extern lower_fn *const lower_pauth_table[A64_EXEC_COUNT];
 extern lower_fn *const lower_branch_table[A64_EXEC_COUNT];
+extern lower_fn *const lower_fp_table[A64_EXEC_COUNT];
+extern lower_fn *const lower_fp_cvt_table[A64_EXEC_COUNT];
 extern lower_fn *const lower_simd_diff_table[A64_EXEC_COUNT];
 extern lower_fn *const lower_simd_misc_table[A64_EXEC_COUNT];
 extern lower_fn *const lower_simd_move_table[A64_EXEC_COUNT];
@@ -142,6 +147,13 @@ static inline void lower_vdone(struct lower *l, unsigned n, unsigned host)
         x86_vmov(&l->a, (unsigned)vhost_of(l->dbt, n), host);
 }
 
+/* The instruction leaves V<n> with nothing but its low SIZE bytes, 4 or 8. */
+static inline void lower_made(struct lower *l, unsigned n, unsigned size)
+{
+    l->made64 |= size <= 8 ? 1u << n : 0;
+    l->made32 |= size <= 4 ? 1u << n : 0;
+}
+
 /* ---- flags ---- */
 
 /* EFLAGS will change. */
@@ -152,6 +164,8 @@ void lower_set_flags(struct lower *l, enum flags_kind kind);
 void lower_need_flags(struct lower *l);
 /* The same; the host's condition for COND (not AL or NV). */
 enum x86_cc lower_condition(struct lower *l, unsigned cond);
+/* EFLAGS becomes NZCV (4 bits) in canonical form. Costs RAX. */
+void lower_load_nzcv(struct lower *l, unsigned nzcv);
 /* NZCV must be in memory before what follows, also if EFLAGS still holds it. */
 void lower_save_flags(struct lower *l);
 /* Whether anybody looks at what instruction `at` leaves in NZCV. */

@@ -766,11 +766,7 @@ static void compare_if(struct lower *l, const struct a64_insn *insn, int w, bool
     if (cond < 14) {
         const struct x86_label done = x86_jmp(a);
         x86_land(a, otherwise);
-        const unsigned ah = (nzcv & 8 ? 0x80u : 0) | (nzcv & 4 ? 0x40u : 0) | (nzcv & 2 ? 0 : 1u);
-        x86_imm(a, RAX, ah << 8 | (nzcv & 1));
-        x86_u8(a, 0x04); /* ADD AL, 127: OF = V */
-        x86_u8(a, 127);
-        x86_sahf(a);
+        lower_load_nzcv(l, nzcv);
         x86_land(a, done);
     }
     lower_set_flags(l, FLAGS_SUB);

@@ -346,6 +346,7 @@ static void vector(struct lower *l, const struct a64_insn *insn, enum mode mode,
         const unsigned dst = lower_vdst(l, insn->rd, VSCRATCH0);
         load_vector(&l->a, size, dst, lower_operand(0));
         lower_vdone(l, insn->rd, dst);
+        lower_made(l, insn->rd, size);
     }
     write_back(l, insn, mode);
     done(l, insn, mode, miss);
@@ -428,6 +429,7 @@ static void vector_pair(struct lower *l, const struct a64_insn *insn, enum mode 
             const unsigned dst = lower_vdst(l, t, VSCRATCH0);
             load_vector(a, size, dst, lower_operand((int32_t)(k * size)));
             lower_vdone(l, t, dst);
+            lower_made(l, t, size);
         }
     }
     write_back(l, insn, mode);

@@ -43,7 +43,22 @@ static void emit_enter(struct dbt *dbt, struct x86 *a)
     x86_jmp_rm(a, x86_r(RAX));
 }
 
-/* Vector registers go to struct a64_cpu if they hold V0..V31. Keeps all others. */
+/* The exceptions that MXCSR has seen go to FPSR (IE, ZE, OE, UE, PE to IOC, DZC, OFC, UFC, IXC; DE is nothing
+ * to Arm), and the host's own MXCSR comes back. Costs RAX, RDX. */
+static void merge_exceptions(struct dbt *dbt, struct x86 *a)
+{
+    x86_stmxcsr(a, x86_at(&dbt->hot->mxcsr_seen));
+    x86_ldmxcsr(a, x86_at(&dbt->hot->mxcsr_host));
+    x86_mov(a, 0, RAX, x86_at(&dbt->hot->mxcsr_seen));
+    x86_mov_rr(a, 0, RDX, RAX);
+    x86_shift_imm(a, SHIFT_SHR, 0, RDX, 1);
+    x86_alu_imm(a, ALU_AND, 0, x86_r(RAX), 1);
+    x86_alu_imm(a, ALU_AND, 0, x86_r(RDX), 0x1e);
+    x86_alu(a, ALU_OR, 0, RAX, x86_r(RDX));
+    x86_alu_store(a, ALU_OR, 0, CPU(fpsr), RAX);
+}
+
+/* Vector registers go to struct a64_cpu if they hold V0..V31. Costs RAX, RDX. */
 static void spill_vectors(struct dbt *dbt, struct x86 *a)
 {
     x86_alu_imm(a, ALU_CMP, 0, x86_at(&dbt->hot->vectors), 0);
@@ -51,17 +66,19 @@ static void spill_vectors(struct dbt *dbt, struct x86 *a)
     for (unsigned n = 0; n < 32; n++)
         if (vhost_of(dbt, n) >= 0)
             x86_vstore(a, guest_vector(n), (unsigned)vhost_of(dbt, n));
+    merge_exceptions(dbt, a);
     x86_store32_imm(a, x86_at(&dbt->hot->vectors), 0);
     x86_land(a, none);
 }
 
-/* Called: loads V0..V31. */
+/* Called: loads V0..V31 and the guest's MXCSR. Keeps all other registers. */
 static void emit_vectors(struct dbt *dbt, struct x86 *a)
 {
     dbt->stub.vectors = x86_here(a);
     for (unsigned n = 0; n < 32; n++)
         if (vhost_of(dbt, n) >= 0)
             x86_vload(a, (unsigned)vhost_of(dbt, n), guest_vector(n));
+    x86_ldmxcsr(a, x86_at(&dbt->hot->mxcsr_guest));
     x86_store32_imm(a, x86_at(&dbt->hot->vectors), 1);
     x86_ret(a);
 }
@@ -311,6 +328,8 @@ void dbt_emit_stubs(struct dbt *dbt)
         .run = dbt->code - dbt->code_write,
     };
     memcpy(dbt->hot->constant, vector_constants, sizeof vector_constants);
+    memcpy(dbt->hot->fp, dbt_fp_constants, sizeof dbt->hot->fp);
+    dbt->hot->unordered = 128;
     emit_enter(dbt, &a);
     emit_leave(dbt, &a);
     dbt->stub.exec = emit_exec(dbt, &a, false);
