@@ -46,26 +46,31 @@ void dbt_count(const struct a64_cpu *cpu, uint64_t *values)
         values[i] += dbt->stats[i];
 }
 
-/* VAES and VPCLMULQDQ, by CPUID: clang 14 does not know their names. */
-static bool wide_aes(void)
+/* Leaf 7 of CPUID; not every compiler has names for all of it. */
+static unsigned extended_features(bool ecx)
 {
-    const unsigned both = 1u << 9 | 1u << 10;
-    unsigned eax, ebx, ecx = 0, edx;
-    return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) && (ecx & both) == both;
+    unsigned a, b = 0, c = 0, d;
+    return __get_cpuid_count(7, 0, &a, &b, &c, &d) ? (ecx ? c : b) : 0;
 }
 
-static void name_vectors(struct dbt *dbt)
+static void find_features(struct dbt *dbt)
 {
+    const unsigned ebx = extended_features(false), ecx = extended_features(true);
     __builtin_cpu_init();
     dbt->avx512 = __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw") &&
                   __builtin_cpu_supports("avx512dq");
     dbt->avx512vnni = dbt->avx512 && __builtin_cpu_supports("avx512vnni");
     dbt->avx512cd = dbt->avx512 && __builtin_cpu_supports("avx512cd");
     dbt->avx512bitalg = dbt->avx512 && __builtin_cpu_supports("avx512bitalg");
-    dbt->vaes = dbt->avx512 && wide_aes();
+    dbt->vaes = dbt->avx512 && ecx >> 9 & 1 && ecx >> 10 & 1;
     dbt->gfni = __builtin_cpu_supports("gfni");
     dbt->aes = __builtin_cpu_supports("aes");
     dbt->pclmul = __builtin_cpu_supports("pclmul");
+    dbt->sha = ebx >> 29 & 1;
+}
+
+static void name_vectors(struct dbt *dbt)
+{
     for (int n = 0; n < 32; n++) {
         /* The lower half of the host's takes shorter code, and more instructions exist there: it holds what
          * compilers use first, the registers that calls do not preserve. */
@@ -90,6 +95,7 @@ int dbt_init(struct a64_cpu *cpu)
     dbt->cpu = cpu;
     dbt->interp = cpu->engine;
     cpu->engine = dbt;
+    find_features(dbt);
     name_vectors(dbt);
     dbt->lower = malloc(sizeof(*dbt->lower));
     status = dbt->lower ? dbt_code_create(dbt) : -ENOMEM;

@@ -81,6 +81,17 @@ static struct rig_world random_world(struct rig *rig)
     return world;
 }
 
+/* An instruction on V<d> and V<n> works in place on what the one before it made: pairs that engines
+ * take together. */
+static void chain(uint32_t *word)
+{
+    const struct a64_row *before = a64_decode(word[-1]), *row = a64_decode(word[0]);
+    const bool vectors = before && row && before->wv && row->wv && row->rv && row->wv[0] == 'd';
+    const uint32_t d = word[-1] & 31, chained = (word[0] & ~0x3ffu) | d << 5 | d;
+    if (vectors && strchr(row->rv, 'n') && a64_decode(chained) == row)
+        word[0] = chained;
+}
+
 static void random_block(struct oracle *o, unsigned index)
 {
     struct rig *rig = &o->rig;
@@ -89,6 +100,9 @@ static void random_block(struct oracle *o, unsigned index)
     block->count = rig_pick(rig, 3) ? 1 + rig_pick(rig, BLOCK_MAX) : 1 + rig_pick(rig, 6);
     for (unsigned i = 0; i < block->count; i++)
         block->word[i] = words_random(&o->words, rig, block->count - i);
+    for (unsigned i = 1; i < block->count; i++)
+        if (!rig_pick(rig, 8))
+            chain(&block->word[i]);
     for (unsigned i = block->count; i < BLOCK_MAX + TRAIL; i++)
         block->word[i] = RIG_END;
     block->seed = rig_random(rig);
