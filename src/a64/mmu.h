@@ -55,6 +55,17 @@ struct a64_tlb_entry {
 #define A64_TLB_OWNER_DEVICE (1ull << 61)
 #define A64_TLB_OWNER_GLOBAL (1ull << 62)
 
+/* What an invalidation dropped, at least. */
+struct a64_tlb_drop {
+    enum {
+        A64_DROP_ALL,
+        A64_DROP_LOCAL, /* pages that are not global */
+        A64_DROP_RANGE, /* the pages of [start, last], sign-extended from bit 55 */
+    } what;
+    uint64_t start, last;
+};
+#define A64_TLB_DROPS 64u
+
 struct a64_mmu {
     uint64_t ctx;      /* the context id of data accesses now (12 bits) */
     uint64_t ctx_user; /* and of unprivileged ones */
@@ -66,10 +77,10 @@ struct a64_mmu {
     /* Where a pointer's code is, by [data pointer][bit 55 is 0]: follows from the above. */
     uint64_t pac_field[2][2];
     uint8_t pa_bits;    /* ID_AA64MMFR0_EL1.PARange in bits */
-    /* Grows whenever a translation was dropped or context ids were given out anew: whoever keeps
-     * copies of tags or host addresses outside `tlb` must then drop them. */
+    /* Grows whenever translations were dropped or context ids were given out anew: whoever keeps copies of
+     * tags or host addresses outside `tlb` must then drop what dropped[generation % A64_TLB_DROPS] says. */
     uint64_t generation;
-    uint64_t generation_global; /* the same for global pages only */
+    struct a64_tlb_drop dropped[A64_TLB_DROPS];
     uint64_t ctx_any_asid;      /* like ctx, whatever the ASID */
     struct a64_tlb_entry tlb[A64_TLB_SIZE];
     struct a64_mmu_priv *priv; /* tlb.c's own: the context ids */

@@ -33,6 +33,7 @@
 #define GROUPS       1024u
 #define BUCKETS      2048u
 #define VARIANT_BITS 2
+#define BLOCK_BITS   1024u
 
 /* All that a translation depends on, beside the tables and the variant. */
 struct mmu_ctx_key {
@@ -50,6 +51,9 @@ struct a64_mmu_priv {
     struct mmu_ctx_key key[GROUPS];
     struct a64_dbg_pair watch[A64_DBG_PAIRS]; /* the watchpoints that fills look at */
     bool low_global; /* a global page of the lower half was entered */
+    /* Where blocks and contiguous ranges were entered, by hashes of VA[..:21] and, of more than 2 MiB, of
+     * VA[..:30]: an invalidation of one page there drops more than the page. */
+    uint64_t small_blocks[BLOCK_BITS / 64], large_blocks[BLOCK_BITS / 64];
     bool watching;                            /* MDSCR_EL1.MDE: some of them may be enabled */
 };
 
@@ -224,6 +228,27 @@ static bool page_watched(const struct a64_mmu_priv *priv, uint64_t base)
     return false;
 }
 
+/* ---- blocks ---- */
+
+static unsigned block_bit(uint64_t region)
+{
+    return (unsigned)(region * 0x9e3779b97f4a7c15ull >> 54) % BLOCK_BITS;
+}
+
+static void note_block(struct a64_mmu_priv *priv, uint64_t va, uint64_t size)
+{
+    const bool small = size <= 1u << 21;
+    const unsigned bit = block_bit(small ? va >> 21 : va >> 30);
+    (small ? priv->small_blocks : priv->large_blocks)[bit / 64] |= 1ull << bit % 64;
+}
+
+static bool block_near(const struct a64_mmu_priv *priv, uint64_t va)
+{
+    const unsigned small = block_bit(va >> 21), large = block_bit(va >> 30);
+    return (priv->small_blocks[small / 64] >> small % 64 & 1) ||
+           (priv->large_blocks[large / 64] >> large % 64 & 1);
+}
+
 /* ---- fills ---- */
 
 void mmu_tlb_fill(struct a64_cpu *cpu, uint64_t addr, uint64_t ctx, const struct a64_walk *walk,
@@ -248,6 +273,8 @@ void mmu_tlb_fill(struct a64_cpu *cpu, uint64_t addr, uint64_t ctx, const struct
                    (walk->device ? TLB_OWNER_DEVICE : 0) | (walk->global ? TLB_OWNER_GLOBAL : 0) |
                    (walk->guarded ? TLB_OWNER_GUARDED : 0);
     cpu->mmu->priv->owner[entry - cpu->mmu->tlb] = entry->owner;
+    if (walk->page_size > 1u << 14)
+        note_block(cpu->mmu->priv, base, walk->page_size);
     if (walk->global && !(base >> 63))
         cpu->mmu->priv->low_global = true;
 }
@@ -261,14 +288,21 @@ static void drop(struct a64_mmu *mmu, unsigned i)
     entry->owner = mmu->priv->owner[i] = 0;
 }
 
+static void note_drop(struct a64_mmu *mmu, struct a64_tlb_drop what)
+{
+    mmu->generation++;
+    mmu->dropped[mmu->generation % A64_TLB_DROPS] = what;
+}
+
 void a64_tlb_flush(struct a64_cpu *cpu)
 {
     struct a64_mmu *mmu = cpu->mmu;
     for (unsigned i = 0; i < A64_TLB_SIZE; i++)
         drop(mmu, i);
-    mmu->generation++;
-    mmu->generation_global++;
+    note_drop(mmu, (struct a64_tlb_drop){.what = A64_DROP_ALL});
     mmu->priv->low_global = false;
+    memset(mmu->priv->small_blocks, 0, sizeof mmu->priv->small_blocks);
+    memset(mmu->priv->large_blocks, 0, sizeof mmu->priv->large_blocks);
 }
 
 /* Whether the entry's block has an address in [start, last], all of them sign-extended from bit 55.
@@ -321,13 +355,39 @@ static bool entry_matches(const struct a64_mmu_priv *priv, uint64_t owner,
     }
 }
 
-/* Whether OP may be for a page that is the same for all ASIDs, in the TLB or not any more. */
-static bool may_drop_global(struct a64_mmu_priv *priv, const struct a64_tlbi *op)
+/* The most pages that are looked for one by one. */
+#define FEW_PAGES 64u
+
+/* What OP on [START, LAST] drops, in the TLB or not any more. */
+static struct a64_tlb_drop what_drops(const struct a64_mmu_priv *priv, const struct a64_tlbi *op,
+                                      uint64_t start, uint64_t last)
 {
+    struct a64_tlb_drop all = {.what = A64_DROP_ALL}, local = {.what = A64_DROP_LOCAL};
     if (op->kind == A64_TLBI_ASID)
-        return false;
-    const bool low = !(op->start >> 55 & 1) && !((op->end - 1) >> 55 & 1);
-    return op->kind != A64_TLBI_VA || !low || priv->low_global;
+        return local;
+    if (op->kind != A64_TLBI_VA && op->kind != A64_TLBI_VAA)
+        return all;
+    bool few = last - start < FEW_PAGES << A64_PAGE_SHIFT;
+    for (uint64_t va = start; few && va < last; va += A64_PAGE_MASK + 1)
+        few = !block_near(priv, va);
+    if (few)
+        return (struct a64_tlb_drop){A64_DROP_RANGE, start, last};
+    return op->kind == A64_TLBI_VA && !(start >> 63) && !(last >> 63) && !priv->low_global ? local : all;
+}
+
+static void drop_if_match(struct a64_mmu *mmu, unsigned i, const struct a64_tlbi *op, uint64_t start,
+                          uint64_t last)
+{
+    const uint64_t owner = mmu->priv->owner[i];
+    if (owner && entry_matches(mmu->priv, owner, op, start, last))
+        drop(mmu, i);
+}
+
+/* One page in all contexts. */
+static void drop_page(struct a64_mmu *mmu, const struct a64_tlbi *op, uint64_t va)
+{
+    for (uint64_t ctx = 0; ctx < (uint64_t)mmu->priv->groups << VARIANT_BITS; ctx++)
+        drop_if_match(mmu, (unsigned)(a64_tlb_slot(mmu, va, ctx) - mmu->tlb), op, va, va | A64_PAGE_MASK);
 }
 
 void a64_tlb_invalidate(struct a64_cpu *cpu, const struct a64_tlbi *op)
@@ -335,12 +395,13 @@ void a64_tlb_invalidate(struct a64_cpu *cpu, const struct a64_tlbi *op)
     struct a64_mmu *mmu = cpu->mmu;
     const uint64_t start = (uint64_t)((int64_t)(op->start << 8) >> 8);
     const uint64_t last = (uint64_t)((int64_t)((op->end - 1) << 8) >> 8);
-    for (unsigned i = 0; i < A64_TLB_SIZE; i++) {
-        const uint64_t owner = mmu->priv->owner[i];
-        if (owner && entry_matches(mmu->priv, owner, op, start, last))
-            drop(mmu, i);
-    }
-    mmu->generation++;
-    if (may_drop_global(mmu->priv, op))
-        mmu->generation_global++;
+    const struct a64_tlb_drop what = what_drops(mmu->priv, op, start, last);
+    const uint64_t pages = (last - start) / (A64_PAGE_MASK + 1) + 1;
+    if (what.what == A64_DROP_RANGE && pages * mmu->priv->groups < A64_TLB_SIZE / 8)
+        for (uint64_t va = start; va < last; va += A64_PAGE_MASK + 1)
+            drop_page(mmu, op, va);
+    else
+        for (unsigned i = 0; i < A64_TLB_SIZE; i++)
+            drop_if_match(mmu, i, op, start, last);
+    note_drop(mmu, what);
 }

@@ -46,9 +46,11 @@ int dbt_code_create(struct dbt *dbt)
         return -errno;
     const int status = map_code(dbt, fd);
     close(fd);
-    dbt->filled_local.slot = malloc(DBT_FILLED * sizeof(dbt->filled_local.slot[0]));
-    dbt->filled_global.slot = malloc(DBT_FILLED * sizeof(dbt->filled_global.slot[0]));
-    return status ? status : dbt->filled_local.slot && dbt->filled_global.slot ? 0 : -ENOMEM;
+    uint32_t *log = malloc((DBT_FILLED + DBT_BUCKETS * DBT_BUCKET_ROOM) * sizeof(*log));
+    dbt->filled_local.slot = log;
+    for (unsigned n = 0; n < DBT_BUCKETS && log; n++)
+        dbt->filled[n].slot = log + DBT_FILLED + n * DBT_BUCKET_ROOM;
+    return status ? status : log ? 0 : -ENOMEM;
 }
 
 void dbt_code_destroy(struct dbt *dbt)
@@ -58,7 +60,6 @@ void dbt_code_destroy(struct dbt *dbt)
     if (dbt->code_write && dbt->code_write != MAP_FAILED)
         munmap(dbt->code_write, dbt->code_size);
     free(dbt->filled_local.slot);
-    free(dbt->filled_global.slot);
     free(dbt->blocks);
     free(dbt->pages);
     free(dbt->links);
@@ -81,55 +82,103 @@ static bool reserve(void *array, uint32_t *room, uint32_t count, uint32_t more, 
 
 /* ---- slots ---- */
 
-void dbt_fill(struct dbt *dbt, struct dbt_slot *slot, uint64_t tag, uint64_t value, bool global)
+/* These may run while guest vectors are in vector registers. */
+#define FILL_FN __attribute__((target("general-regs-only")))
+
+FILL_FN static unsigned bucket_of_page(uint64_t va)
 {
-    struct dbt_log *log = global ? &dbt->filled_global : &dbt->filled_local;
-    *slot = (struct dbt_slot){tag, value};
-    if (log->count < DBT_FILLED)
-        log->slot[log->count] = slot;
-    log->count++;
+    return va >> A64_PAGE_SHIFT & (DBT_BUCKETS - 1);
 }
 
-static void clear_all(struct dbt *dbt)
+/* Whether a slot's tag is of the page at VA; those of the jump cache have the mode in their upper bits. */
+static bool same_page(uint64_t tag, uint64_t va)
 {
-    for (uint32_t i = 0; i < DBT_JUMPS; i++)
-        dbt->hot->jump[i].tag = DBT_NO_TAG;
-    for (uint32_t i = 0; i < dbt->slot_count; i++)
-        dbt->hot->slot[i].tag = DBT_NO_TAG;
-    dbt->filled_local.count = dbt->filled_global.count = 0;
-    dbt->epoch_local++;
-    dbt->epoch_global++;
+    return !((tag ^ va) << 16 >> (16 + A64_PAGE_SHIFT)) && tag != DBT_NO_TAG;
 }
 
-static void clear_filled(struct dbt_log *log)
+/* Empties the slots that bucket N names, and the bucket. */
+FILL_FN static void clear_bucket(struct dbt *dbt, unsigned n)
 {
-    for (uint32_t i = 0; i < log->count; i++)
-        log->slot[i]->tag = DBT_NO_TAG;
+    struct dbt_log *log = &dbt->filled[n];
+    for (uint32_t i = 0; i < log->count; i++) {
+        dbt->hot->slot[log->slot[i]].tag = DBT_NO_TAG;
+        dbt->hot->named[log->slot[i]] &= ~(1ull << n);
+    }
     log->count = 0;
 }
 
-void dbt_forget_local(struct dbt *dbt)
+/* Makes room in bucket N: takes out whom it names twice or in vain, or else everybody. */
+FILL_FN static void make_room(struct dbt *dbt, unsigned n)
 {
-    dbt->stats[STAT_FORGETS_LOCAL]++;
-    if (dbt->filled_local.count > DBT_FILLED) {
-        clear_all(dbt);
-        return;
+    struct dbt_log *log = &dbt->filled[n];
+    const uint64_t bit = 1ull << n;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < log->count; i++) {
+        const uint32_t slot = log->slot[i];
+        if (dbt->hot->named[slot] & bit) {
+            dbt->hot->named[slot] &= ~bit;
+            log->slot[kept++] = slot;
+        }
     }
-    clear_filled(&dbt->filled_local);
-    dbt->epoch_local++;
+    log->count = kept;
+    for (uint32_t i = 0; i < kept; i++)
+        dbt->hot->named[log->slot[i]] |= bit;
+    if (kept > DBT_BUCKET_ROOM / 4 * 3)
+        clear_bucket(dbt, n);
+}
+
+FILL_FN void dbt_fill(struct dbt *dbt, struct dbt_slot *slot, uint64_t va, struct dbt_slot value, bool global)
+{
+    const unsigned n = bucket_of_page(va);
+    const uint32_t number = (uint32_t)(slot - dbt->hot->slot);
+    struct dbt_log *log = &dbt->filled[n];
+    if (log->count == DBT_BUCKET_ROOM)
+        make_room(dbt, n);
+    log->slot[log->count++] = number;
+    dbt->hot->named[number] |= 1ull << n;
+    if (!global) {
+        if (dbt->filled_local.count < DBT_FILLED)
+            dbt->filled_local.slot[dbt->filled_local.count] = number;
+        dbt->filled_local.count++;
+    }
+    *slot = value;
 }
 
 void dbt_forget_addresses(struct dbt *dbt)
 {
     dbt->stats[STAT_FORGETS]++;
-    if (dbt->filled_local.count > DBT_FILLED || dbt->filled_global.count > DBT_FILLED) {
-        clear_all(dbt);
-        return;
-    }
-    clear_filled(&dbt->filled_local);
-    clear_filled(&dbt->filled_global);
+    for (unsigned n = 0; n < DBT_BUCKETS; n++)
+        clear_bucket(dbt, n);
+    dbt->filled_local.count = 0;
     dbt->epoch_local++;
     dbt->epoch_global++;
+}
+
+void dbt_forget_local(struct dbt *dbt)
+{
+    struct dbt_log *log = &dbt->filled_local;
+    dbt->stats[STAT_FORGETS_LOCAL]++;
+    if (log->count > DBT_FILLED) {
+        dbt_forget_addresses(dbt);
+        return;
+    }
+    for (uint32_t i = 0; i < log->count; i++) {
+        dbt->hot->slot[log->slot[i]].tag = DBT_NO_TAG;
+        dbt->hot->named[log->slot[i]] = 0;
+    }
+    log->count = 0;
+    dbt->epoch_local++;
+}
+
+void dbt_forget_page(struct dbt *dbt, uint64_t va)
+{
+    const struct dbt_log *log = &dbt->filled[bucket_of_page(va)];
+    dbt->stats[STAT_FORGETS_PAGE]++;
+    for (uint32_t i = 0; i < log->count; i++) {
+        struct dbt_slot *slot = &dbt->hot->slot[log->slot[i]];
+        if (same_page(slot->tag, va))
+            slot->tag = DBT_NO_TAG;
+    }
 }
 
 /* ---- blocks ---- */
@@ -299,11 +348,13 @@ uint32_t dbt_add_link(struct dbt *dbt, struct dbt_link link)
 
 void dbt_flush(struct dbt *dbt)
 {
-    clear_all(dbt);
+    for (uint32_t i = 0; i < (dbt->slot_count ? dbt->slot_count : DBT_JUMPS); i++)
+        dbt->hot->slot[i].tag = DBT_NO_TAG;
+    dbt_forget_addresses(dbt);
     memset(dbt->hash, 0, sizeof(dbt->hash));
     memset(dbt->page_hash, 0, sizeof(dbt->page_hash));
     dbt->block_count = dbt->page_count = dbt->link_count = 0;
-    dbt->slot_count = 0;
+    dbt->slot_count = DBT_JUMPS;
     dbt->code_used = dbt->stubs_end;
     dbt->cold_used = DBT_COLD_START;
     dbt->literals = DBT_CODE_SIZE;

@@ -22,7 +22,9 @@
 #define DBT_CODE_SIZE  (48u << 20)
 #define DBT_COLD_START (28u << 20) /* offset of the cold paths in the code memory */
 #define DBT_CONSTANTS 64           /* of vector code */
-#define DBT_FILLED    (16u << 10) /* more filled slots than that are not remembered one by one */
+#define DBT_FILLED    (16u << 10) /* slots of pages that are not global: no more are remembered */
+#define DBT_BUCKETS   64u
+#define DBT_BUCKET_ROOM 4096u
 
 /* A tag and what it stands for: {page of a virtual address, what to add to get the host's} at an
  * access site, {address, code} in the jump cache, {page, code} at a jump into another page. */
@@ -53,8 +55,6 @@ struct dbt_hot {
     uint64_t code_generation;
     uint64_t ctx, ctx_user; /* of data accesses now, and of unprivileged ones */
     const void *tlb;       /* mmu->tlb */
-    uint64_t no_tag;       /* DBT_NO_TAG */
-    uint64_t fill_page;
     uint32_t vectors;      /* not 0: V0.. are in vector registers, and MXCSR is the guest's */
     /* MXCSR: what the guest's begins with, as FPCR says; what it was when vectors were left; the
      * host's own. Its exception flags are what FPSR has yet to get: see x86_64/lower_fp.h. */
@@ -62,8 +62,9 @@ struct dbt_hot {
     uint32_t unordered; /* what FCMP makes of NaNs: see x86_64/lower_fp.c */
     _Alignas(16) struct dbt_fp_constants fp[3]; /* half, single, double */
     union a64_vreg constant[DBT_CONSTANTS]; /* x86_64/vector_constants.c */
-    struct dbt_slot jump[DBT_JUMPS];
-    struct dbt_slot slot[DBT_SLOTS];
+    struct dbt_slot slot[DBT_JUMPS + DBT_SLOTS]; /* the first are the jump cache */
+    /* Of each slot: the buckets that name it. A slot may be filled with a page of these without telling. */
+    uint64_t named[DBT_JUMPS + DBT_SLOTS];
 };
 
 /* Bits of struct dbt_hot's flags. */
@@ -161,11 +162,18 @@ enum dbt_stat {
     STAT_FLUSHES,
     STAT_FORGETS,
     STAT_FORGETS_LOCAL,
+    STAT_FORGETS_PAGE,
     STAT_PAGE_CHECKS,
     STAT_STALE,
     STAT_FILLS,
     STAT_FILL_MISSES,
     STAT_COUNT
+};
+
+/* Numbers of slots. */
+struct dbt_log {
+    uint32_t *slot;
+    uint32_t count;
 };
 
 struct lower;
@@ -196,14 +204,11 @@ struct dbt {
     uint32_t link_count, link_room;
     uint32_t hash[1 << DBT_HASH_BITS]; /* by (pa, mode): block index + 1 */
     uint32_t slot_count;
-    /* The slots and jump-cache entries filled since they were last emptied. Those of blocks at EL1 and EL2 hold
-     * only pages that are the same for all ASIDs; those of blocks at EL0 are emptied at each change of it. */
-    struct dbt_log {
-        struct dbt_slot **slot;
-        uint32_t count;
-    } filled_local, filled_global;
+    /* Which slots hold pages that are not the same for all ASIDs, and which hold pages of a hash. Who was
+     * filled again or emptied may still be named, and who was emptied for an ASID twice. */
+    struct dbt_log filled_local, filled[DBT_BUCKETS];
     uint32_t flushes; /* how often everything was dropped: numbers from before are void */
-    uint64_t tlb_generation, tlb_generation_global;
+    uint64_t tlb_generation;
     uint64_t code_epoch; /* grows when any code may have changed */
     uint64_t epoch_local, epoch_global; /* grow when slots and jump cache are emptied */
     /* By mode: the contexts that its slots were filled for in these epochs. */
@@ -226,8 +231,11 @@ void dbt_flush(struct dbt *dbt);
 /* Empties what depends on translations of addresses: slots and jump cache; of EL0's blocks, or of all. */
 void dbt_forget_local(struct dbt *dbt);
 void dbt_forget_addresses(struct dbt *dbt);
-/* GLOBAL: for a block at EL1 or EL2. */
-void dbt_fill(struct dbt *dbt, struct dbt_slot *slot, uint64_t tag, uint64_t value, bool global);
+/* The same for one page of all regimes. */
+void dbt_forget_page(struct dbt *dbt, uint64_t va);
+/* Fills SLOT and remembers that. GLOBAL: the page is the same for all ASIDs, and the block is not one of EL0. VA is an address of the page. No
+ * vector registers are touched. */
+void dbt_fill(struct dbt *dbt, struct dbt_slot *slot, uint64_t va, struct dbt_slot value, bool global);
 /* Compares the blocks of the page at PA with memory, if their page has been looked up since all code last
  * may have changed: what has not will be anyway. */
 void dbt_code_changed_at(struct dbt *dbt, uint64_t pa);

@@ -33,6 +33,7 @@ const char *const dbt_statistics[STAT_COUNT + 1] = {
     [STAT_FLUSHES] = "code cache emptied",
     [STAT_FORGETS] = "address caches emptied",
     [STAT_FORGETS_LOCAL] = "address caches of EL0 emptied",
+    [STAT_FORGETS_PAGE] = "pages dropped from address caches",
     [STAT_PAGE_CHECKS] = "code pages compared",
     [STAT_STALE] = "blocks dropped",
     [STAT_FILLS] = "page caches first filled",
@@ -105,7 +106,6 @@ int dbt_init(struct a64_cpu *cpu)
     }
     dbt->hot->system_generation = &cpu->sys->code_generation;
     dbt->hot->tlb = cpu->mmu->tlb;
-    dbt->hot->no_tag = DBT_NO_TAG;
     dbt_emit_stubs(dbt);
     dbt_flush(dbt);
     return 0;
@@ -175,20 +175,37 @@ static void follow_code(struct dbt *dbt)
     dbt->hot->code_generation = now;
 }
 
+static void follow_drop(struct dbt *dbt, const struct a64_tlb_drop *drop)
+{
+    switch (drop->what) {
+    case A64_DROP_RANGE:
+        for (uint64_t va = drop->start; va <= drop->last && va >= drop->start; va += A64_PAGE_MASK + 1)
+            dbt_forget_page(dbt, va);
+        break;
+    case A64_DROP_LOCAL:
+        dbt_forget_local(dbt);
+        break;
+    default:
+        dbt_forget_addresses(dbt);
+    }
+}
+
 /* Drops what is known of addresses, if MODE's accesses mean something else now. */
 static void follow_addresses(struct dbt *dbt, unsigned mode)
 {
     const struct a64_mmu *mmu = dbt->cpu->mmu;
     struct dbt_contexts *known = &dbt->ctx[mode];
     const uint64_t ctx = mmu->ctx | mmu->ctx_fetch << 16 | mmu->ctx_user << 32;
-    const bool other = known->epoch_global == dbt->epoch_global && known->ctx_any_asid != mmu->ctx_any_asid;
-    if (other || mmu->generation_global != dbt->tlb_generation_global)
+    if (mmu->generation - dbt->tlb_generation > A64_TLB_DROPS)
         dbt_forget_addresses(dbt);
-    else if (mmu->generation != dbt->tlb_generation ||
-             (known->epoch_local == dbt->epoch_local && known->ctx != ctx))
-        dbt_forget_local(dbt);
+    else
+        while (dbt->tlb_generation != mmu->generation)
+            follow_drop(dbt, &mmu->dropped[++dbt->tlb_generation % A64_TLB_DROPS]);
     dbt->tlb_generation = mmu->generation;
-    dbt->tlb_generation_global = mmu->generation_global;
+    if (known->epoch_global == dbt->epoch_global && known->ctx_any_asid != mmu->ctx_any_asid)
+        dbt_forget_addresses(dbt);
+    else if (known->epoch_local == dbt->epoch_local && known->ctx != ctx)
+        dbt_forget_local(dbt);
     *known = (struct dbt_contexts){ctx, mmu->ctx_any_asid, dbt->epoch_local, dbt->epoch_global};
 }
 
@@ -260,8 +277,8 @@ static void shorten(struct dbt *dbt, const struct way *way, const struct dbt_blo
     struct dbt_hot *hot = dbt->hot;
     const uint64_t code = (uint64_t)(uintptr_t)dbt->code + block->code;
     if (way->from == DBT_EXIT_LOOKUP) {
-        dbt_fill(dbt, &hot->jump[cpu->pc >> 2 & (DBT_JUMPS - 1)], cpu->pc ^ hot->mode_mix, code,
-                 global);
+        dbt_fill(dbt, &hot->slot[cpu->pc >> 2 & (DBT_JUMPS - 1)], cpu->pc,
+                 (struct dbt_slot){cpu->pc ^ hot->mode_mix, code}, global);
         return;
     }
     if (way->flushes != dbt->flushes)
@@ -274,7 +291,7 @@ static void shorten(struct dbt *dbt, const struct way *way, const struct dbt_blo
     if (link->jump)
         dbt_link_jump(dbt, link, block->code);
     else
-        dbt_fill(dbt, &hot->slot[link->slot], cpu->pc & ~A64_PAGE_MASK, code, global);
+        dbt_fill(dbt, &hot->slot[link->slot], cpu->pc, (struct dbt_slot){cpu->pc & ~A64_PAGE_MASK, code}, global);
 }
 
 static void enter(struct dbt *dbt, const struct dbt_block *block, unsigned mode)

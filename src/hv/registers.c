@@ -23,10 +23,12 @@ static uint64_t get_cpsr(const struct hv_vcpu *vcpu)
     return fresh ? RESET_CPSR : (uint32_t)a64_get_spsr(&vcpu->cpu);
 }
 
-/* Apple's API has no call for "the host wrote code": who writes the PC may have. */
+/* Apple's API has no call for "the host wrote code": who writes the PC may have. One that only steps over the
+ * instruction that exited, as monitors do after each device access, has not. */
 static void set_pc(struct hv_vcpu *vcpu, uint64_t pc)
 {
-    a64_code_changed(&vcpu->vm->sys);
+    if (pc != vcpu->cpu.pc + 4)
+        a64_code_changed(&vcpu->vm->sys);
     vcpu->cpu.pc = pc;
 }
 

@@ -219,7 +219,7 @@ void lower_jump(struct lower *l, struct x86 *a, int64_t place, unsigned count)
     const int64_t page = place & ~(int64_t)A64_PAGE_MASK;
     if (page) {
         /* Another page: its address decides. */
-        if (dbt->slot_count == DBT_SLOTS) {
+        if (dbt->slot_count == DBT_JUMPS + DBT_SLOTS) {
             a->full = true;
             return;
         }
@@ -256,7 +256,7 @@ void lower_jump_rax(struct lower *l, unsigned count)
     x86_mov_rr(a, 0, RCX, RAX);
     x86_op(a, 0x81, ALU_AND, x86_r(RCX), 4);
     x86_u32(a, (DBT_JUMPS - 1) << 2);
-    x86_lea(a, 1, RDX, x86_at(hot->jump));
+    x86_lea(a, 1, RDX, x86_at(hot->slot));
     x86_lea(a, 1, RDX, x86_mx(RDX, RCX, 2, 0));
     x86_mov_rr(a, 1, RCX, RAX);
     x86_alu(a, ALU_XOR, 1, RCX, x86_at(&hot->mode_mix));

@@ -105,7 +105,7 @@ static void write_back(struct lower *l, const struct a64_insn *insn, enum mode m
 static struct dbt_slot *new_slot(struct lower *l)
 {
     struct dbt *dbt = l->dbt;
-    if (dbt->slot_count == DBT_SLOTS) {
+    if (dbt->slot_count == DBT_JUMPS + DBT_SLOTS) {
         l->a.full = true;
         return NULL;
     }

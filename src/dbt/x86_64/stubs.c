@@ -217,13 +217,7 @@ FILL_FN static struct fill fill_site(struct a64_cpu *cpu, struct dbt_slot *slot,
     const uint64_t page = va & ~A64_PAGE_MASK;
     const uint64_t addend = (addr & ~A64_PAGE_MASK) + entry->addend - page;
     const bool global = cpu->ps.el && !(access & A64_UNPRIV) && a64_tlb_is_global(entry);
-    if (slot->tag == DBT_NO_TAG || (cpu->ps.el && !global)) {
-        struct dbt_log *log = global ? &dbt->filled_global : &dbt->filled_local;
-        if (log->count < DBT_FILLED)
-            log->slot[log->count] = slot;
-        log->count++;
-    }
-    *slot = (struct dbt_slot){page, addend};
+    dbt_fill(dbt, slot, va, (struct dbt_slot){page, addend}, global);
     return (struct fill){1, addend};
 }
 
@@ -262,8 +256,9 @@ static void find_entry(struct dbt *dbt, struct x86 *a, const uint64_t *ctx)
 /* Called with RAX: the address, RCX: the slot, EDX: the bytes of the access less one. Returns RCX: what to
  * add to RAX, with ZF clear; or ZF set: the access needs the slow path. Keeps RAX.
  *
- * The short way looks up the TLB for an address without a tag, and a slot that was filled before. A slot of
- * a privileged block (PRIVILEGED) that is in the log of global ones must hold no other page. */
+ * The short way looks up the TLB for an address without a tag, and fills the slot with a page of which it is
+ * known that it may hold it. A slot of a privileged block (PRIVILEGED) is not known to hold pages that are
+ * not global. */
 static uintptr_t emit_fill(struct dbt *dbt, struct x86 *a, unsigned access, bool privileged, bool aligned)
 {
     struct dbt_hot *hot = dbt->hot;
@@ -283,35 +278,47 @@ static uintptr_t emit_fill(struct dbt *dbt, struct x86 *a, unsigned access, bool
     const struct x86_label slow = x86_jcc(a, CC_NE);
     find_entry(dbt, a, ctx);
     x86_push(a, RSI);
-    x86_mov(a, 1, RSI, x86_at(&hot->no_tag));
-    x86_alu(a, ALU_CMP, 1, RSI, x86_m(RCX, 0));
-    miss[misses++] = x86_jcc(a, CC_E);
+    x86_push(a, RDI);
     x86_mov_rr(a, 1, RSI, RAX);
     x86_alu_imm(a, ALU_AND, 1, x86_r(RSI), -(int32_t)(A64_PAGE_MASK + 1));
-    x86_store(a, 1, x86_at(&hot->fill_page), RSI);
-    x86_alu(a, ALU_OR, 1, RSI, x86_at(ctx));
+    x86_mov_rr(a, 1, RDI, RSI);
+    x86_alu(a, ALU_OR, 1, RDI, x86_at(ctx));
     if (access & A64_READ) {
-        x86_alu(a, ALU_CMP, 1, RSI, x86_m(RDX, offsetof(struct a64_tlb_entry, read)));
+        x86_alu(a, ALU_CMP, 1, RDI, x86_m(RDX, offsetof(struct a64_tlb_entry, read)));
         miss[misses++] = x86_jcc(a, CC_NE);
     }
     if (access & A64_WRITE) {
-        x86_alu(a, ALU_CMP, 1, RSI, x86_m(RDX, offsetof(struct a64_tlb_entry, write)));
+        x86_alu(a, ALU_CMP, 1, RDI, x86_m(RDX, offsetof(struct a64_tlb_entry, write)));
         miss[misses++] = x86_jcc(a, CC_NE);
     }
-    x86_mov(a, 0, RSI, x86_m(RDX, (int32_t)offsetof(struct a64_tlb_entry, owner) + 4));
-    x86_alu_imm(a, ALU_AND, 0, x86_r(RSI), (int32_t)((A64_TLB_OWNER_DEVICE | flags) >> 32));
-    x86_alu_imm(a, ALU_CMP, 0, x86_r(RSI), (int32_t)(flags >> 32));
+    x86_mov(a, 0, RDI, x86_m(RDX, (int32_t)offsetof(struct a64_tlb_entry, owner) + 4));
+    x86_alu_imm(a, ALU_AND, 0, x86_r(RDI), (int32_t)((A64_TLB_OWNER_DEVICE | flags) >> 32));
+    x86_alu_imm(a, ALU_CMP, 0, x86_r(RDI), (int32_t)(flags >> 32));
     miss[misses++] = x86_jcc(a, CC_NE);
-    x86_mov(a, 1, RSI, x86_at(&hot->fill_page));
-    x86_store(a, 1, x86_m(RCX, 0), RSI);
+    /* named[slot] has the page's bit: a number of 8 bytes for each 16 of the slots. */
     x86_mov(a, 1, RDX, x86_m(RDX, offsetof(struct a64_tlb_entry, addend)));
+    x86_push(a, RDX);
+    x86_lea(a, 1, RDI, x86_at(hot->slot));
+    x86_lea(a, 1, RDX, x86_at(hot->named));
+    x86_not(a, 1, RDI);
+    x86_lea(a, 1, RDI, x86_mx(RDI, RCX, 0, 1));
+    x86_shift_imm(a, SHIFT_SHR, 1, RDI, 1);
+    x86_mov(a, 1, RDI, x86_mx(RDI, RDX, 0, 0));
+    x86_rorx(a, 1, RDX, x86_r(RAX), A64_PAGE_SHIFT);
+    x86_op(a, 0xa3 | X_0F | X_W, RDX, x86_r(RDI), 0); /* BT RDI, RDX */
+    x86_pop(a, RDX);
+    const struct x86_label unnamed = x86_jcc(a, CC_AE);
+    x86_store(a, 1, x86_m(RCX, 0), RSI);
     x86_store(a, 1, x86_m(RCX, 8), RDX);
     x86_mov_rr(a, 1, RCX, RDX);
+    x86_pop(a, RDI);
     x86_pop(a, RSI);
     x86_test(a, 0, RSP, x86_r(RSP));
     x86_ret(a);
+    x86_land(a, unnamed);
     for (unsigned i = 0; i < misses; i++)
         x86_land(a, miss[i]);
+    x86_pop(a, RDI);
     x86_pop(a, RSI);
     call_fill(a, access);
     x86_land(a, slow);
