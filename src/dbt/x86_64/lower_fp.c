@@ -15,9 +15,11 @@
 #define EVERY16(x) EVERY32((x) | (x) << 16)
 
 const struct dbt_fp_constants dbt_fp_constants[3] = {
-    {EVERY16(0x7fffu), EVERY16(0x8000u), EVERY16(0x0400u), EVERY16(0xffffu)},
-    {EVERY32(0x7fffffffu), EVERY32(0x80000000u), EVERY32(0x00800000u), EVERY32(~0u)},
-    {EVERY64(INT64_MAX), EVERY64(1ull << 63), EVERY64(1ull << 52), EVERY64(~0ull)},
+    {EVERY16(0x7fffu), EVERY16(0x8000u), EVERY16(0x0400u), EVERY16(0x7bffu), EVERY16(0xffffu)},
+    {EVERY32(0x7fffffffu), EVERY32(0x80000000u), EVERY32(0x00800000u), EVERY32(0x7f7fffffu),
+     EVERY32(~0u)},
+    {EVERY64(INT64_MAX), EVERY64(1ull << 63), EVERY64(1ull << 52), EVERY64(0x7fefffffffffffff),
+     EVERY64(~0ull)},
 };
 
 /* ---- results ---- */
