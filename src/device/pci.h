@@ -89,6 +89,9 @@ uint64_t pci_ecam_read(void *bus, uint64_t offset, unsigned size);
 void pci_ecam_write(void *bus, uint64_t offset, unsigned size, uint64_t value);
 uint64_t pci_window_read(void *bus, uint64_t offset, unsigned size);
 void pci_window_write(void *bus, uint64_t offset, unsigned size, uint64_t value);
+/* The I/O window, in which no function has a BAR: all ones. */
+uint64_t pci_io_read(void *bus, uint64_t offset, unsigned size);
+void pci_io_write(void *bus, uint64_t offset, unsigned size, uint64_t value);
 
 /* Whether the guest lets the function read and write its memory. */
 bool pci_bus_master(const struct pci_function *fn);

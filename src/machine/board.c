@@ -31,6 +31,14 @@ const struct board_row *board_row_find(const struct board *board, const char *na
     return NULL;
 }
 
+const struct board_row *board_row_at(const struct board *board, uint64_t address)
+{
+    for (const struct board_row *row = board->rows; row->kind != BOARD_END; row++)
+        if (address >= row->base && address - row->base < row->size)
+            return row;
+    return NULL;
+}
+
 const char *board_kind_name(enum board_kind kind)
 {
     static const char *const names[] = {

@@ -25,7 +25,7 @@ enum board_kind {
     BOARD_ECAM,   /* PCIe configuration space; `spi` and `spi_count` are the INTx lines */
     BOARD_MMIO32, /* PCIe 32-bit memory window, identity mapped */
     BOARD_PIO,    /* PCIe I/O window */
-    BOARD_LATER,  /* the real board has it here, this one does not have it yet: reads as nothing */
+    BOARD_LATER,  /* the real board has it here, this one does not have it yet: reads as zero */
 };
 
 #define BOARD_NO_SPI (-1)
@@ -62,6 +62,8 @@ extern const struct board board_vmapple, board_virt;
 const struct board_row *board_first(const struct board *board, enum board_kind kind);
 /* The row with NAME, or NULL. */
 const struct board_row *board_row_find(const struct board *board, const char *name);
+/* The row that ADDRESS lies in, or NULL; rows of BOARD_RAM have no size and are not found. */
+const struct board_row *board_row_at(const struct board *board, uint64_t address);
 /* "ram", "gicd", … as JSON and the printed table name the kinds. */
 const char *board_kind_name(enum board_kind kind);
 

@@ -100,6 +100,21 @@ static void external_abort(struct machine_cpu *cpu, uint64_t address, const char
     machine_inject_abort(cpu);
 }
 
+/* Whether something answers at ADDRESS. A part of the board that is not there yet does, by ignoring
+ * writes and reading as zero: drivers that look for it then find nothing instead of dying. */
+static bool answered(struct machine *machine, uint64_t address)
+{
+    if (machine_region_at(machine, address, 1))
+        return true;
+    const struct board_row *row = board_row_at(machine->config.board, address);
+    if (!row || row->kind != BOARD_LATER)
+        return false;
+    machine_lock(machine);
+    machine_warn_address(machine, row->base, "access to a part of the board that is not there yet");
+    machine_unlock(machine);
+    return true;
+}
+
 static void data_abort(struct machine_cpu *cpu)
 {
     uint64_t syndrome = cpu->exit->exception.syndrome;
@@ -107,7 +122,7 @@ static void data_abort(struct machine_cpu *cpu)
     const hv_pomona_mmio_ops_t ops = {bus_read, bus_write, cpu};
     if (ISS_CM(syndrome)) /* there is no cache to maintain */
         skip_instruction(cpu);
-    else if (!machine_region_at(cpu->machine, address, 1))
+    else if (!answered(cpu->machine, address))
         external_abort(cpu, address, "access to an address where nothing is");
     else if (ISS_ISV(syndrome))
         access_by_syndrome(cpu, syndrome, address);

@@ -143,27 +143,31 @@ static int add_net(struct machine *machine, struct machine_pci *pci, const char 
     return 0;
 }
 
+typedef uint64_t window_read(void *bus, uint64_t offset, unsigned size);
+typedef void window_write(void *bus, uint64_t offset, unsigned size, uint64_t value);
+
+static int add_window(struct machine *machine, struct machine_pci *pci, const struct board_row *row,
+                      window_read *read, window_write *write, struct error *err)
+{
+    const struct machine_region region = {row->base, row->size, read, write, &pci->bus};
+    if (!machine_add_region(machine, &region))
+        return 0;
+    return error_set(err, ERROR_SOFTWARE, "%s of %s overlaps something", row->name,
+                     machine->config.board->name);
+}
+
 static int add_windows(struct machine *machine, struct machine_pci *pci,
                        const struct board_row *ecam, struct error *err)
 {
-    const struct board_row *window = board_first(machine->config.board, BOARD_MMIO32);
-    const struct machine_region config = {.base = ecam->base,
-                                          .size = ecam->size,
-                                          .read = pci_ecam_read,
-                                          .write = pci_ecam_write,
-                                          .ctx = &pci->bus};
-    const struct machine_region memory = {.base = window->base,
-                                          .size = window->size,
-                                          .read = pci_window_read,
-                                          .write = pci_window_write,
-                                          .ctx = &pci->bus};
-    if (machine_add_region(machine, &config) || machine_add_region(machine, &memory))
-        return error_set(err, ERROR_SOFTWARE, "the PCI windows of %s overlap something",
-                         machine->config.board->name);
+    const struct board_row *memory = board_first(machine->config.board, BOARD_MMIO32);
+    const struct board_row *io = board_first(machine->config.board, BOARD_PIO);
     pci->bus.ecam_base = ecam->base;
-    pci->bus.window_base = window->base;
-    pci->bus.window_size = window->size;
-    return 0;
+    pci->bus.window_base = memory->base;
+    pci->bus.window_size = memory->size;
+    if (add_window(machine, pci, ecam, pci_ecam_read, pci_ecam_write, err) ||
+        add_window(machine, pci, memory, pci_window_read, pci_window_write, err))
+        return -1;
+    return io ? add_window(machine, pci, io, pci_io_read, pci_io_write, err) : 0;
 }
 
 /* The serial lines that the board has no UART for. */
