@@ -29,7 +29,8 @@
 
 /* ---- where a program lies ---- */
 
-#define WINDOW     0x20000000ull       /* of the virtual addresses that only programs have */
+/* The virtual addresses that only programs have, far from those of data. */
+#define WINDOW     0x5a0000000ull
 #define WRITABLE   WINDOW              /* the code, to be written */
 #define SECOND     (WINDOW + 0x100000) /* the code, to be executed */
 #define TABLES     (WINDOW + 0x180000) /* RIG_FREE: the tables of SWAP */
@@ -44,8 +45,8 @@
 #define BIG_ROOT            (RIG_FREE + 0x4000)
 #define SMALL_WINDOW(space) (RIG_FREE + 0x10000 + (space)*0x1000)
 #define SMALL_ROOT          (RIG_FREE + 0x12000)
-#define SMALL_MIDDLE        (RIG_FREE + 0x13000)
-#define TABLES_SIZE         0x14000u
+#define SMALL_MIDDLE(space) (RIG_FREE + 0x13000 + (space)*0x1000)
+#define TABLES_SIZE         0x18000u
 
 /* Registers with a purpose; the rest is for random instructions. */
 enum {
@@ -646,7 +647,6 @@ static void map_window(struct oracle *o, struct rig_side *side)
 {
     const bool big = o->rig.world.big;
     const uint64_t executable = DESC_EL0 | DESC_RO | (o->rig.world.btype_pages ? DESC_GP : 0);
-    memset(rig_at(side, RIG_FREE), 0, TABLES_SIZE);
     map(o, side, WRITABLE, RIG_CODE, RIG_CODE_SIZE, DESC_EL0 | DESC_XN);
     map(o, side, SECOND, RIG_CODE, RIG_CODE_SIZE, executable);
     map(o, side, TABLES, RIG_FREE, TABLES_SIZE, DESC_XN);
@@ -659,10 +659,11 @@ static void map_window(struct oracle *o, struct rig_side *side)
             rig_put_entry(side, root(o, space), WINDOW >> 25, BIG_WINDOW(space) | DESC_TABLE);
     } else {
         memcpy(rig_at(side, SMALL_ROOT), rig_at(side, RIG_SMALL_L1), 0x1000);
-        memcpy(rig_at(side, SMALL_MIDDLE), rig_at(side, RIG_SMALL_L2), 0x1000);
-        rig_put_entry(side, SMALL_ROOT, 0, SMALL_MIDDLE | DESC_TABLE);
-        rig_put_entry(side, RIG_SMALL_L2, WINDOW >> 21, SMALL_WINDOW(0) | DESC_TABLE);
-        rig_put_entry(side, SMALL_MIDDLE, WINDOW >> 21, SMALL_WINDOW(1) | DESC_TABLE);
+        for (unsigned space = 0; space < 2; space++) {
+            rig_put_entry(side, root(o, space), WINDOW >> 30, SMALL_MIDDLE(space) | DESC_TABLE);
+            rig_put_entry(side, SMALL_MIDDLE(space), WINDOW >> 21 & 511,
+                          SMALL_WINDOW(space) | DESC_TABLE);
+        }
     }
 }
 

@@ -28,6 +28,7 @@ static const uint8_t physical[RIG_PAGES] = {3, 7, 1, 10, 0, 5, 9, 2, 11, 4, 8, 6
 /* Tables, from RIG_RAM: 16 KiB granule, then 4 KiB granule. */
 #define BIG_DATA      (RIG_RAM + 0x4000)
 #define BIG_CODE      (RIG_RAM + 0x8000)
+#define SMALL_L2_LOW  (RIG_RAM + 0xd000)
 #define SMALL_L2_HIGH (RIG_RAM + 0xe000)
 #define SMALL_DATA    (RIG_RAM + 0xf000)
 #define SMALL_CODE    (RIG_RAM + 0x10000)
@@ -157,9 +158,9 @@ static void make_tables(struct rig_side *side, uint64_t guarded)
     const uint64_t first = RIG_VECTORS - RIG_RAM, end = RIG_CODE + RIG_CODE_SIZE - RIG_RAM;
     rig_put_entry(side, RIG_BIG_L2, RIG_DATA_VA >> 25, BIG_DATA | DESC_TABLE);
     rig_put_entry(side, RIG_BIG_L2, RIG_RAM >> 25, BIG_CODE | DESC_TABLE);
-    rig_put_entry(side, RIG_SMALL_L1, 0, RIG_SMALL_L2 | DESC_TABLE);
+    rig_put_entry(side, RIG_SMALL_L1, 0, SMALL_L2_LOW | DESC_TABLE);
     rig_put_entry(side, RIG_SMALL_L1, RIG_RAM >> 30, SMALL_L2_HIGH | DESC_TABLE);
-    rig_put_entry(side, RIG_SMALL_L2, RIG_DATA_VA >> 21, SMALL_DATA | DESC_TABLE);
+    rig_put_entry(side, SMALL_L2_LOW, RIG_DATA_VA >> 21, SMALL_DATA | DESC_TABLE);
     rig_put_entry(side, SMALL_L2_HIGH, 0, SMALL_CODE | DESC_TABLE);
     for (unsigned n = 0; n < RIG_PAGES; n++) {
         rig_put_entry(side, BIG_DATA, n, data_descriptor(n, 0x4000));
@@ -275,6 +276,7 @@ void rig_set_world(struct rig *rig, const struct rig_world *world)
         side->sys.clock.deadline = world->counted ? insn_deadline : NULL;
         side->sys.clock.ctx = side;
         side->deadline = ~0ull;
+        memset(side->ram, 0, RIG_SIZE);
         make_tables(side, world->btype_pages ? DESC_GP : 0);
         a64_cpu_reset(cpu);
         cpu->icount = count;
@@ -284,6 +286,7 @@ void rig_set_world(struct rig *rig, const struct rig_world *world)
         a64_mmu_update(cpu);
         a64_update_watch(cpu);
         a64_tlb_flush(cpu);
+        a64_code_changed(&side->sys);
         memcpy(rig->start[i], cpu, sizeof *cpu);
     }
 }
@@ -309,6 +312,8 @@ void rig_restart(struct rig *rig)
         a64_update_watch(cpu);
         if (!same)
             a64_tlb_flush(cpu);
+        if (!rig->world.mmu) /* data may have run as code, and will be changed */
+            a64_code_changed(&rig->side[i].sys);
     }
 }
 

@@ -37,7 +37,6 @@ enum rig_page { RIG_NONE, RIG_RW, RIG_RO, RIG_PRIVILEGED, RIG_DEVICE, RIG_NO_RAM
 /* Of translation tables, whose roots these are. */
 #define RIG_BIG_L2   (RIG_RAM + 0x0000)
 #define RIG_SMALL_L1 (RIG_RAM + 0xc000)
-#define RIG_SMALL_L2 (RIG_RAM + 0xd000) /* of the first GiB */
 #define DESC_TABLE   3ull
 #define DESC_PAGE    (3ull | 3 << 8) /* inner shareable */
 #define DESC_AF      (1ull << 10)
@@ -92,8 +91,8 @@ static inline unsigned rig_pick(struct rig *rig, unsigned count)
 void rig_create(struct rig *rig, const char *model, const char *const engine[2]);
 void rig_destroy(struct rig *rig);
 
-/* Both sides get WORLD: system registers, tables, an empty TLB. rig->start[] is that state, with
- * general and vector registers 0 and the PC at RIG_CODE. */
+/* Both sides get WORLD: system registers, tables, memory that is 0, an empty TLB. rig->start[] is
+ * that state, with general and vector registers 0 and the PC at RIG_CODE. */
 void rig_set_world(struct rig *rig, const struct rig_world *world);
 /* Both sides start again from rig->start[], with the first one's instruction count. */
 void rig_restart(struct rig *rig);

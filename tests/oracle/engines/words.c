@@ -31,7 +31,8 @@ void words_init(struct words *words, const char *prefix)
     words->count = words->group_count = 0;
     for (unsigned i = 0; i < A64_ROW_COUNT; i++) {
         const struct a64_row *row = &a64_rows[i];
-        if (!row->implemented || (strncmp(row->name, prefix, strlen(prefix)) && !is_group(row, prefix)))
+        if (!row->implemented ||
+            (strncmp(row->name, prefix, strlen(prefix)) && !is_group(row, prefix)))
             continue;
         if (!words->count || strcmp(words->row[words->count - 1]->group, row->group))
             words->group[words->group_count++] = words->count;
@@ -292,10 +293,18 @@ uint32_t words_read(const struct a64_row *row, uint32_t word)
 
 /* ---- registers ---- */
 
+/* Where nothing can be, or that arithmetic on addresses may get wrong. */
+static const uint64_t strange[] = {
+    0,          0xffffffffffffffff, 0x0000800000000000, 0xffff7fffffffffff, 0x00007ffffffffff8,
+    1ull << 63, 0xfffffffffffffff8, 0x0001000000000000, 0x0000000100000000, 0xffff800000000000,
+};
+
 uint64_t words_address(struct rig *rig)
 {
     const unsigned size = rig_page_size(rig);
     const uint64_t random = rig_random(rig);
+    if (!(random >> 48 & 127))
+        return strange[rig_pick(rig, sizeof strange / sizeof *strange)];
     const uint64_t page = random >> 8 & 7 ? rig_pick(rig, RIG_PAGES) : 0;
     uint64_t at = page * size + ((random >> 16 & 3) ? random >> 18 & 0xff : random >> 18 & 0xfff);
     if (random & 1)
