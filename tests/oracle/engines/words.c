@@ -295,8 +295,14 @@ uint32_t words_read(const struct a64_row *row, uint32_t word)
 
 /* Where nothing can be, or that arithmetic on addresses may get wrong. */
 static const uint64_t strange[] = {
-    0,          0xffffffffffffffff, 0x0000800000000000, 0xffff7fffffffffff, 0x00007ffffffffff8,
-    1ull << 63, 0xfffffffffffffff8, 0x0001000000000000, 0x0000000100000000, 0xffff800000000000,
+    0,
+    0xffffffffffffffff,
+    0xffff7fffffffffff,
+    1ull << 63,
+    0xfffffffffffffff8,
+    0x0001000000000000,
+    0x0000000100000000,
+    0xffff800000000000,
 };
 
 uint64_t words_address(struct rig *rig)
@@ -365,6 +371,11 @@ static uint64_t value(struct rig *rig)
         const uint64_t sign = random & 0x807fffff807fffff;
         return sign | (0x70 + (random >> 23 & 0x1f)) << 23 | (0x70 + (random >> 55 & 0x1f)) << 55;
     }
+    case 4: /* whose products and sums are about the smallest normal number, or denormal */
+        if (random >> 3 & 1)
+            return (random & 0x800fffffffffffff) | (0x1f8 + (random >> 52 & 0xf)) << 52;
+        return (random & 0x807fffff807fffff) | (0x3c + (random >> 23 & 7)) << 23 |
+               (0x3c + (random >> 55 & 7)) << 55;
     default:
         return rig_random(rig);
     }
