@@ -31,6 +31,7 @@ struct boot_options {
     const char *device_tree;  /* the user's own tree (ADT for xnu, DTB for linux); NULL: made from
                                  the board */
     const char *command_line; /* boot arguments joined by blanks; NULL: "" */
+    uint64_t slide;           /* xnu: how far above its link address the kernel runs */
     bool el2;                 /* CPUs start at EL2 */
     uint64_t raw_address;     /* raw: where; 0: start of RAM */
     uint64_t raw_entry;       /* raw: offset of the entry point in the file */

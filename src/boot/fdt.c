@@ -253,6 +253,7 @@ static void add_pl061(struct tree *t, const struct board_row *row)
     CELLS(t, "#gpio-cells", 2);
     flag(t, "interrupt-controller");
     CELLS(t, "#interrupt-cells", 2);
+    CELLS(t, "#address-cells", 0); /* of an interrupt-map that might name it */
     CELLS(t, "phandle", PHANDLE_GPIO);
     end(t);
     begin(t, "gpio-keys");

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* Direct boot of an XNU kernel, as iBoot would leave it: the Mach-O (a kernel or an MH_FILESET
- * collection, bare or in IM4P/IMG4, compressed or not) at slide 0, then device tree, RAM disk and
- * boot_args above it, a trust cache (and a tree that the kernel locks down) below. Facts: xnu-boot
- * sheet 2-4, image-format sheet A3-A7.
+ * collection, bare or in IM4P/IMG4, compressed or not), then device tree, RAM disk and boot_args
+ * above it, a trust cache (and a tree that the kernel locks down) below. Facts: xnu-boot sheet 2-4,
+ * image-format sheet A3-A7.
  *
  * Low to high: [locked device tree][trust cache] kernel segments [device tree][RAM disk][boot_args]
  * topOfKernelData. XNU maps RAM early with 32 MiB blocks, so PA and VA of the header must agree
- * modulo 32 MiB: the virtual base is chosen so. Left out: kernel slide, AuxKC. */
+ * modulo 32 MiB: the virtual base is chosen so.
+ *
+ * A slide moves every address by the same amount; the load commands stay as they are, since a
+ * collection's kernel finds the slide by where it runs and rebases everything itself. A static
+ * kernel would have to be rebased here and is refused. Left out: AuxKC. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +27,7 @@
 #define XNU_BLOCK          MIB(32)
 #define XNU_LEAST_TOP      MIB(32) /* topOfKernelData stands at least this far above the header */
 #define GUEST_KERNEL_LIMIT (1ull << 30) /* a collection's pointers have 30 bits */
+#define LARGEST_SLIDE      (1ull << 30)
 
 /* boot_args offsets that no version moves. */
 #define ARGS_REVISION     0x00
@@ -58,8 +63,8 @@ struct xnu_boot {
     struct xnu_version version;
     struct adt_node *tree;
     uint64_t phys_base, virt_base;
-    uint64_t low, high; /* virtual range of the kernel's segments */
-    uint64_t header;    /* virtual address of the Mach-O header */
+    uint64_t low, high; /* virtual range of the kernel's segments, slid */
+    uint64_t header;    /* virtual address of the Mach-O header, slid */
     uint64_t next;      /* physical address of the next free byte above the kernel */
     uint64_t tree_at, tree_size, args_at;
 };
@@ -83,10 +88,24 @@ static int find_header(struct xnu_boot *b, struct error *err)
     struct macho_segment segment;
     for (uint64_t cursor = 0; macho_next_segment(&b->macho, &cursor, &segment);)
         if (segment.fileoff == 0 && segment.filesize) {
-            b->header = segment.vmaddr;
+            b->header = segment.vmaddr + b->options->slide;
             return 0;
         }
     return blob_error(&b->macho.file, 0, err, "no segment holds the Mach-O header: not a kernel");
+}
+
+static int check_slide(const struct xnu_boot *b, struct error *err)
+{
+    const uint64_t slide = b->options->slide;
+    if (slide % XNU_PAGE || slide > LARGEST_SLIDE)
+        return error_set(err, ERROR_USAGE,
+                         "--slide must be a multiple of 16 KiB up to 1 GiB, not 0x%llx",
+                         (unsigned long long)slide);
+    if (slide && b->macho.filetype != MH_FILESET)
+        return error_set(err, ERROR_USAGE,
+                         "%s: not a kernel collection: only those can be slid; leave --slide out",
+                         b->macho.file.name);
+    return 0;
 }
 
 /* Kernel segments get physical addresses; BELOW bytes are needed under the lowest. */
@@ -96,6 +115,10 @@ static int choose_base(struct xnu_boot *b, uint64_t below, struct error *err)
     if (b->low >= b->high || b->high - b->low > GUEST_KERNEL_LIMIT)
         return blob_error(&b->macho.file, 0, err, "the segments span 0x%llx..0x%llx: not a kernel",
                           (unsigned long long)b->low, (unsigned long long)b->high);
+    if (check_slide(b, err))
+        return -1;
+    b->low += b->options->slide;
+    b->high += b->options->slide;
     if (find_header(b, err))
         return -1;
     b->phys_base = boot_ram_base(b->machine);
@@ -118,9 +141,9 @@ static int load_segments(struct xnu_boot *b, struct error *err)
             continue;
         if (blob_slice(file, segment.fileoff, filled, &content, segment.name, err))
             return -1;
-        if (boot_place(b->machine, physical(b, segment.vmaddr), &content, file->name, err) ||
-            boot_clear(b->machine, physical(b, segment.vmaddr) + filled, segment.vmsize - filled,
-                       file->name, err))
+        const uint64_t at = physical(b, segment.vmaddr + b->options->slide);
+        if (boot_place(b->machine, at, &content, file->name, err) ||
+            boot_clear(b->machine, at + filled, segment.vmsize - filled, file->name, err))
             return -1;
     }
     return 0;
@@ -279,7 +302,9 @@ static int place_everything(struct xnu_boot *b, const struct blob *trust_cache, 
 static int find_entry(struct xnu_boot *b, struct boot_entry *entry, struct error *err)
 {
     uint64_t pc;
-    if (!macho_entry(&b->macho, &pc) || pc < b->low || pc >= b->high || pc % 4)
+    const bool found = macho_entry(&b->macho, &pc);
+    pc += b->options->slide;
+    if (!found || pc < b->low || pc >= b->high || pc % 4)
         return blob_error(&b->macho.file, 0, err,
                           "no LC_UNIXTHREAD with an entry point inside: not a bootable kernel");
     entry->pc = physical(b, pc);
@@ -301,10 +326,14 @@ static int open_trust_cache(const char *path, struct blob *out, struct error *er
     struct blob module;
     if (image_open_plain(out, path, err))
         return -1;
-    if (!trust_cache_recognise(out))
-        return 0;
     module = *out;
-    const int result = trust_region_write(&module, 1, out, err);
+    int result = 0;
+    if (trust_cache_recognise(&module))
+        result = trust_region_write(&module, 1, out, err);
+    else if (trust_region_recognise(&module))
+        return 0;
+    else
+        result = blob_error(&module, 0, err, "not a trust cache, nor a region of them");
     blob_free(&module);
     return result;
 }

@@ -21,7 +21,7 @@
 struct run_values {
     const char *machine, *cpu, *engine, *clock, *boot, *initrd, *ramdisk, *trust_cache,
         *device_tree;
-    uint64_t cpus, memory, seed, quantum, ecid, load_address, entry_offset;
+    uint64_t cpus, memory, slide, seed, quantum, ecid, load_address, entry_offset;
     bool el2, vhe_only, semihosting, dry_run, stats;
     struct string_list disks, nets, serials, logs;
 };
@@ -40,6 +40,8 @@ static const struct option options[] = {
     {"initrd", 0, OPTION_FILE, AT(initrd), "FILE", NULL, "Linux: the initial RAM disk"},
     {"ramdisk", 0, OPTION_FILE, AT(ramdisk), "FILE", NULL, "XNU: the RAM disk, md0"},
     {"trust-cache", 0, OPTION_FILE, AT(trust_cache), "FILE", NULL, "XNU: a trust cache"},
+    {"slide", 0, OPTION_SIZE, AT(slide), "SIZE", NULL,
+     "XNU: how far above its link address the kernel collection runs"},
     {"device-tree", 0, OPTION_FILE, AT(device_tree), "FILE", NULL,
      "your own device tree (DTB, or Apple's)"},
     {"boot", 0, OPTION_CHOICE, AT(boot), "KIND", boots, "what FILE is, instead of looking"},
@@ -194,6 +196,7 @@ static void fill_boot(struct run *run, const struct operands *operands)
                               .trust_cache = v->trust_cache,
                               .device_tree = v->device_tree,
                               .command_line = run->command_line,
+                              .slide = v->slide,
                               .el2 = v->el2,
                               .raw_address = v->load_address,
                               .raw_entry = v->entry_offset};
