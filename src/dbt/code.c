@@ -93,17 +93,21 @@ FILL_FN static unsigned bucket_of_page(uint64_t va)
 /* Whether a slot's tag is of the page at VA; those of the jump cache have the mode in their upper bits. */
 static bool same_page(uint64_t tag, uint64_t va)
 {
-    return !((tag ^ va) << 16 >> (16 + A64_PAGE_SHIFT)) && tag != DBT_NO_TAG;
+    return !((tag ^ va) << 16 >> (16 + A64_PAGE_SHIFT));
+}
+
+/* Nobody's name for it counts from now on. */
+FILL_FN static void empty(const struct dbt *dbt, struct dbt_slot *slot)
+{
+    *slot = (struct dbt_slot){.tag = DBT_NO_TAG, .value = dbt->stub.empty_jump};
 }
 
 /* Empties the slots that bucket N names, and the bucket. */
 FILL_FN static void clear_bucket(struct dbt *dbt, unsigned n)
 {
     struct dbt_log *log = &dbt->filled[n];
-    for (uint32_t i = 0; i < log->count; i++) {
-        dbt->hot->slot[log->slot[i]].tag = DBT_NO_TAG;
-        dbt->hot->named[log->slot[i]] &= ~(1ull << n);
-    }
+    for (uint32_t i = 0; i < log->count; i++)
+        empty(dbt, &dbt->hot->slot[log->slot[i]]);
     log->count = 0;
 }
 
@@ -114,15 +118,15 @@ FILL_FN static void make_room(struct dbt *dbt, unsigned n)
     const uint64_t bit = 1ull << n;
     uint32_t kept = 0;
     for (uint32_t i = 0; i < log->count; i++) {
-        const uint32_t slot = log->slot[i];
-        if (dbt->hot->named[slot] & bit) {
-            dbt->hot->named[slot] &= ~bit;
-            log->slot[kept++] = slot;
+        struct dbt_slot *slot = &dbt->hot->slot[log->slot[i]];
+        if (slot->named & bit) {
+            slot->named &= ~bit;
+            log->slot[kept++] = log->slot[i];
         }
     }
     log->count = kept;
     for (uint32_t i = 0; i < kept; i++)
-        dbt->hot->named[log->slot[i]] |= bit;
+        dbt->hot->slot[log->slot[i]].named |= bit;
     if (kept > DBT_BUCKET_ROOM / 4 * 3)
         clear_bucket(dbt, n);
 }
@@ -135,12 +139,12 @@ FILL_FN void dbt_fill(struct dbt *dbt, struct dbt_slot *slot, uint64_t va, struc
     if (log->count == DBT_BUCKET_ROOM)
         make_room(dbt, n);
     log->slot[log->count++] = number;
-    dbt->hot->named[number] |= 1ull << n;
     if (!global) {
         if (dbt->filled_local.count < DBT_FILLED)
             dbt->filled_local.slot[dbt->filled_local.count] = number;
         dbt->filled_local.count++;
     }
+    value.named = slot->named | 1ull << n;
     *slot = value;
 }
 
@@ -162,22 +166,24 @@ void dbt_forget_local(struct dbt *dbt)
         dbt_forget_addresses(dbt);
         return;
     }
-    for (uint32_t i = 0; i < log->count; i++) {
-        dbt->hot->slot[log->slot[i]].tag = DBT_NO_TAG;
-        dbt->hot->named[log->slot[i]] = 0;
-    }
+    for (uint32_t i = 0; i < log->count; i++)
+        empty(dbt, &dbt->hot->slot[log->slot[i]]);
     log->count = 0;
     dbt->epoch_local++;
 }
 
 void dbt_forget_page(struct dbt *dbt, uint64_t va)
 {
-    const struct dbt_log *log = &dbt->filled[bucket_of_page(va)];
+    struct dbt_log *log = &dbt->filled[bucket_of_page(va)];
     dbt->stats[STAT_FORGETS_PAGE]++;
-    for (uint32_t i = 0; i < log->count; i++) {
+    for (uint32_t i = 0; i < log->count;) {
         struct dbt_slot *slot = &dbt->hot->slot[log->slot[i]];
-        if (same_page(slot->tag, va))
-            slot->tag = DBT_NO_TAG;
+        if (same_page(slot->tag, va)) {
+            empty(dbt, slot);
+            log->slot[i] = log->slot[--log->count];
+        } else {
+            i++;
+        }
     }
 }
 
@@ -349,7 +355,7 @@ uint32_t dbt_add_link(struct dbt *dbt, struct dbt_link link)
 void dbt_flush(struct dbt *dbt)
 {
     for (uint32_t i = 0; i < (dbt->slot_count ? dbt->slot_count : DBT_JUMPS); i++)
-        dbt->hot->slot[i].tag = DBT_NO_TAG;
+        empty(dbt, &dbt->hot->slot[i]);
     dbt_forget_addresses(dbt);
     memset(dbt->hash, 0, sizeof(dbt->hash));
     memset(dbt->page_hash, 0, sizeof(dbt->page_hash));

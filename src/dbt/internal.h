@@ -26,13 +26,19 @@
 #define DBT_BUCKETS   64u
 #define DBT_BUCKET_ROOM 4096u
 
-/* A tag and what it stands for: {page of a virtual address, what to add to get the host's} at an
- * access site, {address, code} in the jump cache, {page, code} at a jump into another page. */
+/* A place that remembers one translation.
+ *
+ * Of an access site: the page that it reached last, how far into it an access may begin, and what to add to a
+ * guest address there to get the host's. In the jump cache: an address with the mode, and its code. Of a jump
+ * into another page: the page, and the code. */
 struct dbt_slot {
-    uint64_t tag, value;
+    uint64_t tag;
+    uint64_t limit; /* 0: empty */
+    uint64_t value;
+    uint64_t named; /* the buckets that name it: it may be filled with a page of these without telling */
 };
-/* A tag that no address has. */
-#define DBT_NO_TAG 0x0000800000000000ull
+/* A tag that is no page's and no instruction's address. */
+#define DBT_NO_TAG 1u
 
 /* Masks and bounds of a floating-point format, in every element of 16 bytes. */
 struct dbt_fp_constants {
@@ -63,8 +69,6 @@ struct dbt_hot {
     _Alignas(16) struct dbt_fp_constants fp[3]; /* half, single, double */
     union a64_vreg constant[DBT_CONSTANTS]; /* x86_64/vector_constants.c */
     struct dbt_slot slot[DBT_JUMPS + DBT_SLOTS]; /* the first are the jump cache */
-    /* Of each slot: the buckets that name it. A slot may be filled with a page of these without telling. */
-    uint64_t named[DBT_JUMPS + DBT_SLOTS];
 };
 
 /* Bits of struct dbt_hot's flags. */
@@ -188,7 +192,8 @@ struct dbt {
     size_t literals;  /* constants stand from here to the end */
     size_t stubs_end; /* the stubs stand at the start of the code */
     struct {
-        uintptr_t enter, leave, exec, exec_flags, attention, link, stale, indirect, lookup, vectors;
+        uintptr_t enter, leave, exec, exec_flags, attention, link, stale, indirect, empty_jump, lookup,
+            vectors;
         uintptr_t sign[DBT_PAC_PLACES][A64_KEY_COUNT], auth[DBT_PAC_PLACES][A64_KEY_COUNT];
         uintptr_t strip[2]; /* [1]: data pointers */
         /* Of blocks at EL0 and above; [1] last: for addresses that are aligned. */

@@ -278,7 +278,7 @@ static void shorten(struct dbt *dbt, const struct way *way, const struct dbt_blo
     const uint64_t code = (uint64_t)(uintptr_t)dbt->code + block->code;
     if (way->from == DBT_EXIT_LOOKUP) {
         dbt_fill(dbt, &hot->slot[cpu->pc >> 2 & (DBT_JUMPS - 1)], cpu->pc,
-                 (struct dbt_slot){cpu->pc ^ hot->mode_mix, code}, global);
+                 (struct dbt_slot){.tag = cpu->pc ^ hot->mode_mix, .value = code}, global);
         return;
     }
     if (way->flushes != dbt->flushes)
@@ -291,7 +291,7 @@ static void shorten(struct dbt *dbt, const struct way *way, const struct dbt_blo
     if (link->jump)
         dbt_link_jump(dbt, link, block->code);
     else
-        dbt_fill(dbt, &hot->slot[link->slot], cpu->pc, (struct dbt_slot){cpu->pc & ~A64_PAGE_MASK, code}, global);
+        dbt_fill(dbt, &hot->slot[link->slot], cpu->pc, (struct dbt_slot){.tag = cpu->pc & ~A64_PAGE_MASK, .value = code}, global);
 }
 
 static void enter(struct dbt *dbt, const struct dbt_block *block, unsigned mode)

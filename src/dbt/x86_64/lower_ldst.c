@@ -110,21 +110,29 @@ static struct dbt_slot *new_slot(struct lower *l)
         return NULL;
     }
     struct dbt_slot *slot = &dbt->hot->slot[dbt->slot_count++];
-    slot->tag = DBT_NO_TAG;
+    *slot = (struct dbt_slot){.tag = DBT_NO_TAG};
     return slot;
 }
 
-/* What follows the test of SLOT, which is above where it fails. */
+/* RCX = the address less SLOT's page. */
+static void subtract_page(struct lower *l, const struct dbt_slot *slot)
+{
+    x86_mov_rr(&l->a, 1, RCX, RAX);
+    x86_alu(&l->a, ALU_SUB, 1, RCX, x86_at(&slot->tag));
+}
+
+/* RCX is below the slot's limit, which will be LIMIT, where the access may be made. */
 static struct lower_miss check_slot(struct lower *l, const struct a64_insn *insn,
-                                    const struct dbt_slot *slot, unsigned size, uintptr_t stub)
+                                    const struct dbt_slot *slot, unsigned limit, uintptr_t stub)
 {
     struct x86 *a = &l->a, *cold = &l->cold;
-    const struct x86_label other = x86_jcc(a, CC_A);
+    x86_alu(a, ALU_CMP, 1, RCX, x86_at(&slot->limit));
+    const struct x86_label other = x86_jcc(a, CC_AE);
     x86_mov(a, 1, RCX, x86_at(&slot->value));
 
     x86_land(cold, other);
     x86_lea(cold, 1, RCX, x86_at(slot));
-    x86_imm(cold, RDX, size - 1);
+    x86_imm(cold, RDX, limit);
     x86_call_to(cold, stub);
     x86_jcc_to(cold, CC_NE, x86_here(a));
     const uintptr_t slow = x86_here(cold);
@@ -135,14 +143,12 @@ static struct lower_miss check_slot(struct lower *l, const struct a64_insn *insn
 struct lower_miss lower_check(struct lower *l, const struct a64_insn *insn, unsigned size,
                               enum dbt_fill fill)
 {
-    struct x86 *a = &l->a;
     const struct dbt_slot *slot = new_slot(l);
     if (!slot)
-        return (struct lower_miss){{a->p}, 0};
-    x86_mov(a, 1, RCX, x86_at(&slot->tag));
-    x86_alu(a, ALU_XOR, 1, RCX, x86_r(RAX));
-    x86_alu_imm(a, ALU_CMP, 1, x86_r(RCX), (int32_t)(A64_PAGE_MASK + 1 - size));
-    return check_slot(l, insn, slot, size, l->dbt->stub.fill[(l->mode & DBT_MODE_EL) != 0][fill][0]);
+        return (struct lower_miss){{l->a.p}, 0};
+    subtract_page(l, slot);
+    return check_slot(l, insn, slot, (unsigned)A64_PAGE_MASK + 2 - size,
+                      l->dbt->stub.fill[(l->mode & DBT_MODE_EL) != 0][fill][0]);
 }
 
 /* Bits that must be 0 come to the top, above those of the page's offset in units of SIZE. */
@@ -154,12 +160,11 @@ struct lower_miss lower_check_aligned(struct lower *l, const struct a64_insn *in
     if (!slot)
         return (struct lower_miss){{a->p}, 0};
     const unsigned shift = (unsigned)__builtin_ctz(size);
-    x86_mov(a, 1, RCX, x86_at(&slot->tag));
-    x86_alu(a, ALU_XOR, 1, RCX, x86_r(RAX));
+    subtract_page(l, slot);
     if (shift)
         x86_rorx(a, 1, RCX, x86_r(RCX), shift);
-    x86_alu_imm(a, ALU_CMP, 1, x86_r(RCX), (int32_t)(A64_PAGE_MASK >> shift));
-    return check_slot(l, insn, slot, size, l->dbt->stub.fill[(l->mode & DBT_MODE_EL) != 0][fill][1]);
+    return check_slot(l, insn, slot, (unsigned)(A64_PAGE_MASK + 1) >> shift,
+                      l->dbt->stub.fill[(l->mode & DBT_MODE_EL) != 0][fill][1]);
 }
 
 void lower_check_monitor(struct lower *l, struct lower_miss miss)

@@ -123,6 +123,15 @@ static void emit_indirect(struct dbt *dbt, struct x86 *a)
     x86_jmp_to(a, dbt->stub.leave);
 }
 
+/* Where an empty place of the jump cache leads: RCX is the address with the mode. */
+static void emit_empty_jump(struct dbt *dbt, struct x86 *a)
+{
+    dbt->stub.empty_jump = x86_here(a);
+    x86_mov_rr(a, 1, RAX, RCX);
+    x86_alu(a, ALU_XOR, 1, RAX, x86_at(&dbt->hot->mode_mix));
+    x86_jmp_to(a, dbt->stub.indirect);
+}
+
 /* PEXT and PDEP between dbt_hot.flags and NZCV in bits 3..0, C inverted. */
 #define FLAGS_MASK (FLAGS_N | FLAGS_Z | FLAGS_NOT_C | FLAGS_V)
 
@@ -202,7 +211,7 @@ FILL_FN static bool allows(const struct a64_tlb_entry *entry, uint64_t tag, unsi
 
 /* Fills SLOT for an access to VA if the TLB allows it without a check. */
 FILL_FN static struct fill fill_site(struct a64_cpu *cpu, struct dbt_slot *slot, uint64_t va,
-                                     unsigned access)
+                                     unsigned access, uint32_t limit)
 {
     struct dbt *dbt = cpu->engine;
     struct a64_mmu *mmu = cpu->mmu;
@@ -217,7 +226,7 @@ FILL_FN static struct fill fill_site(struct a64_cpu *cpu, struct dbt_slot *slot,
     const uint64_t page = va & ~A64_PAGE_MASK;
     const uint64_t addend = (addr & ~A64_PAGE_MASK) + entry->addend - page;
     const bool global = cpu->ps.el && !(access & A64_UNPRIV) && a64_tlb_is_global(entry);
-    dbt_fill(dbt, slot, va, (struct dbt_slot){page, addend}, global);
+    dbt_fill(dbt, slot, va, (struct dbt_slot){.tag = page, .limit = limit, .value = addend}, global);
     return (struct fill){1, addend};
 }
 
@@ -229,6 +238,7 @@ static void call_fill(struct x86 *a, unsigned access)
         x86_push(a, saved[i]);
     x86_lea(a, 1, RDI, x86_m(RBP, -CPU_BIAS));
     x86_mov_rr(a, 1, RSI, RCX);
+    x86_mov_rr(a, 0, R8, RDX);
     x86_mov_rr(a, 1, RDX, RAX);
     x86_imm(a, RCX, access);
     x86_imm(a, RAX, (uintptr_t)fill_site);
@@ -253,8 +263,8 @@ static void find_entry(struct dbt *dbt, struct x86 *a, const uint64_t *ctx)
     x86_alu(a, ALU_ADD, 1, RDX, x86_at(&dbt->hot->tlb));
 }
 
-/* Called with RAX: the address, RCX: the slot, EDX: the bytes of the access less one. Returns RCX: what to
- * add to RAX, with ZF clear; or ZF set: the access needs the slow path. Keeps RAX.
+/* Called with RAX: the address, RCX: the slot, EDX: its limit. Returns RCX: what to add to RAX, with ZF clear;
+ * or ZF set: the access needs the slow path. Keeps RAX.
  *
  * The short way looks up the TLB for an address without a tag, and fills the slot with a page of which it is
  * known that it may hold it. A slot of a privileged block (PRIVILEGED) is not known to hold pages that are
@@ -265,20 +275,23 @@ static uintptr_t emit_fill(struct dbt *dbt, struct x86 *a, unsigned access, bool
     const bool user = access & A64_UNPRIV;
     const uint64_t *ctx = user ? &hot->ctx_user : &hot->ctx;
     const uint64_t flags = privileged && !user ? A64_TLB_OWNER_GLOBAL : 0;
-    struct x86_label miss[4];
+    struct x86_label miss[5], slow;
     unsigned misses = 0;
     const uintptr_t here = x86_here(a);
-    if (aligned) {
-        x86_test(a, 0, RDX, x86_r(RAX));
-    } else {
-        x86_alu(a, ALU_ADD, 0, RDX, x86_r(RAX)); /* the last byte's page must be the first's */
-        x86_alu(a, ALU_XOR, 0, RDX, x86_r(RAX));
-        x86_test_imm(a, 0, x86_r(RDX), -(int32_t)(A64_PAGE_MASK + 1));
-    }
-    const struct x86_label slow = x86_jcc(a, CC_NE);
-    find_entry(dbt, a, ctx);
     x86_push(a, RSI);
+    x86_mov_rr(a, 0, RSI, RAX);
+    if (aligned) { /* the limit is the number of aligned places */
+        x86_imul(a, 0, RSI, x86_r(RDX));
+        x86_test_imm(a, 0, x86_r(RSI), A64_PAGE_MASK);
+        slow = x86_jcc(a, CC_NE);
+    } else {
+        x86_alu_imm(a, ALU_AND, 0, x86_r(RSI), A64_PAGE_MASK);
+        x86_alu(a, ALU_CMP, 0, RSI, x86_r(RDX));
+        slow = x86_jcc(a, CC_AE);
+    }
     x86_push(a, RDI);
+    x86_push(a, RDX);
+    find_entry(dbt, a, ctx);
     x86_mov_rr(a, 1, RSI, RAX);
     x86_alu_imm(a, ALU_AND, 1, x86_r(RSI), -(int32_t)(A64_PAGE_MASK + 1));
     x86_mov_rr(a, 1, RDI, RSI);
@@ -295,33 +308,29 @@ static uintptr_t emit_fill(struct dbt *dbt, struct x86 *a, unsigned access, bool
     x86_alu_imm(a, ALU_AND, 0, x86_r(RDI), (int32_t)((A64_TLB_OWNER_DEVICE | flags) >> 32));
     x86_alu_imm(a, ALU_CMP, 0, x86_r(RDI), (int32_t)(flags >> 32));
     miss[misses++] = x86_jcc(a, CC_NE);
-    /* named[slot] has the page's bit: a number of 8 bytes for each 16 of the slots. */
     x86_mov(a, 1, RDX, x86_m(RDX, offsetof(struct a64_tlb_entry, addend)));
-    x86_push(a, RDX);
-    x86_lea(a, 1, RDI, x86_at(hot->slot));
-    x86_lea(a, 1, RDX, x86_at(hot->named));
-    x86_not(a, 1, RDI);
-    x86_lea(a, 1, RDI, x86_mx(RDI, RCX, 0, 1));
-    x86_shift_imm(a, SHIFT_SHR, 1, RDI, 1);
-    x86_mov(a, 1, RDI, x86_mx(RDI, RDX, 0, 0));
-    x86_rorx(a, 1, RDX, x86_r(RAX), A64_PAGE_SHIFT);
-    x86_op(a, 0xa3 | X_0F | X_W, RDX, x86_r(RDI), 0); /* BT RDI, RDX */
-    x86_pop(a, RDX);
-    const struct x86_label unnamed = x86_jcc(a, CC_AE);
-    x86_store(a, 1, x86_m(RCX, 0), RSI);
-    x86_store(a, 1, x86_m(RCX, 8), RDX);
+    x86_rorx(a, 1, RDI, x86_r(RAX), A64_PAGE_SHIFT);
+    x86_push(a, RAX);
+    x86_mov(a, 1, RAX, x86_m(RCX, offsetof(struct dbt_slot, named)));
+    x86_op(a, 0xa3 | X_0F | X_W, RDI, x86_r(RAX), 0); /* BT RAX, RDI: the page's bucket */
+    x86_pop(a, RAX);
+    miss[misses++] = x86_jcc(a, CC_AE);
+    x86_store(a, 1, x86_m(RCX, offsetof(struct dbt_slot, tag)), RSI);
+    x86_store(a, 1, x86_m(RCX, offsetof(struct dbt_slot, value)), RDX);
     x86_mov_rr(a, 1, RCX, RDX);
+    x86_pop(a, RDX);
     x86_pop(a, RDI);
     x86_pop(a, RSI);
     x86_test(a, 0, RSP, x86_r(RSP));
     x86_ret(a);
-    x86_land(a, unnamed);
     for (unsigned i = 0; i < misses; i++)
         x86_land(a, miss[i]);
+    x86_pop(a, RDX);
     x86_pop(a, RDI);
     x86_pop(a, RSI);
     call_fill(a, access);
     x86_land(a, slow);
+    x86_pop(a, RSI);
     x86_alu(a, ALU_CMP, 0, RAX, x86_r(RAX));
     x86_ret(a);
     return here;
@@ -342,6 +351,7 @@ void dbt_emit_stubs(struct dbt *dbt)
     dbt->stub.exec = emit_exec(dbt, &a, false);
     dbt->stub.exec_flags = emit_exec(dbt, &a, true);
     emit_indirect(dbt, &a);
+    emit_empty_jump(dbt, &a);
     emit_vectors(dbt, &a);
     dbt->stub.lookup = emit_exit(dbt, &a, DBT_EXIT_LOOKUP);
     dbt->stub.attention = emit_exit(dbt, &a, DBT_EXIT_ATTENTION);
