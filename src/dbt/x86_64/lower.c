@@ -320,6 +320,7 @@ static lower_fn *lowering_of(const struct lower *l, const struct a64_insn *insn)
         lower_crypto_table,
         lower_simd_diff_table,
         lower_simd_fp_table,
+        lower_simd_ldst_table,
         lower_simd_misc_table,
         lower_simd_move_table,
         lower_simd_pair_table,

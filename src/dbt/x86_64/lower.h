@@ -57,6 +57,7 @@ extern lower_fn *const lower_fp_cvt_table[A64_EXEC_COUNT];
 extern lower_fn *const lower_crypto_table[A64_EXEC_COUNT];
 extern lower_fn *const lower_simd_diff_table[A64_EXEC_COUNT];
 extern lower_fn *const lower_simd_fp_table[A64_EXEC_COUNT];
+extern lower_fn *const lower_simd_ldst_table[A64_EXEC_COUNT];
 extern lower_fn *const lower_simd_misc_table[A64_EXEC_COUNT];
 extern lower_fn *const lower_simd_move_table[A64_EXEC_COUNT];
 extern lower_fn *const lower_simd_pair_table[A64_EXEC_COUNT];

@@ -324,6 +324,8 @@ static inline void vec_done(struct lower *l, unsigned n, unsigned host, unsigned
     else if (bytes < 8)
         vec_k(l, VPAND, dst, host, vec_mask(bytes));
     lower_vdone(l, n, bytes == 16 ? host : dst);
+    if (bytes <= 8)
+        lower_made(l, n, bytes);
 }
 
 /* FPSR.QC is set if the low BYTES of REG, a scratch register, are not all zero. EFLAGS are lost
