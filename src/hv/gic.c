@@ -322,6 +322,7 @@ void hv_gic_reset_cpu_interface(struct hv_vcpu *vcpu)
     pthread_mutex_lock(&gic->lock);
     gic_cpu_reset(&redist->cpu_interface);
     gic_update_redist(redist);
+    gic_virtual_update(&redist->cpu_interface);
     pthread_mutex_unlock(&gic->lock);
 }
 
