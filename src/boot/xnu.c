@@ -17,6 +17,7 @@
 
 #include "../device/device.h"
 #include "../image/container.h"
+#include "../image/img4.h"
 #include "../image/macho.h"
 #include "../image/trust_cache.h"
 #include "load.h"
@@ -62,6 +63,8 @@ struct xnu_boot {
     struct macho macho;
     struct xnu_version version;
     struct adt_node *tree;
+    struct blob raw; /* a raw boot object's program, instead of a Mach-O; size 0: none */
+    uint64_t raw_entry;
     uint64_t phys_base, virt_base;
     uint64_t low, high; /* virtual range of the kernel's segments, slid */
     uint64_t header;    /* virtual address of the Mach-O header, slid */
@@ -86,6 +89,10 @@ static const struct args_format *args_format(unsigned major)
 static int find_header(struct xnu_boot *b, struct error *err)
 {
     struct macho_segment segment;
+    if (b->raw.size) {
+        b->header = b->low;
+        return 0;
+    }
     for (uint64_t cursor = 0; macho_next_segment(&b->macho, &cursor, &segment);)
         if (segment.fileoff == 0 && segment.filesize) {
             b->header = segment.vmaddr + b->options->slide;
@@ -111,7 +118,8 @@ static int check_slide(const struct xnu_boot *b, struct error *err)
 /* Kernel segments get physical addresses; BELOW bytes are needed under the lowest. */
 static int choose_base(struct xnu_boot *b, uint64_t below, struct error *err)
 {
-    macho_range(&b->macho, &b->low, &b->high);
+    if (!b->raw.size)
+        macho_range(&b->macho, &b->low, &b->high);
     if (b->low >= b->high || b->high - b->low > GUEST_KERNEL_LIMIT)
         return blob_error(&b->macho.file, 0, err, "the segments span 0x%llx..0x%llx: not a kernel",
                           (unsigned long long)b->low, (unsigned long long)b->high);
@@ -133,6 +141,8 @@ static int load_segments(struct xnu_boot *b, struct error *err)
 {
     const struct blob *file = &b->macho.file;
     struct macho_segment segment;
+    if (b->raw.size)
+        return boot_place(b->machine, physical(b, b->low), &b->raw, b->raw.name, err);
     for (uint64_t cursor = 0; macho_next_segment(&b->macho, &cursor, &segment);) {
         struct blob content;
         const uint64_t filled =
@@ -301,8 +311,8 @@ static int place_everything(struct xnu_boot *b, const struct blob *trust_cache, 
 
 static int find_entry(struct xnu_boot *b, struct boot_entry *entry, struct error *err)
 {
-    uint64_t pc;
-    const bool found = macho_entry(&b->macho, &pc);
+    uint64_t pc = b->raw_entry;
+    const bool found = b->raw.size || macho_entry(&b->macho, &pc);
     pc += b->options->slide;
     if (!found || pc < b->low || pc >= b->high || pc % 4)
         return blob_error(&b->macho.file, 0, err,
@@ -318,6 +328,23 @@ static int open_kernel(const struct boot_options *options, struct blob *file, st
     if (boot_open(options, file, err))
         return -1;
     return image_unpack(file, plain, err);
+}
+
+/* A flat program that its IM4P gives an address and an entry point (kmutil configure-boot --raw):
+ * it is started as a kernel is. */
+static bool is_raw(struct xnu_boot *b, const struct blob *file, const struct blob *plain)
+{
+    struct im4p im4p;
+    struct im4p_raw_boot raw;
+    if (macho_recognise(plain) || !plain->size || im4p_parse(file, &im4p, NULL) ||
+        !im4p_is_raw_boot(&im4p, &raw))
+        return false;
+    b->raw = *plain;
+    b->raw_entry = raw.entry_point;
+    b->low = raw.lowest_address;
+    b->high = raw.lowest_address + plain->size;
+    b->macho.file = *plain; /* for messages */
+    return true;
 }
 
 /* The region that the kernel wants, made from a single trust cache where the file is one. */
@@ -351,10 +378,12 @@ int xnu_load(struct machine *machine, const struct boot_options *options, struct
     int result = open_kernel(options, &file, &plain, err);
     if (!result && options->trust_cache)
         result = open_trust_cache(options->trust_cache, &trust_cache, err);
-    if (!result)
+    if (!result && !is_raw(&b, &file, &plain)) {
         result = macho_open(&plain, &b.macho, err);
+        if (!result)
+            macho_xnu_version(&b.macho, &b.version);
+    }
     if (!result) {
-        macho_xnu_version(&b.macho, &b.version);
         xnu_check_volumes(machine, options, b.version.major);
         result = place_everything(&b, &trust_cache, err) || find_entry(&b, entry, err) ? -1 : 0;
     }

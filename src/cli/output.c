@@ -144,6 +144,51 @@ json_t *json_address(uint64_t value)
     return json_sprintf("%#" PRIx64, value);
 }
 
+static void print_value(const json_t *json, int indent);
+
+/* " value" on the same line, or what it consists of on the next ones. */
+static void print_member(const json_t *value, int indent)
+{
+    if ((json_is_object(value) && json_object_size(value)) ||
+        (json_is_array(value) && json_array_size(value))) {
+        putchar('\n');
+        print_value(value, indent + 2);
+        return;
+    }
+    putchar(' ');
+    if (json_is_string(value))
+        print_text(json_string_value(value), json_string_length(value));
+    else if (json_is_integer(value))
+        printf("%" JSON_INTEGER_FORMAT, json_integer_value(value));
+    else if (json_is_boolean(value))
+        fputs(json_is_true(value) ? "yes" : "no", stdout);
+    else
+        fputs("none", stdout);
+    putchar('\n');
+}
+
+static void print_value(const json_t *json, int indent)
+{
+    const char *key;
+    json_t *value;
+    size_t index;
+    json_object_foreach((json_t *)json, key, value)
+    {
+        printf("%*s%s:", indent, "", key);
+        print_member(value, indent);
+    }
+    json_array_foreach((json_t *)json, index, value)
+    {
+        printf("%*s-", indent, "");
+        print_member(value, indent);
+    }
+}
+
+void print_tree(const json_t *json)
+{
+    print_value(json, 0);
+}
+
 void print_text(const char *text, size_t size)
 {
     for (size_t i = 0; i < size; i++)

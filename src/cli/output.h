@@ -24,6 +24,9 @@ json_t *json_text(const char *text, size_t size);
 /* "0xfffffe0007004000": a string, because JSON's numbers are not 64 bits wide everywhere. */
 json_t *json_address(uint64_t value);
 
+/* JSON for people: "key: value" lines, indented by what they belong to. */
+void print_tree(const json_t *json);
+
 /* Text from a file for a terminal: control characters and broken UTF-8 become "?". */
 void print_text(const char *text, size_t size);
 

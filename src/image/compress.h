@@ -18,6 +18,9 @@ int decompressed_too_large(const struct blob *in, uint64_t offset, struct error 
 bool lzss_recognise(const struct blob *in);
 int lzss_decode(const struct blob *in, struct blob *out, struct error *err);
 
+/* What lies behind the stream of a complzss, a view; size 0: nothing, or it is none. */
+struct blob lzss_extra(const struct blob *in);
+
 /* LZFSE streams: blocks bvx-, bvx1, bvx2, bvxn up to bvx$. */
 bool lzfse_recognise(const struct blob *in);
 int lzfse_decode(const struct blob *in, struct blob *out, struct error *err);
@@ -32,8 +35,9 @@ bool gzip_recognise(const struct blob *in);
 int gzip_decode(const struct blob *in, struct blob *out, struct error *err);
 int zstd_decode(const struct blob *in, struct blob *out, struct error *err);
 
-/* Writes DATA as an LZFSE stream of uncompressed blocks (bvx-), which every decoder reads. */
-int lzfse_encode_raw(const struct blob *in, struct blob *out, struct error *err);
+/* IN as an LZFSE stream; as complzss, header and all. */
+int lzfse_encode(const struct blob *in, struct blob *out, struct error *err);
+int lzss_encode(const struct blob *in, struct blob *out, struct error *err);
 
 /* Whatever compression is recognised is undone, repeatedly; *OUT is a view of IN when there is
  * none. */

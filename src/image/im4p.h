@@ -8,7 +8,12 @@
 
 #include "blob.h"
 
+enum im4p_algorithm { IM4P_LZSS = 0, IM4P_LZFSE = 1 };
+
 struct im4p {
+    /* The elements as they lie in the file, size 0 where there is none. */
+    struct blob whole, type_text, version_element, payload_element, keybag_element,
+        compression_element;
     char type[5];           /* fourcc: "krnl", "dtre", ... */
     struct blob version;    /* description text, not terminated */
     struct blob payload;    /* as stored: maybe compressed, maybe encrypted */

@@ -9,26 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAGIC_END  0x24787662u
-#define MAGIC_RAW  0x2d787662u
-#define MAGIC_V1   0x31787662u
-#define MAGIC_V2   0x32787662u
-#define MAGIC_LZVN 0x6e787662u
-
-#define L_SYMBOLS       20
-#define M_SYMBOLS       20
-#define D_SYMBOLS       64
-#define LITERAL_SYMBOLS 256
-#define ALL_SYMBOLS     (L_SYMBOLS + M_SYMBOLS + D_SYMBOLS + LITERAL_SYMBOLS)
-#define L_STATES        64
-#define M_STATES        64
-#define D_STATES        256
-#define LITERAL_STATES  1024
-#define MAX_LITERALS    40000
-#define MAX_MATCHES     10000
-/* 50 bytes of fields and the tables, padded to four. */
-#define V1_HEADER 772
-#define V2_HEADER 32
+#include "lzfse_format.h"
 
 /* One state of an FSE decoder: take `bits` bits; the low `extra` of them add to `base`, the others
  * to `next`. */
@@ -75,33 +56,9 @@ static uint32_t take(struct backward *in, unsigned bits)
     return (uint32_t)(window >> (in->position & 7)) & (uint32_t)((1ull << bits) - 1);
 }
 
-/* How many extra bits a length or distance symbol carries; its base is the sum of all ranges before
- * it. */
-static unsigned l_extra(unsigned symbol)
-{
-    static const uint8_t tail[] = {2, 3, 5, 8};
-    return symbol < 16 ? 0 : tail[symbol - 16];
-}
-
-static unsigned m_extra(unsigned symbol)
-{
-    static const uint8_t tail[] = {3, 5, 8, 11};
-    return symbol < 16 ? 0 : tail[symbol - 16];
-}
-
-static unsigned d_extra(unsigned symbol)
-{
-    return symbol / 4;
-}
-
 static unsigned no_extra(unsigned symbol)
 {
     return 0;
-}
-
-static unsigned floor_log2(uint32_t value)
-{
-    return 31 - (unsigned)__builtin_clz(value);
 }
 
 /* Symbols occupy runs of states in order; of a symbol's f states the first 2^k' - f take one bit
@@ -244,9 +201,10 @@ static bool block_is_sane(const struct block *b)
 static bool build_tables(struct decoder *dec)
 {
     const uint16_t *f = dec->block.frequency;
-    return build_table(dec->l, L_STATES, f, L_SYMBOLS, l_extra, false) &&
-           build_table(dec->m, M_STATES, f + L_SYMBOLS, M_SYMBOLS, m_extra, false) &&
-           build_table(dec->d, D_STATES, f + L_SYMBOLS + M_SYMBOLS, D_SYMBOLS, d_extra, false) &&
+    return build_table(dec->l, L_STATES, f, L_SYMBOLS, lzfse_l_extra, false) &&
+           build_table(dec->m, M_STATES, f + L_SYMBOLS, M_SYMBOLS, lzfse_m_extra, false) &&
+           build_table(dec->d, D_STATES, f + L_SYMBOLS + M_SYMBOLS, D_SYMBOLS, lzfse_d_extra,
+                       false) &&
            build_table(dec->literal, LITERAL_STATES, f + L_SYMBOLS + M_SYMBOLS + D_SYMBOLS,
                        LITERAL_SYMBOLS, no_extra, true);
 }
@@ -409,19 +367,4 @@ int lzfse_decode(const struct blob *in, struct blob *out, struct error *err)
         blob_adopt(out, dec->out, dec->produced, in->name);
     free(dec);
     return result;
-}
-
-int lzfse_encode_raw(const struct blob *in, struct blob *out, struct error *err)
-{
-    uint8_t *buffer = malloc(in->size + 12);
-    if (!buffer || in->size > UINT32_MAX) {
-        free(buffer);
-        return error_set(err, ERROR_OS, "%s: too large for one LZFSE block", in->name);
-    }
-    put_le32(buffer, MAGIC_RAW);
-    put_le32(buffer + 4, (uint32_t)in->size);
-    memcpy(buffer + 8, in->data, in->size);
-    put_le32(buffer + 8 + in->size, MAGIC_END);
-    blob_adopt(out, buffer, in->size + 12, in->name);
-    return 0;
 }

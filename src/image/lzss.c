@@ -2,7 +2,7 @@
 /* LZSS as Apple wraps it ("complzss"): a big-endian header of 0x180 bytes, then flag bytes, least
  * significant bit first, each bit a literal or a pair of 12-bit ring position and 4-bit length less
  * three. The ring begins filled with blanks. Facts: the format as the public img4 tools describe
- * it. Decoding only. */
+ * it. */
 
 #include "compress.h"
 
@@ -66,6 +66,18 @@ bool lzss_recognise(const struct blob *in)
     return in->size >= LZSS_HEADER && !memcmp(in->data, "complzss", 8);
 }
 
+struct blob lzss_extra(const struct blob *in)
+{
+    struct blob extra = {.name = in->name};
+    const uint64_t end = lzss_recognise(in) ? LZSS_HEADER + (uint64_t)get_be32(in->data + 16) : 0;
+    if (end && end < in->size)
+        extra = (struct blob){.data = in->data + end,
+                              .size = in->size - end,
+                              .name = in->name,
+                              .origin = in->origin + end};
+    return extra;
+}
+
 int lzss_decode(const struct blob *in, struct blob *out, struct error *err)
 {
     const uint32_t sum = get_be32(in->data + 8), raw_size = get_be32(in->data + 12);
@@ -103,6 +115,108 @@ int lzss_decode(const struct blob *in, struct blob *out, struct error *err)
                           "complzss: %zu of %u bytes and a wrong Adler-32: the file is corrupted",
                           produced, raw_size);
     }
+    return 0;
+}
+
+/* ---- encoding ---- */
+
+#define HASH_SIZE   4096
+#define CHAIN_DEPTH 64
+#define NOWHERE     SIZE_MAX
+
+/* Earlier places with the same three bytes, by hash, then from each to the one before. Blanks that
+ * the ring begins with are not used. */
+struct finder {
+    size_t head[HASH_SIZE];
+    size_t before[RING_SIZE];
+};
+
+static size_t hash_of(const uint8_t *p)
+{
+    return (p[0] << 4 ^ p[1] << 2 ^ p[2] * 33u) % HASH_SIZE;
+}
+
+static void insert(struct finder *finder, const uint8_t *data, size_t size, size_t at)
+{
+    if (size - at <= THRESHOLD)
+        return;
+    const size_t hash = hash_of(data + at);
+    finder->before[at % RING_SIZE] = finder->head[hash];
+    finder->head[hash] = at;
+}
+
+/* The longest match at AT; its start in *FROM. */
+static size_t find_match(const struct finder *finder, const uint8_t *data, size_t size, size_t at,
+                         size_t *from)
+{
+    const size_t limit = size - at < MATCH_MAX ? size - at : MATCH_MAX;
+    size_t best = 0;
+    if (limit <= THRESHOLD)
+        return 0;
+    size_t place = finder->head[hash_of(data + at)];
+    /* The ring's slots about to be overwritten are left alone. */
+    for (int i = 0; i < CHAIN_DEPTH && place != NOWHERE && at - place <= RING_SIZE - MATCH_MAX;
+         i++) {
+        size_t length = 0;
+        while (length < limit && data[place + length] == data[at + length])
+            length++;
+        if (length > best) {
+            best = length;
+            *from = place;
+        }
+        const size_t next = finder->before[place % RING_SIZE];
+        place = next != NOWHERE && next < place ? next : NOWHERE;
+    }
+    return best > THRESHOLD ? best : 0;
+}
+
+/* The stream for DATA at OUT, which has room for the worst case; how long it is. */
+static size_t encode(struct finder *finder, const uint8_t *data, size_t size, uint8_t *out)
+{
+    uint8_t *flags = NULL, *const start = out;
+    unsigned bit = 8;
+    for (size_t at = 0; at < size; bit++) {
+        size_t from = 0, length = find_match(finder, data, size, at, &from);
+        if (bit == 8) {
+            flags = out++;
+            *flags = 0;
+            bit = 0;
+        }
+        if (length) {
+            const size_t slot = (from + RING_SIZE - MATCH_MAX) % RING_SIZE;
+            *out++ = (uint8_t)slot;
+            *out++ = (uint8_t)((slot >> 4 & 0xf0) | (length - THRESHOLD - 1));
+        } else {
+            *flags |= (uint8_t)(1u << bit);
+            *out++ = data[at];
+            length = 1;
+        }
+        for (size_t i = 0; i < length; i++, at++)
+            insert(finder, data, size, at);
+    }
+    return (size_t)(out - start);
+}
+
+int lzss_encode(const struct blob *in, struct blob *out, struct error *err)
+{
+    if (in->size > UINT32_MAX)
+        return error_set(err, ERROR_DATA, "%s: too large for complzss", in->name);
+    struct finder *finder = malloc(sizeof(*finder));
+    uint8_t *buffer = calloc(1, LZSS_HEADER + in->size + in->size / 8 + 2);
+    if (!finder || !buffer) {
+        free(finder);
+        free(buffer);
+        return error_set(err, ERROR_OS, "%s: no memory", in->name);
+    }
+    memset(finder, 0xff, sizeof(*finder));
+    const size_t size = encode(finder, in->data, in->size, buffer + LZSS_HEADER);
+    free(finder);
+    memcpy(buffer, "complzss", 8);
+    put_be32(buffer + 8, compress_adler32(in->data, in->size));
+    put_be32(buffer + 12, (uint32_t)in->size);
+    put_be32(buffer + 16, (uint32_t)size);
+    put_be32(buffer + 20, 1);
+    blob_adopt(out, buffer, LZSS_HEADER + size, in->name);
     return 0;
 }
 

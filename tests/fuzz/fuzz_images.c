@@ -10,7 +10,7 @@
 #include "image/adt.h"
 #include "image/compress.h"
 #include "image/container.h"
-#include "image/im4p.h"
+#include "image/img4.h"
 #include "image/macho.h"
 #include "image/nvram.h"
 #include "image/plist.h"
@@ -55,6 +55,57 @@ __attribute__((unused)) static void fuzz_im4p(const struct blob *in)
     refused(result);
     if (!result)
         blob_free(&out);
+}
+
+/* What is taken apart must give the same file again, where it is one of whole parts; changing nothing changes nothing. */
+__attribute__((unused)) static void fuzz_img4(const struct blob *in)
+{
+    struct img4 img4;
+    struct im4m im4m;
+    struct im4p im4p;
+    struct blob out, set;
+    struct img4_property property;
+    struct img4_keybag bag;
+    struct img4_signature signature;
+    struct im4p_raw_boot raw;
+    const struct im4p_change none = {0}, some = {.version = "another one"};
+    const int result = img4_open(in, &img4, &err);
+    refused(result);
+    if (result)
+        return;
+    if (img4.im4m.size && !im4m_parse(&img4.im4m, &im4m, &err)) {
+        for (uint64_t at = 0; img4_next_property(&im4m.manb, &at, &property);)
+            ;
+        img4_check_signature(&im4m, &signature);
+        img4_check_digest(&im4m, &img4.im4p);
+    }
+    if (!img4.im4p.size || im4p_parse(in, &im4p, &err))
+        return;
+    for (uint64_t at = 0; im4p_next_keybag(&im4p, &at, &bag);)
+        ;
+    im4p_is_raw_boot(&im4p, &raw);
+    img4_payload_properties(&im4p, &set);
+    if (im4p_change(in, &none, &out, &err) || out.size != in->size || memcmp(out.data, in->data, in->size))
+        abort();
+    blob_free(&out);
+    if (!im4p_change(in, &some, &out, &err)) {
+        if (im4p_parse(&out, &im4p, &err) || im4p.version.size != 11)
+            abort();
+        blob_free(&out);
+    }
+}
+
+/* Whatever goes in comes out again. */
+__attribute__((unused)) static void fuzz_encode(const struct blob *in)
+{
+    struct blob packed, plain;
+    for (int i = 0; i < 2; i++) {
+        if ((i ? lzss_encode : lzfse_encode)(in, &packed, &err) || (i ? lzss_decode : lzfse_decode)(&packed, &plain, &err) ||
+            plain.size != in->size || memcmp(plain.data, in->data, in->size))
+            abort();
+        blob_free(&packed);
+        blob_free(&plain);
+    }
 }
 
 static void walk(const struct macho *macho)

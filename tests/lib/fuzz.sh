@@ -1,4 +1,5 @@
-# Builds the fuzzers and runs each for SECONDS, two at a time; sourced. Corpora are kept in the cache.
+# fuzz_all SECONDS [in-all]: builds the fuzzers and runs each for SECONDS, or all together for as long, two at a time; sourced.
+# Corpora are kept in the cache.
 
 fuzz_all() {
     seconds=$1
@@ -39,6 +40,7 @@ sys.stdout.buffer.write(bytes([6, 1, 0xf2, 0, t] + [0] * 15) + desc(0, 0, 16, 1,
     for program in "$dir"/tests/fuzz/fuzz_*[a-z0-9]; do
         [ -f "$program" ] && [ -x "$program" ] && echo "$program"
     done >"$dir/programs"
+    [ -z "${2:-}" ] || seconds=$((seconds * 2 / $(wc -l <"$dir/programs")))
     failed=0
     xargs -P2 -I{} sh -c 'corpus="$0/fuzz-$(basename {})"; mkdir -p "$corpus"
         {} -max_total_time='"$seconds"' -rss_limit_mb=3000 -timeout=10 -max_len=200000 -artifact_prefix="$corpus/crash-" \

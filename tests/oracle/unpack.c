@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Holds our LZFSE decoder against files that another implementation packed: unpack PLAIN PACKED.
- * The packed file must give the plain one; cut off anywhere it must be refused with a message;
- * damaged anywhere it may give anything but must stay in its bounds (buffers are exactly as large
- * as they seem, so that a sanitizer sees more than the heap does). */
+/* Holds our LZFSE against another implementation's: unpack PLAIN PACKED OURS. PACKED is theirs;
+ * OURS is written, for them to unpack, and may be 5 % larger than PACKED (and 64 bytes). The packed
+ * file must give the plain one; cut off anywhere it must be refused with a message; damaged
+ * anywhere it may give anything but must stay in its bounds (buffers are exactly as large as they
+ * seem, so that a sanitizer sees more than the heap does). */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -87,14 +88,29 @@ static unsigned check_damage(const struct blob *packed)
     return count;
 }
 
+static void write_ours(const struct blob *plain, const struct blob *packed, const char *name)
+{
+    struct blob ours;
+    struct error err;
+    if (lzfse_encode(plain, &ours, &err))
+        fail(name, 0, err.text);
+    if (ours.size > packed->size + packed->size / 20 + 64)
+        fail(name, ours.size, "is much larger than the other implementation's");
+    FILE *file = fopen(name, "wb");
+    if (!file || fwrite(ours.data, 1, ours.size, file) != ours.size || fclose(file))
+        fail(name, 0, "cannot be written");
+    blob_free(&ours);
+}
+
 int main(int argc, char **argv)
 {
     struct blob plain, packed;
-    if (argc != 3)
+    if (argc != 4)
         return 64;
     open_or_exit(&plain, argv[1]);
     open_or_exit(&packed, argv[2]);
     check_whole(&plain, &packed);
+    write_ours(&plain, &packed, argv[3]);
     const unsigned cuts = check_cuts(&packed), damages = check_damage(&packed);
     printf("%s: %zu bytes from %zu, %u cuts, %u damages\n", argv[2], plain.size, packed.size, cuts,
            damages);

@@ -18,6 +18,7 @@
 #include "image/compress.h"
 #include "image/der.h"
 #include "image/im4p.h"
+#include "image/img4.h"
 #include "image/macho.h"
 #include "image/nvram.h"
 #include "image/trust_cache.h"
@@ -186,6 +187,112 @@ static void test_im4p_abused(void **state)
     abuse("signed.img4", read_im4p);
 }
 
+/* Element number SEED of those that lie LEAST levels deep or deeper. */
+static bool choose(const struct blob *in, int least, unsigned *seed, struct der *out)
+{
+    struct der element;
+    for (uint64_t at = 0; at < in->size;) {
+        if (der_next(in, &at, &element, NULL))
+            return false;
+        if (least <= 0 && (*seed)-- == 0) {
+            *out = element;
+            return true;
+        }
+        if (element.tag & 0x20 && choose(&element.content, least - 1, seed, out))
+            return true;
+    }
+    return false;
+}
+
+/* IN with an element that nobody knows behind one of those that it has. */
+static bool add_unknown(const struct blob *in, unsigned random, struct blob *out)
+{
+    static const uint8_t tags[] = {0x0c, 0x04, 0x87, 0xa5, 0x30, 0x13, 0x02, 0x05};
+    struct der chosen;
+    unsigned seed = random % 40;
+    /* What lies beside the three parts of an IMG4 cannot come back from them. */
+    const int least = der_sequence_is(in, "IMG4") ? 3 : 1;
+    if (!choose(in, least, &seed, &chosen))
+        return false;
+    const unsigned length = random >> 8 & 0x7f;
+    uint8_t *both = calloc(1, chosen.whole.size + 2 + length);
+    memcpy(both, chosen.whole.data, chosen.whole.size);
+    both[chosen.whole.size] = tags[random >> 16 & 7];
+    both[chosen.whole.size + 1] = (uint8_t)length;
+    /* The content of what claims to be constructed must itself be elements. */
+    for (unsigned i = 0; i + 1 < length; i += 2)
+        both[chosen.whole.size + 2 + i] = 0x05;
+    if (length % 2)
+        both[chosen.whole.size + 1]--;
+    const struct blob fresh = {
+        .data = both, .size = chosen.whole.size + 2 + (length & ~1u), .name = ""};
+    const int result = der_replace(in, chosen.whole.data, chosen.whole.size, &fresh, out, NULL);
+    free(both);
+    return !result;
+}
+
+static void check_equal(const struct blob *a, const struct blob *b)
+{
+    assert_int_equal(a->size, b->size);
+    assert_memory_equal(a->data, b->data, a->size);
+}
+
+/* Apart and together; description and payload changed and changed back. */
+static void repack(const struct blob *in)
+{
+    struct img4 parts;
+    struct im4p before;
+    struct blob again, changed, back;
+    struct error err = {0};
+    if (img4_open(in, &parts, &err))
+        fail_msg("%s", err.text);
+    if (der_sequence_is(in, "IMG4")) {
+        assert_int_equal(img4_build(&parts, &again, &err), 0);
+        check_equal(&again, in);
+        blob_free(&again);
+    }
+    if (im4p_parse(in, &before, &err))
+        return; /* what was put in made it no IM4P any more */
+    char version[256] = "", description[200];
+    memset(description, 'd', sizeof(description) - 1);
+    description[sizeof(description) - 1] = 0;
+    memcpy(version, before.version.data, before.version.size);
+    const struct blob other = {.data = (const uint8_t *)description, .size = 150, .name = ""};
+    const struct im4p_change there = {.type = "test", .version = description, .payload = &other};
+    const struct im4p_change here = {
+        .type = before.type, .version = version, .payload = &before.payload};
+    assert_int_equal(im4p_change(in, &there, &changed, &err), 0);
+    assert_int_equal(im4p_change(&changed, &here, &back, &err), 0);
+    if (!before.compression_element.size) /* it goes with the payload that it describes */
+        check_equal(&back, in);
+    blob_free(&changed);
+    blob_free(&back);
+}
+
+static void test_unknown_elements_stay(void **state)
+{
+    static const char *const names[] = {"plain.im4p", "full.im4p", "signed.img4"};
+    unsigned random = 1, done = 0;
+    for (unsigned tries = 0; done < 1000 && tries < 20000; tries++) {
+        struct blob file = open_fixture(names[tries % 3]), mutated = {0};
+        for (int i = 0; i < 3; i++) {
+            struct blob next;
+            random = random * 1103515245 + 12345;
+            if (!add_unknown(mutated.size ? &mutated : &file, random >> 3, &next))
+                continue;
+            blob_free(&mutated);
+            mutated = next;
+        }
+        if (mutated.size) {
+            repack(&mutated);
+            done++;
+        }
+        blob_free(&mutated);
+        blob_free(&file);
+    }
+    assert_int_equal(done, 1000);
+}
+
 /* ---- compression ---- */
 
 static int read_lzss(const struct blob *in, struct error *err)
@@ -221,6 +328,41 @@ static void check_plain(const char *name)
     blob_free(&out);
     blob_free(&packed);
     blob_free(&plain);
+}
+
+typedef int code_fn(const struct blob *in, struct blob *out, struct error *err);
+
+static void round_trip(const struct blob *in, code_fn *encode, code_fn *decode)
+{
+    struct blob packed, plain;
+    struct error err = {0};
+    assert_int_equal(encode(in, &packed, &err), 0);
+    if (decode(&packed, &plain, &err))
+        fail_msg("%zu bytes: %s", in->size, err.text);
+    check_equal(&plain, in);
+    blob_free(&packed);
+    blob_free(&plain);
+}
+
+/* Runs, repetitions near and far, noise, and every small size. */
+static void test_encoders(void **state)
+{
+    const size_t size = 1 << 20;
+    uint8_t *data = malloc(size);
+    unsigned random = 7;
+    for (size_t i = 0; i < size; i++) {
+        random = random * 1103515245 + 12345;
+        data[i] = i < 100000          ? (uint8_t)(random >> 16)
+                  : i % 70000 < 20000 ? data[i - 90000]
+                  : i % 5000 < 3000   ? (uint8_t)(i / 5000)
+                                      : (uint8_t)(random >> 28);
+    }
+    for (size_t length = 0; length <= size; length = length < 70 ? length + 1 : length * 3 + 1) {
+        const struct blob in = {.data = data, .size = length, .name = "data"};
+        round_trip(&in, lzfse_encode, lzfse_decode);
+        round_trip(&in, lzss_encode, lzss_decode);
+    }
+    free(data);
 }
 
 static void test_compression(void **state)
@@ -597,6 +739,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_private_tags),
         cmocka_unit_test(test_der_abused),
         cmocka_unit_test(test_im4p_abused),
+        cmocka_unit_test(test_unknown_elements_stay),
+        cmocka_unit_test(test_encoders),
         cmocka_unit_test(test_compression),
         cmocka_unit_test(test_macho_as_llvm_reads_it),
         cmocka_unit_test(test_macho_abused),
