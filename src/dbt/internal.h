@@ -50,7 +50,8 @@ struct dbt_fp_constants {
 /* What emitted code reaches RIP-relative; stands right before the code. */
 struct dbt_hot {
     uint64_t page;         /* the virtual page of the block that runs */
-    uint64_t mode_mix;     /* of the jump cache's tags: the mode in bits 63..48 */
+    uint64_t mode_mix[4];  /* of the jump cache's tags: the mode in bits 63..48, by the BTYPE that a branch sets */
+    uint32_t btype;        /* PSTATE.BTYPE as it was before the instruction that a helper was called for */
     uint32_t flags;        /* NZCV as LAHF and SETO leave it in AX, C inverted; see FLAGS_* */
     uint32_t exit;         /* enum dbt_exit */
     uint64_t exit_arg;     /* link or block number */
@@ -102,6 +103,11 @@ enum dbt_mode {
 };
 
 #define DBT_MODES (1u << 13)
+#define DBT_BTYPE_SHIFT 9
+
+/* With this, what a block depends on: its page is guarded (FEAT_BTI). It follows from the page, so that no jump has
+ * to look at it. */
+#define DBT_GUARDED (1u << 13)
 
 struct dbt_block {
     uint64_t pa;
@@ -192,8 +198,9 @@ struct dbt {
     size_t literals;  /* constants stand from here to the end */
     size_t stubs_end; /* the stubs stand at the start of the code */
     struct {
-        uintptr_t enter, leave, exec, exec_flags, attention, link, stale, indirect, empty_jump, lookup,
-            vectors;
+        uintptr_t enter, leave, exec, exec_flags, attention, link, stale, empty_jump,
+            lookup, vectors;
+        uintptr_t indirect[4]; /* by BTYPE */
         uintptr_t sign[DBT_PAC_PLACES][A64_KEY_COUNT], auth[DBT_PAC_PLACES][A64_KEY_COUNT];
         uintptr_t strip[2]; /* [1]: data pointers */
         /* Of blocks at EL0 and above; [1] last: for addresses that are aligned. */

@@ -2,8 +2,8 @@
 /* The translator's main loop: finds the block to run, enters it, and sees to whatever it came back for.
  *
  * Exceptions, interrupts and the rules of when they are looked at are the interpreter's. It also runs
- * single instructions where something must be looked at before each (breakpoints, software step, PSTATE.IL
- * and BTYPE), and the last few before the end of a slice. */
+ * single instructions where something must be looked at before each (breakpoints, software step,
+ * PSTATE.IL), and the last few before the end of a slice. */
 
 #include "dbt.h"
 
@@ -146,7 +146,7 @@ static unsigned mode_of(const struct a64_cpu *cpu)
         mode |= DBT_MODE_FPCR;
     if (cpu->sys->cpu_count > 1)
         mode |= DBT_MODE_MANY;
-    return mode;
+    return mode | (unsigned)cpu->ps.btype << DBT_BTYPE_SHIFT;
 }
 
 /* Drops what the system says has changed of code since it was looked at last. */
@@ -194,7 +194,7 @@ static void follow_drop(struct dbt *dbt, const struct a64_tlb_drop *drop)
 static void follow_addresses(struct dbt *dbt, unsigned mode)
 {
     const struct a64_mmu *mmu = dbt->cpu->mmu;
-    struct dbt_contexts *known = &dbt->ctx[mode];
+    struct dbt_contexts *known = &dbt->ctx[mode & ~(unsigned)DBT_MODE_BTYPE];
     const uint64_t ctx = mmu->ctx | mmu->ctx_fetch << 16 | mmu->ctx_user << 32;
     if (mmu->generation - dbt->tlb_generation > A64_TLB_DROPS)
         dbt_forget_addresses(dbt);
@@ -225,6 +225,8 @@ static struct dbt_block *find_block(struct dbt *dbt, unsigned mode)
     const uint32_t *page = host - (pa & A64_PAGE_MASK) / 4;
     if (!dbt_page(dbt, pa & ~A64_PAGE_MASK, page))
         abort();
+    if (guarded && a64_has(&cpu->feat, A64_FEAT_BTI))
+        mode |= DBT_GUARDED;
     struct dbt_block *block = dbt_find(dbt, pa, mode);
     if (!block)
         block = dbt_translate(dbt, pa, page, mode);
@@ -240,6 +242,8 @@ static bool interpret(struct dbt *dbt, enum engine_stop *stop)
 {
     struct a64_cpu *cpu = dbt->cpu;
     cpu->engine = dbt->interp;
+    if (cpu->ps.btype)
+        cpu->watch |= A64_F_ANY;
     *stop = interp_step(cpu);
     cpu->engine = dbt;
     dbt->stats[STAT_INTERPRETED]++;
@@ -256,6 +260,9 @@ static bool follow_status(struct dbt *dbt, uint64_t entry, enum engine_stop *sto
     const bool counting = cpu->slice_end != UINT64_MAX;
     if (retired || (!counting && cpu->pc != entry))
         cpu->icount++;
+    if (!retired && dbt->hot->btype)
+        cpu->ps.btype = (uint8_t)dbt->hot->btype;
+    dbt->hot->btype = 0;
     if (status == A64_FAULT)
         engine_add_syndrome(cpu, dbt->hot->insn);
     else if (status == A64_SYNC || status == A64_WAIT)
@@ -278,7 +285,7 @@ static void shorten(struct dbt *dbt, const struct way *way, const struct dbt_blo
     const uint64_t code = (uint64_t)(uintptr_t)dbt->code + block->code;
     if (way->from == DBT_EXIT_LOOKUP) {
         dbt_fill(dbt, &hot->slot[cpu->pc >> 2 & (DBT_JUMPS - 1)], cpu->pc,
-                 (struct dbt_slot){.tag = cpu->pc ^ hot->mode_mix, .value = code}, global);
+                 (struct dbt_slot){.tag = cpu->pc ^ hot->mode_mix[cpu->ps.btype], .value = code}, global);
         return;
     }
     if (way->flushes != dbt->flushes)
@@ -294,17 +301,25 @@ static void shorten(struct dbt *dbt, const struct way *way, const struct dbt_blo
         dbt_fill(dbt, &hot->slot[link->slot], cpu->pc, (struct dbt_slot){.tag = cpu->pc & ~A64_PAGE_MASK, .value = code}, global);
 }
 
-static void enter(struct dbt *dbt, const struct dbt_block *block, unsigned mode)
+static void set_mode(struct dbt_hot *hot, unsigned mode)
+{
+    for (unsigned btype = 0; btype < 4; btype++)
+        hot->mode_mix[btype] =
+            (uint64_t)((mode & ~(unsigned)DBT_MODE_BTYPE) | btype << DBT_BTYPE_SHIFT) << 48;
+}
+
+/* PSTATE.BTYPE is 0 within blocks; what it is before a block is in the block's mode. */
+static void enter(struct dbt *dbt, const struct dbt_block *block)
 {
     struct a64_cpu *cpu = dbt->cpu;
     struct dbt_hot *hot = dbt->hot;
     hot->page = cpu->pc & ~A64_PAGE_MASK;
-    hot->mode_mix = (uint64_t)mode << 48;
     hot->ctx = cpu->mmu->ctx;
     hot->ctx_user = cpu->mmu->ctx_user;
     hot->flags = dbt_flags_from(cpu->nzcv);
     hot->mxcsr_guest = dbt_mxcsr(cpu->fpcr);
     hot->mxcsr_host = __builtin_ia32_stmxcsr();
+    cpu->ps.btype = 0;
     dbt_enter(dbt, block->code);
     cpu->nzcv = dbt_flags_to(hot->flags);
     dbt->stats[hot->exit]++;
@@ -323,14 +338,14 @@ static bool run_once(struct dbt *dbt, struct way *way, enum engine_stop *stop)
         way->from = DBT_EXIT_STATUS;
         return engine_must_stop(cpu, A64_FAULT, stop);
     }
-    hot->mode_mix = (uint64_t)mode << 48;
+    set_mode(hot, mode);
     shorten(dbt, way, block);
     way->from = DBT_EXIT_STATUS;
     if (cpu->slice_end - cpu->icount < block->count)
         return interpret(dbt, stop);
 
     const uint64_t entry = cpu->pc;
-    enter(dbt, block, mode);
+    enter(dbt, block);
     *way = (struct way){(enum dbt_exit)hot->exit, hot->exit_arg, dbt->flushes};
     switch (way->from) {
     case DBT_EXIT_LOOKUP:
@@ -338,6 +353,7 @@ static bool run_once(struct dbt *dbt, struct way *way, enum engine_stop *stop)
         break;
     case DBT_EXIT_STALE:
         cpu->pc = hot->page + (dbt->blocks[way->arg].pa & A64_PAGE_MASK);
+        cpu->ps.btype = dbt->blocks[way->arg].mode >> DBT_BTYPE_SHIFT & 3;
         break;
     case DBT_EXIT_STATUS:
         return follow_status(dbt, entry, stop);

@@ -120,7 +120,11 @@ static void call(struct lower *l, struct x86 *a, const struct a64_insn *insn)
     x86_lea(a, 1, RCX, x86_at((const void *)lower_literal(l, insn, sizeof(*insn))));
     x86_imm(a, RAX, lower_place(l, l->at));
     const uint32_t sees_flags = A64_F_RF | A64_F_WF | A64_F_SYS | A64_F_END;
+    if (lower_btype(l))
+        x86_store32_imm(a, x86_at(&l->dbt->hot->btype), lower_btype(l));
     x86_call_to(a, insn->flags & sees_flags ? l->dbt->stub.exec_flags : l->dbt->stub.exec);
+    if (lower_btype(l))
+        x86_store32_imm(a, x86_at(&l->dbt->hot->btype), 0);
 }
 
 /* An FP or SIMD instruction while those are trapped: the interpreter finds out how. */
@@ -248,7 +252,7 @@ void lower_jump(struct lower *l, struct x86 *a, int64_t place, unsigned count)
     lower_link(l, x86_jmp(a), place);
 }
 
-void lower_jump_rax(struct lower *l, unsigned count)
+void lower_jump_rax(struct lower *l, unsigned count, unsigned btype)
 {
     struct x86 *a = &l->a;
     struct dbt_hot *hot = l->dbt->hot;
@@ -259,9 +263,9 @@ void lower_jump_rax(struct lower *l, unsigned count)
     x86_lea(a, 1, RDX, x86_at(hot->slot));
     x86_lea(a, 1, RDX, x86_mx(RDX, RCX, 3, 0));
     x86_mov_rr(a, 1, RCX, RAX);
-    x86_alu(a, ALU_XOR, 1, RCX, x86_at(&hot->mode_mix));
+    x86_alu(a, ALU_XOR, 1, RCX, x86_at(&hot->mode_mix[btype]));
     x86_alu(a, ALU_CMP, 1, RCX, x86_m(RDX, 0));
-    x86_jcc_to(a, CC_NE, l->dbt->stub.indirect);
+    x86_jcc_to(a, CC_NE, l->dbt->stub.indirect[btype]);
     x86_alu_imm(a, ALU_AND, 1, x86_r(RAX), -(int32_t)(A64_PAGE_MASK + 1));
     x86_store(a, 1, x86_at(&hot->page), RAX);
     x86_jmp_rm(a, x86_m(RDX, offsetof(struct dbt_slot, value)));
@@ -299,6 +303,8 @@ static void lower_head(struct lower *l)
         const struct x86_label slice = x86_jcc(a, CC_A);
         x86_land(cold, slice);
     }
+    if (lower_btype(l))
+        x86_store8_imm(cold, CPU(ps.btype), lower_btype(l));
     x86_imm(cold, RAX, l->offset);
     x86_jmp_to(cold, l->dbt->stub.attention);
 }
@@ -364,8 +370,11 @@ static void lower_insn(struct lower *l)
 
 static void lower_rows(struct lower *l)
 {
+    l->at = 0;
     lower_head(l);
-    for (l->at = 0; l->at < l->count && !l->ended; l->at++) {
+    if (lower_btype(l))
+        lower_landing(l);
+    for (; l->at < l->count && !l->ended; l->at++) {
         const unsigned first = l->at;
         lower_insn(l);
         for (unsigned i = first; i <= l->at; i++)

@@ -191,8 +191,15 @@ uintptr_t lower_literal(struct lower *l, const void *bytes, unsigned size);
 void lower_jump(struct lower *l, struct x86 *a, int64_t place, unsigned count);
 /* JUMP, emitted already, leads to PLACE in this page, as a link. */
 void lower_link(struct lower *l, struct x86_label jump, int64_t place);
-/* Goes on at the address in RAX. */
-void lower_jump_rax(struct lower *l, unsigned count);
+/* Goes on at the address in RAX, with PSTATE.BTYPE. */
+void lower_jump_rax(struct lower *l, unsigned count, unsigned btype);
+/* Before the first instruction of a block that PSTATE.BTYPE is not 0 for: whether it may be that. */
+void lower_landing(struct lower *l);
+/* PSTATE.BTYPE before the instruction. */
+static inline unsigned lower_btype(const struct lower *l)
+{
+    return l->at == 0 ? l->mode >> DBT_BTYPE_SHIFT & 3 : 0;
+}
 /* Goes on at what follows the instruction as another block, because the mode may have changed; emitted in A. */
 void lower_leave(struct lower *l, struct x86 *a);
 /* SP was written; ALIGNED: it is a multiple of 16 for certain if it was one before. */

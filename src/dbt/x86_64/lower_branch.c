@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Branches (Arm manual C4.1.89). Conditional ones are side exits: the block goes on behind them. */
 
-#include "lower.h"
+#include "lower_mem.h"
+#include "pauth.h"
 
+#include "../../a64/exception.h"
 #include "../../a64/mmu.h"
 
 /* Where a branch by insn->imm goes, from the start of the page. */
@@ -115,35 +117,88 @@ static void lower_tbnz(struct lower *l, const struct a64_insn *insn)
 
 /* ---- indirect ---- */
 
-static void lower_ret(struct lower *l, const struct a64_insn *insn)
+/* How an indirect branch goes on, which PSTATE.BTYPE tells its target. */
+enum kind { JUMP, CALL, RETURN };
+
+/* A jump through X16 or X17, as of linker veneers, counts as a call too, and one from a page that is
+ * not guarded (BTypeNext of the Arm manual's BR). */
+static unsigned next_btype(const struct lower *l, const struct a64_insn *insn, enum kind kind)
+{
+    if (kind == RETURN || !a64_has(&l->dbt->cpu->feat, A64_FEAT_BTI))
+        return 0;
+    const bool veneer = insn->rn == 16 || insn->rn == 17;
+    return kind == CALL ? 2 : l->mode & DBT_GUARDED && !veneer ? 3 : 1;
+}
+
+/* To RAX. NZCV is in memory. */
+static void indirect(struct lower *l, const struct a64_insn *insn, enum kind kind)
+{
+    if (kind == CALL) {
+        x86_mov_rr(&l->a, 1, RCX, RAX);
+        set_link(l);
+        x86_mov_rr(&l->a, 1, RAX, RCX);
+    }
+    lower_jump_rax(l, l->at + 1, next_btype(l, insn, kind));
+    l->ended = true;
+}
+
+static void branch(struct lower *l, const struct a64_insn *insn, enum kind kind)
 {
     lower_save_flags(l);
     lower_copy(l, 1, insn->rn, RAX);
-    lower_jump_rax(l, l->at + 1);
-    l->ended = true;
+    indirect(l, insn, kind);
 }
 
-/* PSTATE.BTYPE, where the CPU has it, is the interpreter's. */
-static void lower_br(struct lower *l, const struct a64_insn *insn)
+/* The target is X<n>, signed with MODIFIER and KEY. The rare path does not come back. */
+static void authenticated(struct lower *l, const struct a64_insn *insn, enum kind kind, unsigned n,
+                          unsigned modifier, enum a64_key key)
 {
-    if (a64_has(&l->dbt->cpu->feat, A64_FEAT_BTI))
-        lower_call(l, insn);
-    else
-        lower_ret(l, insn);
-}
-
-static void lower_blr(struct lower *l, const struct a64_insn *insn)
-{
-    if (a64_has(&l->dbt->cpu->feat, A64_FEAT_BTI)) {
-        lower_call(l, insn);
-        return;
-    }
     lower_save_flags(l);
-    lower_copy(l, 1, insn->rn, RCX);
-    set_link(l);
-    x86_mov_rr(&l->a, 1, RAX, RCX);
-    lower_jump_rax(l, l->at + 1);
-    l->ended = true;
+    lower_copy(l, 1, n, RAX);
+    lower_copy(l, 1, modifier, RDX);
+    lower_checked(l, lower_pac(l, insn, l->dbt->stub.auth[dbt_pac_place(l->mode)][key]));
+    indirect(l, insn, kind);
+}
+
+/* ---- targets ---- */
+
+static int exec_bad_target(struct a64_cpu *cpu, const struct a64_insn *insn)
+{
+    return a64_raise(cpu, A64_EC_BTI, (uint32_t)insn->imm, 0);
+}
+
+/* Whether WORD may be the target of an indirect branch with BTYPE, but for SCTLR_ELx.BTn. */
+static bool is_landing_pad(uint32_t word, unsigned btype)
+{
+    const uint32_t exception = word & 0xffe0001f;
+    if ((word & 0xffffff3f) == 0xd503241f) { /* BTI {c|j|jc} */
+        const unsigned targets = word >> 6 & 3;
+        return targets == 3 || (targets == 1 && btype != 3) || (targets == 2 && btype != 2);
+    }
+    return word == 0xd503233f || word == 0xd503237f || /* PACIASP, PACIBSP */
+           exception == 0xd4200000 || exception == 0xd4400000; /* BRK, HLT */
+}
+
+void lower_landing(struct lower *l)
+{
+    const struct a64_insn wrong = {.exec = exec_bad_target, .imm = lower_btype(l)};
+    const uint32_t word = l->insn[0].word;
+    const unsigned el = l->mode & DBT_MODE_EL, regime = el == 2 || l->mode & DBT_MODE_HOST ? 2 : 1;
+    if (!(l->mode & DBT_GUARDED))
+        return;
+    if (!is_landing_pad(word, lower_btype(l))) {
+        lower_call(l, &wrong);
+        l->ended = true;
+    } else if (lower_btype(l) == 3 && (word | 0x40) == 0xd503237f) {
+        /* The upper half of SCTLR_ELx. */
+        const uint64_t strict = el ? A64_SCTLR_BT1 : A64_SCTLR_BT0;
+        struct x86_rm sctlr = CPU(sr.sctlr[regime]);
+        sctlr.disp += 4;
+        x86_test_imm(&l->a, 0, sctlr, (int32_t)(strict >> 32));
+        const struct x86_label bad = x86_jcc(&l->a, CC_NE);
+        x86_land(&l->cold, bad);
+        lower_call_cold(l, &wrong);
+    }
 }
 
 static void lower_nop(struct lower *l, const struct a64_insn *insn)
@@ -160,9 +215,46 @@ static void lower_dmb(struct lower *l, const struct a64_insn *insn)
     }
 }
 
+/* ---- the table ---- */
+
+#define ONE(name, function, ...)                                                                   \
+    static void lower_##name(struct lower *l, const struct a64_insn *insn)                         \
+    {                                                                                              \
+        function(l, insn, __VA_ARGS__);                                                            \
+    }
+#define AUTHENTICATED(letter, key)                                                                 \
+    ONE(bra##letter, authenticated, JUMP, insn->rn, insn->rd == 31 ? GUEST_SP : insn->rd, key)     \
+    ONE(bra##letter##z, authenticated, JUMP, insn->rn, 31, key)                                    \
+    ONE(blra##letter, authenticated, CALL, insn->rn, insn->rd == 31 ? GUEST_SP : insn->rd, key)    \
+    ONE(blra##letter##z, authenticated, CALL, insn->rn, 31, key)                                   \
+    ONE(reta##letter, authenticated, RETURN, 30, GUEST_SP, key)
+
+ONE(br, branch, JUMP)
+ONE(blr, branch, CALL)
+ONE(ret, branch, RETURN)
+AUTHENTICATED(a, A64_KEY_IA)
+AUTHENTICATED(b, A64_KEY_IB)
+
 #define ROW(name) [A64_EXEC_##name] = lower_##name
+#define AUTHENTICATED_ROWS(letter)                                                                 \
+    ROW(bra##letter), ROW(bra##letter##z), ROW(blra##letter), ROW(blra##letter##z),                \
+        ROW(reta##letter)
 
 lower_fn *const lower_branch_table[A64_EXEC_COUNT] = {
-    ROW(b),      ROW(bl),     ROW(b_cond), ROW(cbz_w), ROW(cbz_x), ROW(cbnz_w), ROW(cbnz_x),
-    ROW(tbz),    ROW(tbnz),   ROW(br),     ROW(blr),   ROW(ret),   ROW(nop),    ROW(dmb),
+    ROW(b),
+    ROW(bl),
+    ROW(b_cond),
+    ROW(cbz_w),
+    ROW(cbz_x),
+    ROW(cbnz_w),
+    ROW(cbnz_x),
+    ROW(tbz),
+    ROW(tbnz),
+    ROW(br),
+    ROW(blr),
+    ROW(ret),
+    AUTHENTICATED_ROWS(a),
+    AUTHENTICATED_ROWS(b),
+    ROW(nop),
+    ROW(dmb),
 };
