@@ -331,6 +331,7 @@ static lower_fn *lowering_of(const struct lower *l, const struct a64_insn *insn)
         lower_simd_move_table,
         lower_simd_pair_table,
         lower_simd_same_table,
+        lower_simd_sat_table,
         lower_simd_shift_table,
     };
     const unsigned id = a64_exec_ids[insn->row];

@@ -62,6 +62,7 @@ extern lower_fn *const lower_simd_misc_table[A64_EXEC_COUNT];
 extern lower_fn *const lower_simd_move_table[A64_EXEC_COUNT];
 extern lower_fn *const lower_simd_pair_table[A64_EXEC_COUNT];
 extern lower_fn *const lower_simd_same_table[A64_EXEC_COUNT];
+extern lower_fn *const lower_simd_sat_table[A64_EXEC_COUNT];
 extern lower_fn *const lower_simd_shift_table[A64_EXEC_COUNT];
 extern lower_fn *const lower_system_table[A64_EXEC_COUNT];
 

@@ -3,6 +3,8 @@
  * goes. The decoder computed the amount: left 0 to bits - 1, right 1 to bits; the host's shifts by
  * the width or more give zeros, or signs, as Arm's.
  *
+ * A narrowing that saturates sets FPSR.QC.
+ *
  * The host has no shifts of bytes: with GFNI one is a multiplication by an 8x8 matrix of bits, else
  * halves are shifted and what came from the neighbour is masked. */
 
@@ -220,10 +222,98 @@ static void lower_simd_rshrn(struct lower *l, const struct a64_insn *insn)
     shift_narrow(l, insn, S0, size, by);
 }
 
+/* ---- half as wide, with saturation ---- */
+
+enum saturation { SAT_S, SAT_S_TO_U, SAT_U };
+
+/* Doublewords of SRC, a scratch register's or not S0: S0 = the words. */
+static void pack_doublewords(struct lower *l, unsigned src, enum saturation kind)
+{
+    if (kind == SAT_S_TO_U) {
+        vec_zero(l, S0);
+        vec_r(l, VPMAXSQ, S0, S0, src);
+        src = S0;
+    }
+    vec_r(l, kind == SAT_S ? VPMOVSQD : VPMOVUSQD, src, 0, S0);
+}
+
+/* S0 = SRC's elements of 2 << SIZE bytes, half as wide and saturated; what they were is not lost
+ * where they are the same when they are widened again. */
+static void pack(struct lower *l, unsigned src, unsigned size, enum saturation kind)
+{
+    static const unsigned signed_in[2][2] = {{VPACKSSWB, VPACKSSDW}, {VPACKUSWB, VPACKUSDW}};
+    if (size == 2) {
+        pack_doublewords(l, src, kind);
+    } else if (kind == SAT_U) {
+        vec_k(l, size ? VPMINUD : VPMINUW, S0, src, size ? K_0000FFFF : K_00FF);
+        vec_r(l, size ? VPACKUSDW : VPACKUSWB, S0, S0, S0);
+    } else {
+        vec_r(l, signed_in[kind == SAT_S_TO_U][size], S0, src, src);
+    }
+    vec_extend_rm(l, S1, x86_r(S0), size, kind == SAT_S, false);
+    vec_r(l, VPXOR, S1, S1, src);
+}
+
+static void narrow_saturating(struct lower *l, const struct a64_insn *insn, unsigned src,
+                              unsigned size, enum saturation kind)
+{
+    const bool scalar = vec_scalar(insn);
+    pack(l, src, size, kind);
+    vec_qc(l, S1, scalar ? 2u << size : 16);
+    if (scalar || !vec_q(insn)) {
+        vec_done(l, insn->rd, S0, scalar ? 1u << size : 8);
+        return;
+    }
+    const unsigned dst = lower_vdst(l, insn->rd, S0);
+    vec_r(l, VPUNPCKLQDQ, dst, lower_vsrc(l, insn->rd, S1), S0);
+    lower_vdone(l, insn->rd, dst);
+}
+
+static void extract_saturating(struct lower *l, const struct a64_insn *insn, enum saturation kind)
+{
+    const unsigned size = vec_size(insn);
+    if (size == 2 && !l->dbt->avx512) {
+        lower_call(l, insn);
+        return;
+    }
+    lower_clobber(l);
+    lower_vectors(l);
+    narrow_saturating(l, insn, lower_vsrc(l, insn->rn, S2), size, kind);
+}
+
+static void shift_saturating(struct lower *l, const struct a64_insn *insn, enum saturation kind,
+                             bool round)
+{
+    const unsigned size = immh_size(insn), by = (unsigned)insn->imm;
+    if (size == 2 && !l->dbt->avx512) {
+        lower_call(l, insn);
+        return;
+    }
+    lower_clobber(l);
+    lower_vectors(l);
+    const unsigned n = lower_vsrc(l, insn->rn, S2);
+    if (round)
+        shift_round(l, S2, n, size + 1, kind != SAT_U, by);
+    else
+        shift(l, S2, n, size + 1, kind == SAT_U ? RIGHT : RIGHT_SIGNED, by);
+    narrow_saturating(l, insn, S2, size, kind);
+}
+
+SHIFT(sqxtn, extract_saturating, SAT_S)
+SHIFT(sqxtun, extract_saturating, SAT_S_TO_U)
+SHIFT(uqxtn, extract_saturating, SAT_U)
+SHIFT(sqshrn, shift_saturating, SAT_S, false)
+SHIFT(sqrshrn, shift_saturating, SAT_S, true)
+SHIFT(sqshrun, shift_saturating, SAT_S_TO_U, false)
+SHIFT(sqrshrun, shift_saturating, SAT_S_TO_U, true)
+SHIFT(uqshrn, shift_saturating, SAT_U, false)
+SHIFT(uqrshrn, shift_saturating, SAT_U, true)
+
 #define ROW(name) [A64_EXEC_simd_##name] = lower_simd_##name
 
 lower_fn *const lower_simd_shift_table[A64_EXEC_COUNT] = {
-    ROW(shl),   ROW(sshr),  ROW(ushr),  ROW(ssra),  ROW(usra), ROW(srshr),
-    ROW(urshr), ROW(srsra), ROW(ursra), ROW(sli),   ROW(sri),  ROW(sshll),
-    ROW(ushll), ROW(shll),  ROW(shrn),  ROW(rshrn), ROW(xtn),
+    ROW(shl),     ROW(sshr),    ROW(ushr),     ROW(ssra),   ROW(usra),    ROW(srshr), ROW(urshr),
+    ROW(srsra),   ROW(ursra),   ROW(sli),      ROW(sri),    ROW(sshll),   ROW(ushll), ROW(shll),
+    ROW(shrn),    ROW(rshrn),   ROW(xtn),      ROW(sqxtn),  ROW(sqxtun),  ROW(uqxtn), ROW(sqshrn),
+    ROW(sqrshrn), ROW(sqshrun), ROW(sqrshrun), ROW(uqshrn), ROW(uqrshrn),
 };
