@@ -19,8 +19,8 @@
 #include "machine/state.h"
 
 #define RAM_SIZE   0x40000u
-#define OPERATIONS 4096
-#define FUNCTIONS  4 /* disk, console, entropy, network */
+#define INPUT_MAX  8192 /* longer ones are another fuzzer's seeds */
+#define FUNCTIONS  4    /* disk, console, entropy, network */
 #define BAR_STRIDE 0x10000u
 #define RINGS      0x2000u /* bytes of a function's rings, from the start of RAM */
 #define SERIALS    2
@@ -349,11 +349,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         b = calloc(1, sizeof(*b));
         make_machine(b);
     }
+    if (size > INPUT_MAX)
+        return 0;
     b->data = data;
     b->size = size;
     machine_lock(b->machine);
     reset(b);
-    for (unsigned i = 0; i < OPERATIONS && b->size; i++)
+    while (b->size)
         operate(b);
     machine_unlock(b->machine);
     return 0;
