@@ -33,7 +33,7 @@ enum a64_access {
 
 /* A build with 0 here, a TLB of one entry, shows who wrongly relies on what the TLB held. */
 #ifndef A64_TLB_BITS
-#define A64_TLB_BITS 10
+#define A64_TLB_BITS 13
 #endif
 #define A64_TLB_SIZE   (1u << A64_TLB_BITS)
 #define A64_PAGE_SHIFT 12
