@@ -163,6 +163,11 @@ int a64_probe(struct a64_cpu *cpu, uint64_t va, unsigned size, unsigned access)
     return A64_NEXT;
 }
 
+bool a64_tlb_load(struct a64_cpu *cpu, uint64_t va, unsigned access)
+{
+    return mmu_access_page(cpu, va, access, false);
+}
+
 uint64_t a64_tlb_page(struct a64_cpu *cpu, uint64_t va)
 {
     struct a64_mmu *mmu = cpu->mmu;

@@ -62,6 +62,7 @@ struct dbt_hot {
     uint64_t code_generation;
     uint64_t ctx, ctx_user; /* of data accesses now, and of unprivileged ones */
     const void *tlb;       /* mmu->tlb */
+    uint32_t vectors_before;
     uint32_t vectors;      /* not 0: V0.. are in vector registers, and MXCSR is the guest's */
     /* MXCSR: what the guest's begins with, as FPCR says; what it was when vectors were left; the
      * host's own. Its exception flags are what FPSR has yet to get: see x86_64/lower_fp.h. */

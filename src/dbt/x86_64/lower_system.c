@@ -3,7 +3,7 @@
  * interrupt masks, ISB. Whatever else there is to them (traps, pending interrupts, debug) is looked for
  * here and left to the interpreter's functions. */
 
-#include "lower.h"
+#include "lower_mem.h"
 
 #include "../../a64/exception.h"
 #include "../../a64/sysreg.h"
@@ -168,6 +168,49 @@ static void lower_msr_imm(struct lower *l, const struct a64_insn *insn)
         join(l);
 }
 
+/* ---- SYS ---- */
+
+#define SYS_DC_ZVA (3u << 16 | 7 << 12 | 4 << 8 | 1 << 5)
+#define SYS_OP     (7u << 16 | 15 << 12 | 15 << 8 | 7 << 5)
+#define ZVA_BYTES  64
+
+/* DC ZVA is trapped by EL2 never here, and by SCTLR_EL1.DZE = 0 at EL0. */
+static bool may_zero(const struct lower *l)
+{
+    return (l->mode & DBT_MODE_EL) == 2 || !a64_el2_enabled(l->dbt->cpu);
+}
+
+/* Stores of zeros to the aligned block of ZVA_BYTES around Xt. */
+static void zero_block(struct lower *l, const struct a64_insn *insn)
+{
+    struct x86 *a = &l->a;
+    lower_clobber(l);
+    struct x86_label denied = {0};
+    if (!(l->mode & DBT_MODE_EL)) {
+        x86_test_imm(a, 0, CPU(sr.sctlr[1]), A64_SCTLR_DZE);
+        denied = x86_jcc(a, CC_E);
+    }
+    lower_copy(l, 1, insn->rd, RAX);
+    x86_alu_imm(a, ALU_AND, 1, x86_r(RAX), -ZVA_BYTES);
+    const struct lower_miss miss = lower_check(l, insn, ZVA_BYTES, DBT_FILL_WRITE);
+    if (denied.at && !a->full && !l->cold.full)
+        x86_patch(denied, a->run, miss.slow);
+    x86_lea(a, 1, RCX, x86_mx(RAX, RCX, 0, 0));
+    lower_check_monitor(l, miss);
+    x86_vex(a, 0xef | X_0F | X_66, VSCRATCH0, VSCRATCH0, x86_r(VSCRATCH0), 0); /* VPXOR */
+    for (int at = 0; at < ZVA_BYTES; at += 32)
+        x86_vex(a, 0x7f | X_0F | X_F3 | X_L, VSCRATCH0, 0, x86_m(RCX, at), 0); /* VMOVDQU m256 */
+    lower_checked(l, miss);
+}
+
+static void lower_sys(struct lower *l, const struct a64_insn *insn)
+{
+    if ((insn->word & SYS_OP) == SYS_DC_ZVA && may_zero(l))
+        zero_block(l, insn);
+    else
+        lower_call(l, insn);
+}
+
 /* ---- barriers ---- */
 
 /* Leaves the block if code may have changed; whatever else an ISB waits for has left it already. */
@@ -197,5 +240,5 @@ static void lower_dsb(struct lower *l, const struct a64_insn *insn)
 #define ROW(name) [A64_EXEC_##name] = lower_##name
 
 lower_fn *const lower_system_table[A64_EXEC_COUNT] = {
-    ROW(mrs), ROW(msr), ROW(msr_imm), ROW(isb), ROW(dsb),
+    ROW(mrs), ROW(msr), ROW(msr_imm), ROW(sys), ROW(isb), ROW(dsb),
 };

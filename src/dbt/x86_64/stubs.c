@@ -236,22 +236,56 @@ FILL_FN static struct fill fill_site(struct a64_cpu *cpu, struct dbt_slot *slot,
     return (struct fill){1, addend};
 }
 
-/* The C function, for what the short way does not know: the same registers as emit_fill(). */
-static void call_fill(struct x86 *a, unsigned access)
+/* The same for an address that the TLB does not have, after a walk. What the walk finds amiss is left to the
+ * interpreter's function, which walks again. */
+static struct fill walk_site(struct a64_cpu *cpu, struct dbt_slot *slot, uint64_t va, unsigned access,
+                             uint32_t limit)
 {
-    static const uint8_t saved[] = {RSI, RDI, R8, R9, R10, R11, RAX};
+    const struct a64_exc exc = cpu->exc;
+    if (!a64_tlb_load(cpu, va, access)) {
+        cpu->exc = exc;
+        return (struct fill){0, 0};
+    }
+    return fill_site(cpu, slot, va, access, limit);
+}
+
+static void call_c(struct x86 *a, unsigned access, uintptr_t function)
+{
+    x86_lea(a, 1, RDI, x86_m(RBP, -CPU_BIAS));
+    x86_mov(a, 1, RSI, x86_m(RSP, 0));
+    x86_mov(a, 0, R8, x86_m(RSP, 8));
+    x86_mov(a, 1, RDX, x86_m(RSP, 16));
+    x86_imm(a, RCX, access);
+    x86_imm(a, RAX, function);
+    x86_call_rm(a, x86_r(RAX));
+}
+
+/* The C function, for what the short way does not know: the same registers as emit_fill(). */
+static void call_fill(struct dbt *dbt, struct x86 *a, unsigned access)
+{
+    static const uint8_t saved[] = {RSI, RDI, R8, R9, R10, R11, RAX, RDX, RCX};
     for (unsigned i = 0; i < sizeof saved; i++)
         x86_push(a, saved[i]);
-    x86_lea(a, 1, RDI, x86_m(RBP, -CPU_BIAS));
-    x86_mov_rr(a, 1, RSI, RCX);
-    x86_mov_rr(a, 0, R8, RDX);
-    x86_mov_rr(a, 1, RDX, RAX);
-    x86_imm(a, RCX, access);
-    x86_imm(a, RAX, (uintptr_t)fill_site);
-    x86_call_rm(a, x86_r(RAX));
+    call_c(a, access, (uintptr_t)fill_site);
+    x86_test(a, 0, RAX, x86_r(RAX));
+    const struct x86_label found = x86_jcc(a, CC_NE);
+    x86_mov(a, 0, RAX, x86_at(&dbt->hot->vectors));
+    x86_store(a, 0, x86_at(&dbt->hot->vectors_before), RAX);
+    spill_vectors(dbt, a);
+    call_c(a, access, (uintptr_t)walk_site);
+    x86_alu_imm(a, ALU_CMP, 0, x86_at(&dbt->hot->vectors_before), 0);
+    const struct x86_label none = x86_jcc(a, CC_E);
+    x86_push(a, RAX);
+    x86_push(a, RDX);
+    x86_call_to(a, dbt->stub.vectors);
+    x86_pop(a, RDX);
+    x86_pop(a, RAX);
+    x86_land(a, none);
+    x86_land(a, found);
+    x86_alu_imm(a, ALU_ADD, 1, x86_r(RSP), 16);
     x86_mov_rr(a, 1, RCX, RDX);
     x86_test(a, 0, RAX, x86_r(RAX));
-    for (unsigned i = sizeof saved; i--;)
+    for (unsigned i = sizeof saved - 2; i--;)
         x86_pop(a, saved[i]);
     x86_ret(a);
 }
@@ -334,7 +368,7 @@ static uintptr_t emit_fill(struct dbt *dbt, struct x86 *a, unsigned access, bool
     x86_pop(a, RDX);
     x86_pop(a, RDI);
     x86_pop(a, RSI);
-    call_fill(a, access);
+    call_fill(dbt, a, access);
     x86_land(a, slow);
     x86_pop(a, RSI);
     x86_alu(a, ALU_CMP, 0, RAX, x86_r(RAX));
