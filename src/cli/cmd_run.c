@@ -149,6 +149,13 @@ static void serial_quit(void *ctx)
         machine_request_stop(run->machine, MACHINE_QUIT);
 }
 
+static void serial_power(void *ctx)
+{
+    struct run *run = ctx;
+    if (run->machine)
+        machine_press_power_key(run->machine);
+}
+
 static void serial_notice(void *ctx, const char *text)
 {
     fprintf(stderr, "pomona: %s\n", text);
@@ -269,6 +276,7 @@ static int open_serials(struct run *run, struct error *err)
                                      .lock = serial_lock,
                                      .unlock = serial_unlock,
                                      .quit = serial_quit,
+                                     .power = serial_power,
                                      .notice = serial_notice,
                                      .ctx = run};
     if (count > MACHINE_MAX_SERIAL)

@@ -104,7 +104,8 @@ static void pl061_write(struct device *dev, uint64_t offset, unsigned size, uint
     if (byte) {
         *byte = (uint8_t)value;
     } else if (offset < GPIODIR) {
-        uint8_t mask = (uint8_t)(offset >> 2);
+        /* A bit takes a value only while its line is an output, as Linux's driver found. */
+        uint8_t mask = (uint8_t)(offset >> 2) & gpio->dir;
         gpio->output = (gpio->output & ~mask) | (value & mask);
     } else if (offset == GPIOIC) {
         gpio->edges &= ~value;

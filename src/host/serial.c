@@ -3,8 +3,8 @@
  * read on the loop's thread as long as the device takes it. With the instruction clock it waits in
  * the buffer until the machine samples it; a regular file is then read at that instant, so that
  * what the guest sees when is the same in every run. A terminal is put in raw mode and restored at
- * exit, whatever way that is but SIGKILL; Ctrl-A is its escape: x leaves, h helps, Ctrl-A sends
- * one. */
+ * exit, whatever way that is but SIGKILL; Ctrl-A is its escape: x leaves, p presses the power key,
+ * h helps, Ctrl-A sends one. */
 
 #include "host/serial.h"
 
@@ -72,8 +72,8 @@ static void make_raw(void)
 
 static void help(void)
 {
-    static const char text[] =
-        "\r\nCtrl-A x  leaves\r\nCtrl-A h  this help\r\nCtrl-A Ctrl-A  sends Ctrl-A\r\n";
+    static const char text[] = "\r\nCtrl-A x  leaves\r\nCtrl-A p  presses the guest's power key\r\n"
+                               "Ctrl-A h  this help\r\nCtrl-A Ctrl-A  sends Ctrl-A\r\n";
     if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
         return;
 }
@@ -90,6 +90,8 @@ static size_t filter_escapes(struct serial *s, uint8_t *data, size_t size)
         }
         if (s->escaped && byte == 'x')
             s->host.quit(s->host.ctx);
+        else if (s->escaped && byte == 'p')
+            s->host.power(s->host.ctx);
         else if (s->escaped && byte == 'h')
             help();
         else

@@ -16,6 +16,7 @@ struct serial_host {
     void (*lock)(void *ctx);
     void (*unlock)(void *ctx);
     void (*quit)(void *ctx);                     /* Ctrl-A x on the terminal */
+    void (*power)(void *ctx);                    /* Ctrl-A p: the guest's power key */
     void (*notice)(void *ctx, const char *text); /* "serial line at /dev/pts/3" */
     void *ctx;
 };

@@ -92,6 +92,7 @@ static void inputs_and_outputs(void **state)
     assert_int_equal(r32(b->gpio, DATA), 0x01); /* an output is what the guest wrote */
     w32(b->gpio, DIR, 0);
     assert_int_equal(r32(b->gpio, DATA), 0x81);
+    w32(b->gpio, DATA, 0xff); /* no output, no effect */
     w32(b->gpio, DIR, 0xff);
     assert_int_equal(r32(b->gpio, DATA), 0x00);
 }
