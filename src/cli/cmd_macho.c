@@ -1,128 +1,562 @@
 /* SPDX-License-Identifier: MIT */
-/* `pomona macho disass --raw FILE`: disassembles a flat file of A64 instructions, in the columns of
- * `objdump -d`: address, word, mnemonic and operands, separated by tabs. A rest of fewer than four
- * bytes is printed as objdump prints it, byte for byte. */
+/* `pomona macho info|entry|symbols|fixups|strings|a2o|o2a`: what is in a Mach-O file or kernel
+ * collection. `macho disass` is in cmd_disass.c. */
 
-#include "a64/dis.h"
-#include "cli/verbs.h"
-
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct disass_values {
-    bool raw;
-    uint64_t base;
+#include "cli/macho_input.h"
+#include "cli/output.h"
+#include "cli/verbs.h"
+#include "image/container.h"
+
+struct values {
+    bool json, all, signature, entitlements, undefined;
+    const char *member;
+    uint64_t address;
 };
 
-static const struct option options[] = {
-    {"raw", 0, OPTION_FLAG, offsetof(struct disass_values, raw), NULL, NULL,
-     "FILE is nothing but instructions"},
-    {"base", 0, OPTION_NUMBER, offsetof(struct disass_values, base), "ADDR", NULL,
-     "the address of the first instruction"},
+#define OPTION(name, letter, kind, field, arg, help)                                               \
+    {                                                                                              \
+        name, letter, kind, offsetof(struct values, field), arg, NULL, help                        \
+    }
+#define JSON OPTION("json", 0, OPTION_FLAG, json, NULL, "prints as JSON")
+#define MEMBER                                                                                     \
+    OPTION("member", 't', OPTION_STRING, member, "ID",                                             \
+           "looks at this member of a kernel collection (com.apple.kernel)")
+
+static const struct option common_options[] = {JSON, MEMBER, {0}};
+
+static const struct option info_options[] = {
+    JSON,
+    MEMBER,
+    OPTION("sig", 0, OPTION_FLAG, signature, NULL, "the code directory and its hash"),
+    OPTION("ent", 0, OPTION_FLAG, entitlements, NULL, "the entitlements, as they are"),
     {0},
 };
 
-static uint32_t little_endian(const uint8_t *bytes, size_t count)
-{
-    uint32_t value = 0;
-    for (size_t i = 0; i < count; i++)
-        value |= (uint32_t)bytes[i] << i * 8;
-    return value;
-}
+static const struct option symbols_options[] = {
+    JSON,
+    MEMBER,
+    OPTION("all", 'a', OPTION_FLAG, all, NULL, "debugging entries and undefined symbols too"),
+    OPTION("addr", 0, OPTION_NUMBER, address, "ADDR", "only the symbol that ADDR belongs to"),
+    {0},
+};
 
-/* objdump's column of addresses is as wide as the end of the section asks for, in steps of four
- * digits. */
-static int address_width(uint64_t end)
-{
-    int width = 4;
-    while (width < 16 && end >> (width * 4 - 4))
-        width += 4;
-    return width;
-}
+/* ---- opening ---- */
 
-static void print_tail(const uint8_t *bytes, size_t count, uint64_t address, int width)
+int macho_input_open(struct macho_input *input, const char *path, const char *member,
+                     struct error *err)
 {
-    printf("%*" PRIx64 ":\t", width, address);
-    for (size_t i = 0; i < count; i++)
-        printf("%02x ", bytes[i]);
-    printf("\t.byte\t");
-    for (size_t i = 0; i < count; i++)
-        printf("%s0x%02x", i ? ", " : "", bytes[i]);
-    putchar('\n');
-}
-
-static void disassemble(const uint8_t *bytes, size_t size, uint64_t address)
-{
-    char text[256];
-    int width = address_width(address + size);
-    size_t at = 0;
-    for (; size - at >= 4; at += 4, address += 4) {
-        uint32_t word = little_endian(bytes + at, 4);
-        printf("%*" PRIx64 ":\t%08" PRIx32 " \t%s\n", width, address, word,
-               a64_disassemble(word, address, text, sizeof(text)));
+    uint64_t vmaddr, offset;
+    struct macho outer;
+    if (image_open_plain(&input->file, path, err))
+        return -1;
+    int result = macho_open(&input->file, &input->macho, err);
+    if (!result && member) {
+        outer = input->macho;
+        if (!macho_find_entry(&outer, member, &vmaddr, &offset))
+            result = blob_error(&input->file, 0, err, "no member '%s' in this file", member);
+        else
+            result = macho_open_inner(&outer, offset, &input->macho, err);
     }
-    if (at < size)
-        print_tail(bytes + at, size - at, address, width);
+    if (result)
+        blob_free(&input->file);
+    return result;
 }
 
-/* All of FILE in *BYTES, to be freed. 0 or -errno. */
-static int read_all(FILE *file, uint8_t **bytes, size_t *size)
+void macho_input_close(struct macho_input *input)
 {
-    size_t room = 0;
-    *bytes = NULL;
-    *size = 0;
-    for (;;) {
-        if (*size == room) {
-            room = room ? room * 2 : 65536;
-            uint8_t *more = realloc(*bytes, room);
-            if (!more)
-                return -ENOMEM;
-            *bytes = more;
-        }
-        size_t count = fread(*bytes + *size, 1, room - *size, file);
-        *size += count;
-        if (!count)
-            return ferror(file) ? -errno : 0;
-    }
+    blob_free(&input->file);
 }
 
-static int run_disass(const struct verb *self, int argc, char **argv)
+/* What a verb of this file does with the opened input. -1 and *ERR when it cannot. */
+typedef int work_fn(const struct values *values, const struct macho_input *input,
+                    const struct operands *operands, struct error *err);
+
+static int run_verb(const struct verb *self, int argc, char **argv, work_fn *work)
 {
-    struct disass_values values = {0};
+    struct values values = {.address = UINT64_MAX};
     struct operands operands;
+    struct macho_input input;
     struct error err = {0};
     int status;
     if (!verb_parse(self, argc, argv, &values, &operands, &status))
         return status;
-    if (!operands.count || !values.raw) {
-        error_set(&err, ERROR_USAGE, "usage: pomona %s %s", self->name, self->synopsis);
+    if (operands.count < 1 || operands.count < self->max_operands)
+        return usage(self);
+    if (macho_input_open(&input, operands.items[0], values.member, &err))
         return report(&err);
-    }
-    const char *name = operands.items[0];
-    FILE *file = strcmp(name, "-") ? fopen(name, "rb") : stdin;
-    if (!file) {
-        error_set(&err, ERROR_NOINPUT, "%s: %s", name, strerror(errno));
-        return report(&err);
-    }
-    uint8_t *bytes;
-    size_t size;
-    int result = read_all(file, &bytes, &size);
-    fclose(file);
-    if (result)
-        error_set(&err, ERROR_IO, "%s: %s", name, strerror(-result));
-    else
-        disassemble(bytes, size, values.base);
-    free(bytes);
-    return err.code ? report(&err) : finish_output();
+    const int result = work(&values, &input, &operands, &err);
+    macho_input_close(&input);
+    return result ? report(&err) : finish_output();
 }
 
-const struct verb verb_macho_disass = {
-    .name = "macho disass",
-    .synopsis = "--raw [--base ADDR] FILE",
-    .summary = "disassembles a flat file of A64 instructions",
-    .options = options,
-    .max_operands = 1,
-    .run = run_disass,
+/* ---- info ---- */
+
+static json_t *segment_json(const struct macho_command *command, const struct macho_segment *g)
+{
+    struct macho_section s;
+    json_t *sections = json_array();
+    for (uint32_t i = 0; macho_command_section(command, i, &s); i++)
+        json_array_append_new(
+            sections, json_pack("{s:o, s:o, s:o, s:o, s:i, s:o}", "name",
+                                json_text(s.name, strlen(s.name)), "addr", json_address(s.addr),
+                                "size", json_address(s.size), "offset", json_address(s.offset),
+                                "align", (int)s.align, "flags", json_address(s.flags)));
+    json_t *out = json_pack("{s:o, s:o, s:o, s:o, s:o, s:i, s:i}", "name",
+                            json_text(g->name, strlen(g->name)), "vmaddr", json_address(g->vmaddr),
+                            "vmsize", json_address(g->vmsize), "fileoff", json_address(g->fileoff),
+                            "filesize", json_address(g->filesize), "maxprot", (int)g->maxprot,
+                            "initprot", (int)g->initprot);
+    if (json_array_size(sections))
+        json_object_set_new(out, "sections", sections);
+    else
+        json_decref(sections);
+    return out;
+}
+
+static json_t *version_json(uint32_t packed)
+{
+    return json_sprintf("%u.%u.%u", packed >> 16, packed >> 8 & 0xff, packed & 0xff);
+}
+
+/* The fields of the commands that have none of the forms above. */
+static void add_fields(json_t *out, const struct macho *macho, const struct macho_command *command)
+{
+    const uint8_t *p = command->data;
+    uint64_t pc;
+    switch (command->cmd) {
+    case LC_UUID:
+        if (command->size >= 24)
+            json_object_set_new(out, "uuid", json_hex(p + 8, 16));
+        break;
+    case LC_SYMTAB:
+        if (command->size >= 24) {
+            json_object_set_new(out, "symoff", json_address(get_le32(p + 8)));
+            json_object_set_new(out, "nsyms", json_integer(get_le32(p + 12)));
+            json_object_set_new(out, "stroff", json_address(get_le32(p + 16)));
+            json_object_set_new(out, "strsize", json_address(get_le32(p + 20)));
+        }
+        break;
+    case LC_UNIXTHREAD:
+        if (macho_entry(macho, &pc))
+            json_object_set_new(out, "pc", json_address(pc));
+        break;
+    case LC_BUILD_VERSION:
+        if (command->size >= 24) {
+            json_object_set_new(out, "platform", json_integer(get_le32(p + 8)));
+            json_object_set_new(out, "minos", version_json(get_le32(p + 12)));
+            json_object_set_new(out, "sdk", version_json(get_le32(p + 16)));
+        }
+        break;
+    case LC_SOURCE_VERSION:
+        if (command->size >= 16) {
+            const uint64_t v = get_le64(p + 8);
+            json_object_set_new(out, "version",
+                                json_sprintf("%u.%u.%u.%u.%u", (unsigned)(v >> 40),
+                                             (unsigned)(v >> 30 & 0x3ff),
+                                             (unsigned)(v >> 20 & 0x3ff),
+                                             (unsigned)(v >> 10 & 0x3ff), (unsigned)(v & 0x3ff)));
+        }
+        break;
+    default:
+        /* Link edit data: an offset and a size. */
+        if (command->size == 16) {
+            json_object_set_new(out, "dataoff", json_address(get_le32(p + 8)));
+            json_object_set_new(out, "datasize", json_address(get_le32(p + 12)));
+        }
+    }
+}
+
+static json_t *command_json(const struct macho *macho, const struct macho_command *command)
+{
+    struct macho_segment segment;
+    struct macho_member member;
+    const char *name = macho_command_name(command->cmd);
+    json_t *out =
+        json_pack("{s:o, s:i, s:o}", "cmd", name ? json_string(name) : json_address(command->cmd),
+                  "size", (int)command->size, "at", json_address(command->offset));
+    if (macho_command_segment(command, &segment)) {
+        json_t *fields = segment_json(command, &segment);
+        json_object_update(out, fields);
+        json_decref(fields);
+    } else if (macho_command_member(command, &member)) {
+        json_object_set_new(out, "member", json_text(member.name, strlen(member.name)));
+        json_object_set_new(out, "vmaddr", json_address(member.vmaddr));
+        json_object_set_new(out, "fileoff", json_address(member.fileoff));
+    } else {
+        add_fields(out, macho, command);
+    }
+    return out;
+}
+
+/* "arm64e, kernel pointer authentication ABI 0". */
+static json_t *subtype_json(uint32_t subtype)
+{
+    static const char *const names[] = {"arm64", "arm64v8", "arm64e"};
+    const uint32_t low = subtype & 0xffffff;
+    if (low > 2)
+        return json_address(subtype);
+    if (!(subtype >> 31))
+        return json_string(names[low]);
+    return json_sprintf("%s, %s pointer authentication ABI %u", names[low],
+                        subtype & 0x40000000 ? "kernel" : "user", subtype >> 24 & 15);
+}
+
+static json_t *info_json(const struct macho *macho)
+{
+    json_t *commands = json_array();
+    struct macho_command command;
+    struct xnu_version version;
+    uint64_t pc;
+    for (uint64_t cursor = 0; macho_next_command(macho, &cursor, &command);)
+        json_array_append_new(commands, command_json(macho, &command));
+    json_t *out = json_pack("{s:s, s:o, s:o, s:i}", "type", macho_filetype_name(macho->filetype),
+                            "cpu", subtype_json(macho->cpusubtype), "flags",
+                            json_address(macho->flags), "commands", (int)macho->command_count);
+    if (macho_entry(macho, &pc))
+        json_object_set_new(out, "entry", json_address(pc));
+    macho_xnu_version(macho, &version);
+    if (version.major)
+        json_object_set_new(out, "xnu",
+                            json_sprintf("%u.%u.%u", version.major, version.minor, version.patch));
+    if (version.banner[0])
+        json_object_set_new(out, "banner", json_text(version.banner, strlen(version.banner)));
+    json_object_set_new(out, "load_commands", commands);
+    return out;
+}
+
+static json_t *signature_json(const struct macho *macho)
+{
+    struct macho_code_directory directory;
+    if (!macho_code_directory(macho, &directory))
+        return json_pack("{s:s}", "signature", "none");
+    return json_pack("{s:o, s:o, s:i, s:i}", "identifier",
+                     json_text(directory.identifier, strlen(directory.identifier)), "cdhash",
+                     json_hex(directory.cdhash, sizeof(directory.cdhash)), "hash_type",
+                     (int)directory.hash_type, "code_directory_size", (int)directory.whole.size);
+}
+
+static int work_info(const struct values *values, const struct macho_input *input,
+                     const struct operands *operands, struct error *err)
+{
+    struct blob entitlements;
+    if (values->entitlements) {
+        if (!macho_entitlements(&input->macho, &entitlements))
+            return blob_error(&input->file, 0, err, "no entitlements in its signature");
+        return write_blob(NULL, &entitlements, err);
+    }
+    json_t *out = values->signature ? signature_json(&input->macho) : info_json(&input->macho);
+    if (values->json)
+        return print_json(out) ? -1 : 0;
+    print_tree(out);
+    json_decref(out);
+    return 0;
+}
+
+/* ---- addresses ---- */
+
+static int print_place(const struct values *values, uint64_t address, uint64_t offset,
+                       const struct macho_segment *segment)
+{
+    if (values->json)
+        return print_json(json_pack("{s:o, s:o, s:s}", "address", json_address(address), "offset",
+                                    json_address(offset), "segment", segment->name))
+                   ? -1
+                   : 0;
+    printf("address 0x%" PRIx64 " segment %s offset 0x%" PRIx64 "\n", address, segment->name,
+           offset);
+    return 0;
+}
+
+static int work_entry(const struct values *values, const struct macho_input *input,
+                      const struct operands *operands, struct error *err)
+{
+    struct macho_segment segment;
+    uint64_t pc, offset;
+    if (!macho_entry(&input->macho, &pc))
+        return blob_error(&input->file, 0, err, "no LC_UNIXTHREAD: this is no kernel");
+    if (!macho_offset_of(&input->macho, pc, &offset, &segment))
+        return blob_error(&input->file, 0, err, "the entry 0x%llx is in no segment",
+                          (unsigned long long)pc);
+    return print_place(values, pc, offset, &segment);
+}
+
+static bool read_number(const char *text, uint64_t *number)
+{
+    char *end;
+    *number = strtoull(text, &end, 0);
+    return end != text && !*end;
+}
+
+static int work_convert(const struct values *values, const struct macho_input *input,
+                        const char *text, bool to_offset, struct error *err)
+{
+    struct macho_segment segment;
+    uint64_t number, other;
+    if (!read_number(text, &number))
+        return error_set(err, ERROR_USAGE, "'%s' is not a number", text);
+    if (!(to_offset ? macho_offset_of : macho_address_of)(&input->macho, number, &other, &segment))
+        return blob_error(&input->file, 0, err, "%s 0x%llx is in no segment",
+                          to_offset ? "address" : "offset", (unsigned long long)number);
+    return print_place(values, to_offset ? number : other, to_offset ? other : number, &segment);
+}
+
+static int work_a2o(const struct values *values, const struct macho_input *input,
+                    const struct operands *operands, struct error *err)
+{
+    return work_convert(values, input, operands->items[1], true, err);
+}
+
+static int work_o2a(const struct values *values, const struct macho_input *input,
+                    const struct operands *operands, struct error *err)
+{
+    return work_convert(values, input, operands->items[1], false, err);
+}
+
+/* ---- symbols ---- */
+
+/* The letter that nm prints. */
+static char symbol_letter(const struct macho *macho, const struct macho_symbol *symbol)
+{
+    struct macho_command command;
+    struct macho_section section;
+    unsigned number = 0;
+    char letter = '?';
+    if (symbol->type & MACHO_N_STAB)
+        return '-';
+    if ((symbol->type & MACHO_N_TYPE) == MACHO_N_UNDF)
+        letter = symbol->value ? 'c' : 'u';
+    else if ((symbol->type & MACHO_N_TYPE) == MACHO_N_ABS)
+        letter = 'a';
+    for (uint64_t cursor = 0; letter == '?' && macho_next_command(macho, &cursor, &command);)
+        for (uint32_t i = 0; macho_command_section(&command, i, &section); i++)
+            if (++number == symbol->section)
+                letter = !strcmp(section.name, "__text")   ? 't'
+                         : !strcmp(section.name, "__data") ? 'd'
+                         : !strcmp(section.name, "__bss")  ? 'b'
+                                                           : 's';
+    return (char)(symbol->type & MACHO_N_EXT ? letter & ~0x20 : letter);
+}
+
+static void print_symbol(json_t *array, const struct macho *macho,
+                         const struct macho_symbol *symbol)
+{
+    const char letter = symbol_letter(macho, symbol);
+    if (array) {
+        json_array_append_new(array, json_pack("{s:o, s:o, s:o}", "name",
+                                               json_text(symbol->name, strlen(symbol->name)),
+                                               "value", json_address(symbol->value), "type",
+                                               json_stringn(&letter, 1)));
+        return;
+    }
+    if ((letter | 0x20) == 'u')
+        printf("%16s %c ", "", letter);
+    else
+        printf("%016" PRIx64 " %c ", symbol->value, letter);
+    print_text(symbol->name, strlen(symbol->name));
+    putchar('\n');
+}
+
+/* Those of one header. */
+static void print_table(const struct values *values, const struct macho *macho, json_t *array)
+{
+    struct macho_symbol symbol;
+    for (uint32_t index = 0; macho_next_symbol(macho, &index, &symbol);) {
+        const bool defined =
+            !(symbol.type & MACHO_N_STAB) && (symbol.type & MACHO_N_TYPE) != MACHO_N_UNDF;
+        if (defined || values->all)
+            print_symbol(array, macho, &symbol);
+    }
+}
+
+static int print_nearest(const struct values *values, const struct macho *macho, struct error *err)
+{
+    struct macho_symbols symbols;
+    if (macho_symbols_load(macho, &symbols, err))
+        return -1;
+    const struct macho_symbol *symbol = macho_symbol_at(&symbols, values->address);
+    if (!symbol)
+        blob_error(&macho->file, 0, err, "no symbol at or before 0x%llx",
+                   (unsigned long long)values->address);
+    else if (values->json)
+        print_json(json_pack(
+            "{s:o, s:o, s:o}", "name", json_text(symbol->name, strlen(symbol->name)), "value",
+            json_address(symbol->value), "offset", json_address(values->address - symbol->value)));
+    else
+        printf("%s+0x%" PRIx64 "\n", symbol->name, values->address - symbol->value);
+    macho_symbols_free(&symbols);
+    return symbol ? 0 : -1;
+}
+
+static int work_symbols(const struct values *values, const struct macho_input *input,
+                        const struct operands *operands, struct error *err)
+{
+    struct macho_command command;
+    struct macho_member member;
+    struct macho inner;
+    if (values->address != UINT64_MAX)
+        return print_nearest(values, &input->macho, err);
+    json_t *array = values->json ? json_array() : NULL;
+    print_table(values, &input->macho, array);
+    for (uint64_t cursor = 0; macho_next_command(&input->macho, &cursor, &command);)
+        if (macho_command_member(&command, &member) &&
+            !macho_open_inner(&input->macho, member.fileoff, &inner, NULL))
+            print_table(values, &inner, array);
+    return array && print_json(array) ? -1 : 0;
+}
+
+/* ---- fixups ---- */
+
+struct fixup_print {
+    json_t *array;
+    const struct macho_symbols *symbols;
 };
+
+/* "IA, diversity 0x7069, with the address", the way the pointer is signed. */
+static void print_auth(const struct macho_fixup *fixup)
+{
+    static const char *const keys[] = {"IA", "IB", "DA", "DB"};
+    printf("  key %s, diversity 0x%x%s", keys[fixup->key], fixup->diversity,
+           fixup->address_diversity ? ", with the address" : "");
+}
+
+static json_t *fixup_json(const struct macho_fixup *fixup)
+{
+    static const char *const keys[] = {"IA", "IB", "DA", "DB"};
+    json_t *out = json_pack("{s:o, s:o, s:s}", "address", json_address(fixup->address), "offset",
+                            json_address(fixup->offset), "kind", fixup->bind ? "bind" : "rebase");
+    if (fixup->bind) {
+        json_object_set_new(out, "import", json_text(fixup->import, strlen(fixup->import)));
+        json_object_set_new(out, "library", json_integer(fixup->library));
+        json_object_set_new(out, "addend", json_integer(fixup->addend));
+    } else {
+        json_object_set_new(out, "target", json_address(fixup->target));
+        json_object_set_new(out, "level", json_integer(fixup->level));
+    }
+    if (fixup->auth) {
+        json_object_set_new(out, "key", json_string(keys[fixup->key]));
+        json_object_set_new(out, "diversity", json_integer(fixup->diversity));
+        json_object_set_new(out, "address_diversity", json_boolean(fixup->address_diversity));
+    }
+    return out;
+}
+
+static int visit_fixup(void *context, const struct macho_fixup *fixup)
+{
+    const struct fixup_print *print = context;
+    if (print->array)
+        return json_array_append_new(print->array, fixup_json(fixup));
+    printf("0x%" PRIx64 " %s ", fixup->address, fixup->bind ? "bind  " : "rebase");
+    if (fixup->bind) {
+        print_text(fixup->import, strlen(fixup->import));
+        printf(" library %d", fixup->library);
+        if (fixup->addend)
+            printf(" addend 0x%" PRIx64, (uint64_t)fixup->addend);
+    } else {
+        const struct macho_symbol *symbol = macho_symbol_at(print->symbols, fixup->target);
+        printf("0x%" PRIx64, fixup->target);
+        if (symbol && symbol->value == fixup->target)
+            printf(" <%s>", symbol->name);
+        if (fixup->level)
+            printf(" in collection %u", fixup->level);
+    }
+    if (fixup->auth)
+        print_auth(fixup);
+    putchar('\n');
+    return 0;
+}
+
+static int work_fixups(const struct values *values, const struct macho_input *input,
+                       const struct operands *operands, struct error *err)
+{
+    struct macho_symbols symbols;
+    if (macho_symbols_load(&input->macho, &symbols, err))
+        return -1;
+    struct fixup_print print = {.array = values->json ? json_array() : NULL, .symbols = &symbols};
+    int result = macho_each_fixup(&input->macho, visit_fixup, &print, err);
+    macho_symbols_free(&symbols);
+    if (print.array && result)
+        json_decref(print.array);
+    else if (print.array)
+        result = print_json(print.array) ? -1 : 0;
+    return result;
+}
+
+/* ---- strings ---- */
+
+#define SECTION_TYPE     0xffu
+#define CSTRING_LITERALS 2u
+
+static void print_strings(const struct macho *macho, const struct macho_section *section,
+                          json_t *array)
+{
+    const uint8_t *p = blob_at(&macho->file, section->offset, section->size);
+    for (uint64_t at = 0; p && at < section->size;) {
+        const char *text = (const char *)p + at;
+        const size_t length = strnlen(text, (size_t)(section->size - at));
+        if (array) {
+            json_array_append_new(array, json_pack("{s:o, s:o}", "address",
+                                                   json_address(section->addr + at), "text",
+                                                   json_text(text, length)));
+        } else {
+            printf("%016" PRIx64 "  ", section->addr + at);
+            print_text(text, length);
+            putchar('\n');
+        }
+        at += length + 1;
+    }
+}
+
+static void strings_of(const struct macho *macho, json_t *array)
+{
+    struct macho_command command;
+    struct macho_section section;
+    for (uint64_t cursor = 0; macho_next_command(macho, &cursor, &command);)
+        for (uint32_t i = 0; macho_command_section(&command, i, &section); i++)
+            if ((section.flags & SECTION_TYPE) == CSTRING_LITERALS)
+                print_strings(macho, &section, array);
+}
+
+static int work_strings(const struct values *values, const struct macho_input *input,
+                        const struct operands *operands, struct error *err)
+{
+    struct macho_command command;
+    struct macho_member member;
+    struct macho inner;
+    json_t *array = values->json ? json_array() : NULL;
+    strings_of(&input->macho, array);
+    for (uint64_t cursor = 0; macho_next_command(&input->macho, &cursor, &command);)
+        if (macho_command_member(&command, &member) &&
+            !macho_open_inner(&input->macho, member.fileoff, &inner, NULL))
+            strings_of(&inner, array);
+    return array && print_json(array) ? -1 : 0;
+}
+
+/* ---- verbs ---- */
+
+#define VERB(word, arguments, text, table, operand_count)                                          \
+    static int run_##word(const struct verb *self, int argc, char **argv)                          \
+    {                                                                                              \
+        return run_verb(self, argc, argv, work_##word);                                            \
+    }                                                                                              \
+    const struct verb verb_macho_##word = {.name = "macho " #word,                                 \
+                                           .synopsis = arguments,                                  \
+                                           .summary = text,                                        \
+                                           .options = table,                                       \
+                                           .max_operands = operand_count,                          \
+                                           .run = run_##word}
+
+VERB(info, "[OPTIONS] FILE", "prints the header and load commands of a Mach-O file", info_options,
+     1);
+VERB(entry, "[OPTIONS] FILE", "prints where a kernel starts: address, segment, file offset",
+     common_options, 1);
+VERB(symbols, "[OPTIONS] FILE", "prints symbols as nm does, of all members of a collection",
+     symbols_options, 1);
+VERB(fixups, "[OPTIONS] FILE", "prints every chained fixup: where, to what, how it is signed",
+     common_options, 1);
+VERB(strings, "[OPTIONS] FILE", "prints the C strings and their addresses", common_options, 1);
+VERB(a2o, "[OPTIONS] FILE ADDRESS", "the file offset of a virtual address", common_options, 2);
+VERB(o2a, "[OPTIONS] FILE OFFSET", "the virtual address of a file offset", common_options, 2);

@@ -8,13 +8,13 @@
 #include <string.h>
 
 const struct verb *const verbs[] = {
-    &verb_run,          &verb_machine,      &verb_macho_disass,
-    &verb_img4_info,    &verb_img4_extract, &verb_img4_create,
-    &verb_img4,         &verb_ipsw_ls,      &verb_ipsw_cat,
-    &verb_ipsw_devices, &verb_pkg_ls,       &verb_pkg_cat,
-    &verb_dmg_ls,       &verb_dmg_cat,      &verb_hfs_ls,
-    &verb_hfs_cat,      &verb_apfs_ls,      &verb_apfs_cat,
-    &verb_help,         &verb_complete,     NULL,
+    &verb_run,          &verb_machine,       &verb_macho_info,   &verb_macho_entry,
+    &verb_macho_disass, &verb_macho_symbols, &verb_macho_fixups, &verb_macho_strings,
+    &verb_macho_a2o,    &verb_macho_o2a,     &verb_img4_info,    &verb_img4_extract,
+    &verb_img4_create,  &verb_img4,          &verb_ipsw_ls,      &verb_ipsw_cat,
+    &verb_ipsw_devices, &verb_pkg_ls,        &verb_pkg_cat,      &verb_dmg_ls,
+    &verb_dmg_cat,      &verb_hfs_ls,        &verb_hfs_cat,      &verb_apfs_ls,
+    &verb_apfs_cat,     &verb_help,          &verb_complete,     NULL,
 };
 
 int report(const struct error *err)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Mach-O headers, load commands and segments, read where they lie. Offsets are the format's own;
- * every one is checked against the file before it is used. Symbols, fixups and signatures are not
- * read here yet. */
+ * every one is checked against the file before it is used. */
 
 #include "macho.h"
 
@@ -249,4 +248,90 @@ void macho_xnu_version(const struct macho *macho, struct xnu_version *out)
     const char *xnu = strstr(out->banner, "xnu-");
     if (xnu)
         sscanf(xnu, "xnu-%u.%u.%u", &out->major, &out->minor, &out->patch);
+}
+
+/* ---- addresses ---- */
+
+bool macho_base(const struct macho *macho, uint64_t *base)
+{
+    struct macho_segment segment;
+    for (uint64_t cursor = 0; macho_next_segment(macho, &cursor, &segment);)
+        if (segment.fileoff <= macho->header &&
+            macho->header - segment.fileoff < segment.filesize) {
+            *base = segment.vmaddr + (macho->header - segment.fileoff);
+            return true;
+        }
+    return false;
+}
+
+bool macho_offset_of(const struct macho *macho, uint64_t address, uint64_t *offset,
+                     struct macho_segment *segment)
+{
+    for (uint64_t cursor = 0; macho_next_segment(macho, &cursor, segment);)
+        if (address >= segment->vmaddr && address - segment->vmaddr < segment->filesize) {
+            *offset = address - segment->vmaddr + segment->fileoff;
+            return true;
+        }
+    return false;
+}
+
+bool macho_address_of(const struct macho *macho, uint64_t offset, uint64_t *address,
+                      struct macho_segment *segment)
+{
+    for (uint64_t cursor = 0; macho_next_segment(macho, &cursor, segment);)
+        if (offset >= segment->fileoff && offset - segment->fileoff < segment->filesize) {
+            *address = offset - segment->fileoff + segment->vmaddr;
+            return true;
+        }
+    return false;
+}
+
+/* ---- names ---- */
+
+const char *macho_command_name(uint32_t cmd)
+{
+    static const struct {
+        uint32_t cmd;
+        const char *name;
+    } names[] = {
+        {0x2, "LC_SYMTAB"},
+        {0x4, "LC_THREAD"},
+        {0x5, "LC_UNIXTHREAD"},
+        {0xb, "LC_DYSYMTAB"},
+        {0xc, "LC_LOAD_DYLIB"},
+        {0xd, "LC_ID_DYLIB"},
+        {0xe, "LC_LOAD_DYLINKER"},
+        {0x19, "LC_SEGMENT_64"},
+        {0x1b, "LC_UUID"},
+        {0x8000001c, "LC_RPATH"},
+        {0x1d, "LC_CODE_SIGNATURE"},
+        {0x1e, "LC_SEGMENT_SPLIT_INFO"},
+        {0x22, "LC_DYLD_INFO"},
+        {0x80000022, "LC_DYLD_INFO_ONLY"},
+        {0x24, "LC_VERSION_MIN_MACOSX"},
+        {0x25, "LC_VERSION_MIN_IPHONEOS"},
+        {0x26, "LC_FUNCTION_STARTS"},
+        {0x80000028, "LC_MAIN"},
+        {0x29, "LC_DATA_IN_CODE"},
+        {0x2a, "LC_SOURCE_VERSION"},
+        {0x2c, "LC_ENCRYPTION_INFO_64"},
+        {0x2e, "LC_LINKER_OPTIMIZATION_HINT"},
+        {0x31, "LC_NOTE"},
+        {0x32, "LC_BUILD_VERSION"},
+        {0x80000033, "LC_DYLD_EXPORTS_TRIE"},
+        {0x80000034, "LC_DYLD_CHAINED_FIXUPS"},
+        {0x80000035, "LC_FILESET_ENTRY"},
+    };
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (names[i].cmd == cmd)
+            return names[i].name;
+    return NULL;
+}
+
+const char *macho_filetype_name(uint32_t filetype)
+{
+    static const char *const names[] = {"0",       "OBJECT",     "EXECUTE",  "FVMLIB", "CORE",
+                                        "PRELOAD", "DYLIB",      "DYLINKER", "BUNDLE", "DYLIB_STUB",
+                                        "DSYM",    "KEXTBUNDLE", "FILESET"};
+    return filetype < sizeof(names) / sizeof(names[0]) ? names[filetype] : "unknown";
 }

@@ -24,6 +24,7 @@
 #define LC_BUILD_VERSION       0x32u
 #define LC_FILESET_ENTRY       0x80000035u
 #define LC_DYLD_CHAINED_FIXUPS 0x80000034u
+#define LC_CODE_SIGNATURE      0x1du
 
 struct macho {
     struct blob file; /* from the Mach-O header on */
@@ -83,6 +84,86 @@ bool macho_find_entry(const struct macho *macho, const char *name, uint64_t *vma
                       uint64_t *fileoff);
 /* Lowest and highest (exclusive) virtual address of the segments with a size. */
 void macho_range(const struct macho *macho, uint64_t *low, uint64_t *high);
+
+/* The address of the header: that of the segment which holds it. False: none does. */
+bool macho_base(const struct macho *macho, uint64_t *base);
+/* File offset of a virtual address, and the other way; *SEGMENT says where it is. False: it is not
+ * in the file. */
+bool macho_offset_of(const struct macho *macho, uint64_t address, uint64_t *offset,
+                     struct macho_segment *segment);
+bool macho_address_of(const struct macho *macho, uint64_t offset, uint64_t *address,
+                      struct macho_segment *segment);
+/* "LC_SEGMENT_64", or NULL for what is not known. */
+const char *macho_command_name(uint32_t cmd);
+const char *macho_filetype_name(uint32_t filetype);
+
+/* ---- symbols (macho_symbols.c) ---- */
+
+struct macho_symbol {
+    const char *name; /* in the file */
+    uint64_t value;
+    uint8_t type, section;
+    uint16_t description;
+};
+/* N_TYPE bits of `type`. */
+#define MACHO_N_STAB 0xe0
+#define MACHO_N_TYPE 0x0e
+#define MACHO_N_UNDF 0x00
+#define MACHO_N_ABS  0x02
+#define MACHO_N_SECT 0x0e
+#define MACHO_N_EXT  0x01
+
+/* The symbols of LC_SYMTAB, *INDEX from 0 on. False at the end. */
+bool macho_next_symbol(const struct macho *macho, uint32_t *index, struct macho_symbol *out);
+
+/* Those that are defined, of a file and of all its members, by address. */
+struct macho_symbols {
+    struct macho_symbol *items;
+    size_t count;
+};
+int macho_symbols_load(const struct macho *macho, struct macho_symbols *out, struct error *err);
+void macho_symbols_free(struct macho_symbols *symbols);
+/* The last one at or before ADDRESS; NULL: none. */
+const struct macho_symbol *macho_symbol_at(const struct macho_symbols *symbols, uint64_t address);
+const struct macho_symbol *macho_symbol_named(const struct macho_symbols *symbols,
+                                              const char *name);
+
+/* ---- chained fixups (macho_fixups.c) ---- */
+
+struct macho_fixup {
+    uint64_t address, offset; /* of the pointer: virtual, in the file */
+    uint64_t word;            /* as it is in the file */
+    bool bind, auth, address_diversity;
+    unsigned key; /* 0 IA, 1 IB, 2 DA, 3 DB */
+    uint16_t diversity;
+    uint64_t target; /* of a rebase: virtual address, high bits included */
+    unsigned level;  /* cache level of kernel collections: 0 boot, 1 pageable, 3 auxiliary */
+    const char *import;
+    int library;
+    int64_t addend;
+};
+
+/* Something other than 0 ends the walk. */
+typedef int macho_fixup_visit(void *context, const struct macho_fixup *fixup);
+/* Calls VISIT for every chained fixup of the file. 0, or -1 and *ERR. */
+int macho_each_fixup(const struct macho *macho, macho_fixup_visit *visit, void *context,
+                     struct error *err);
+/* How many bytes after one pointer the next of a chain can be, in units; 0: unknown format. */
+unsigned macho_fixup_stride(unsigned format);
+const char *macho_fixup_format_name(unsigned format);
+
+/* ---- code signatures (macho_signature.c) ---- */
+
+struct macho_code_directory {
+    struct blob whole;
+    const char *identifier;
+    unsigned hash_type; /* as in trust caches */
+    uint8_t cdhash[20];
+};
+/* The strongest code directory of the signature. False: unsigned, or not readable. */
+bool macho_code_directory(const struct macho *macho, struct macho_code_directory *out);
+/* The entitlements' property list; false: none. */
+bool macho_entitlements(const struct macho *macho, struct blob *out);
 
 /* "10063.141.1" of "xnu-10063..." in a __TEXT,__const version banner, or LC_SOURCE_VERSION; major 0
  * when unknown. */

@@ -108,8 +108,28 @@ __attribute__((unused)) static void fuzz_encode(const struct blob *in)
     }
 }
 
+static int seen_fixup(void *context, const struct macho_fixup *fixup)
+{
+    *(size_t *)context += strlen(fixup->import ? fixup->import : "");
+    return 0;
+}
+
 static void walk(const struct macho *macho)
 {
+    struct macho_symbol symbol;
+    struct macho_symbols symbols;
+    struct macho_code_directory directory;
+    struct blob entitlements;
+    size_t length = 0;
+    for (uint32_t index = 0; index < 1000 && macho_next_symbol(macho, &index, &symbol);)
+        length += strlen(symbol.name);
+    if (!macho_symbols_load(macho, &symbols, &err)) {
+        macho_symbol_at(&symbols, 0x1000);
+        macho_symbols_free(&symbols);
+    }
+    refused(macho_each_fixup(macho, seen_fixup, &length, &err));
+    macho_code_directory(macho, &directory);
+    macho_entitlements(macho, &entitlements);
     struct macho_segment segment;
     struct macho_section section;
     struct xnu_version version;

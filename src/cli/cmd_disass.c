@@ -1,0 +1,456 @@
+/* SPDX-License-Identifier: MIT */
+/* `pomona macho disass`: code of a Mach-O file or a flat one in the columns of `objdump -d`:
+ * address, word, mnemonic and operands, separated by tabs, or in those of otool. Symbols are
+ * printed where they begin and where code refers to them; an ADRP with the ADD or LDR that
+ * completes it is followed to what it means, a fixed-up pointer to its target; instructions of
+ * pointer authentication say what they sign or authenticate, with which key and modifier. A rest of
+ * fewer than four bytes is printed as objdump prints it, byte for byte. */
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "a64/dis.h"
+#include "cli/macho_input.h"
+#include "cli/verbs.h"
+#include "image/container.h"
+
+struct values {
+    bool raw, entry;
+    uint64_t base, address, offset, count;
+    const char *member, *symbol, *section, *style;
+};
+
+static const char *const styles[] = {"objdump", "otool", NULL};
+
+#define OPTION(name, letter, kind, field, arg, help)                                               \
+    {                                                                                              \
+        name, letter, kind, offsetof(struct values, field), arg, NULL, help                        \
+    }
+
+static const struct option options[] = {
+    OPTION("entry", 0, OPTION_FLAG, entry, NULL, "from the kernel's entry on"),
+    OPTION("address", 'a', OPTION_NUMBER, address, "ADDR", "from this virtual address on"),
+    OPTION("symbol", 's', OPTION_STRING, symbol, "NAME", "this function, up to the next symbol"),
+    OPTION("section", 'x', OPTION_STRING, section, "SEG.SECT", "this section (__TEXT.__text)"),
+    OPTION("offset", 0, OPTION_NUMBER, offset, "OFFSET", "from this file offset on"),
+    OPTION("count", 'c', OPTION_NUMBER, count, "N", "so many instructions"),
+    OPTION("member", 't', OPTION_STRING, member, "ID", "of this member of a kernel collection"),
+    {"style", 0, OPTION_CHOICE, offsetof(struct values, style), "STYLE", styles,
+     "whose columns to print"},
+    OPTION("raw", 0, OPTION_FLAG, raw, NULL, "FILE is nothing but instructions"),
+    OPTION("base", 0, OPTION_NUMBER, base, "ADDR", "with --raw: the address of the first"),
+    {0},
+};
+
+/* ---- what words mean ---- */
+
+/* A pointer that is fixed up, by address; and all that text is explained with. */
+struct context {
+    const struct macho *macho; /* NULL: a flat file */
+    struct macho_symbols symbols;
+    struct macho_fixup *fixups;
+    size_t fixup_count, fixup_room;
+    bool otool;
+    /* What the last ADRP put in which register; 32: nothing. */
+    unsigned page_register;
+    uint64_t page;
+};
+
+static int keep_fixup(void *context, const struct macho_fixup *fixup)
+{
+    struct context *c = context;
+    if (c->fixup_count == c->fixup_room) {
+        const size_t room = c->fixup_room ? c->fixup_room * 2 : 1024;
+        struct macho_fixup *more = realloc(c->fixups, room * sizeof(*more));
+        if (!more)
+            return 1;
+        c->fixups = more;
+        c->fixup_room = room;
+    }
+    c->fixups[c->fixup_count++] = *fixup;
+    return 0;
+}
+
+static int compare_fixups(const void *left, const void *right)
+{
+    const struct macho_fixup *a = left, *b = right;
+    return a->address < b->address ? -1 : a->address > b->address;
+}
+
+static const struct macho_fixup *fixup_at(const struct context *c, uint64_t address)
+{
+    const struct macho_fixup wanted = {.address = address};
+    return c->fixup_count
+               ? bsearch(&wanted, c->fixups, c->fixup_count, sizeof(wanted), compare_fixups)
+               : NULL;
+}
+
+/* " <name+0x10>", nothing where there is no symbol. */
+static void print_symbol(const struct context *c, uint64_t address)
+{
+    const struct macho_symbol *symbol = macho_symbol_at(&c->symbols, address);
+    if (!symbol)
+        return;
+    printf(" <%s", symbol->name);
+    if (symbol->value != address)
+        printf("+0x%" PRIx64, address - symbol->value);
+    putchar('>');
+}
+
+static void print_fixup(const struct context *c, const struct macho_fixup *fixup)
+{
+    static const char *const keys[] = {"IA", "IB", "DA", "DB"};
+    if (fixup->bind) {
+        printf(" -> %s", fixup->import);
+    } else {
+        printf(" -> 0x%" PRIx64, fixup->target);
+        print_symbol(c, fixup->target);
+    }
+    if (fixup->auth)
+        printf(" signed with %s, 0x%x%s", keys[fixup->key], fixup->diversity,
+               fixup->address_diversity ? " and the address" : "");
+}
+
+/* Where a branch, a literal load or ADR points to. */
+static bool direct_target(uint32_t word, uint64_t pc, uint64_t *target)
+{
+    int64_t offset;
+    if ((word & 0x7c000000) == 0x14000000) /* B, BL */
+        offset = (int64_t)((uint64_t)word << 38) >> 36;
+    else if ((word & 0xff000000) == 0x54000000 || /* B.cond, BC.cond */
+             (word & 0x7e000000) == 0x34000000 || /* CBZ, CBNZ */
+             (word & 0x3b000000) == 0x18000000)   /* LDR (literal) */
+        offset = (int64_t)((uint64_t)(word >> 5) << 45) >> 43;
+    else if ((word & 0x7e000000) == 0x36000000) /* TBZ, TBNZ */
+        offset = (int64_t)((uint64_t)(word >> 5) << 50) >> 48;
+    else if ((word & 0x9f000000) == 0x10000000) /* ADR */
+        offset = (int64_t)((uint64_t)(word >> 5 & 0x7ffff) << 45) >> 43 | (word >> 29 & 3);
+    else
+        return false;
+    *target = pc + (uint64_t)offset;
+    return true;
+}
+
+/* What an ADD or 64-bit LDR after ADRP reaches. */
+static bool paged_target(struct context *c, uint32_t word, uint64_t pc, uint64_t *target)
+{
+    const unsigned n = word >> 5 & 31;
+    if ((word & 0x9f000000) == 0x90000000) {
+        const int64_t pages =
+            (int64_t)((uint64_t)(word >> 5 & 0x7ffff) << 45) >> 43 | (word >> 29 & 3);
+        c->page_register = word & 31;
+        c->page = (pc & ~0xfffull) + (uint64_t)pages * 4096;
+        return false;
+    }
+    if (n != c->page_register)
+        return false;
+    if ((word & 0xffc00000) == 0x91000000) /* ADD Xd, Xn, #imm */
+        *target = c->page + (word >> 10 & 0xfff);
+    else if ((word & 0xffc00000) == 0xf9400000) /* LDR Xt, [Xn, #imm] */
+        *target = c->page + (word >> 10 & 0xfff) * 8;
+    else
+        return false;
+    c->page_register = 32;
+    return true;
+}
+
+/* PACIA, PACIZA, PACIAZ, PACIASP, PACIA1716 and their like: the letters behind the verb are the
+ * kind of key, Z for a modifier of zero, and which key; what follows that says what is meant when
+ * there is no operand. */
+static void print_signing(const char *what, const char *first, const char *second)
+{
+    const bool zero = what[4] == 'z', implied = !*first;
+    const char *rest = what + 5 + zero;
+    const char *value = !implied ? first : !strcmp(rest, "1716") ? "x17" : "x30";
+    const char *modifier = zero || !strcmp(rest, "z") ? "0"
+                           : !implied                 ? second
+                           : !strcmp(rest, "1716")    ? "x16"
+                                                      : "sp";
+    printf("  // %s %s, key %c%c, modifier %s", *what == 'p' ? "signs" : "authenticates", value,
+           what[3] - 32, what[4 + zero] - 32, modifier);
+}
+
+/* "authenticates x8, key IA, modifier x9". */
+static void print_authentication(const char *text)
+{
+    const size_t name = strcspn(text, "\t");
+    const char *operands = text[name] ? text + name + 1 : "";
+    char what[16] = "", first[24] = "", second[24] = "";
+    snprintf(what, sizeof(what), "%.*s", (int)(name < 15 ? name : 15), text);
+    sscanf(operands, "%23[^,], %23[^,]", first, second);
+    const size_t length = strlen(what);
+    const bool zero = what[length - 1] == 'z';
+    const char key = (char)(what[length - 1 - zero] - 32);
+    if (!strcmp(what, "pacga"))
+        printf("  // generic code, key GA, modifier%s", strrchr(operands, ',') + 1);
+    else if ((!strncmp(what, "pac", 3) || !strncmp(what, "aut", 3)) && length >= 5)
+        print_signing(what, first, second);
+    else if (!strncmp(what, "ret", 3) || !strncmp(what, "eret", 4))
+        printf("  // authenticates %s, key I%c, modifier sp", *what == 'e' ? "ELR" : "x30", key);
+    else if (*what == 'b')
+        printf("  // authenticates %s, key I%c, modifier %s", first, key, zero ? "0" : second);
+    else
+        printf("  // authenticates the address, key D%c, modifier 0", key);
+}
+
+/* Instructions of pointer authentication begin with one of these and go on with a letter of a key;
+ * XPACI and XPACD strip. */
+static bool authenticates(const char *text)
+{
+    static const char *const names[] = {"paci", "pacd",  "pacga", "auti",  "autd",
+                                        "reta", "retb",  "ereta", "eretb", "braa",
+                                        "brab", "blraa", "blrab", "ldraa", "ldrab"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (!strncmp(text, names[i], strlen(names[i])))
+            return true;
+    return false;
+}
+
+static void explain(struct context *c, uint32_t word, uint64_t pc, const char *text)
+{
+    uint64_t target;
+    if (direct_target(word, pc, &target)) {
+        print_symbol(c, target);
+    } else if (paged_target(c, word, pc, &target)) {
+        const struct macho_fixup *fixup = fixup_at(c, target);
+        printf("  // 0x%" PRIx64, target);
+        print_symbol(c, target);
+        if (fixup)
+            print_fixup(c, fixup);
+    } else if (authenticates(text)) {
+        print_authentication(text);
+    }
+}
+
+/* ---- printing ---- */
+
+/* objdump's column of addresses is as wide as the end of the section asks for, in steps of four
+ * digits. */
+static int address_width(uint64_t end)
+{
+    int width = 4;
+    while (width < 16 && end >> (width * 4 - 4))
+        width += 4;
+    return width;
+}
+
+static void print_tail(const uint8_t *bytes, size_t count, uint64_t address, int width)
+{
+    printf("%*" PRIx64 ":\t", width, address);
+    for (size_t i = 0; i < count; i++)
+        printf("%02x ", bytes[i]);
+    printf("\t.byte\t");
+    for (size_t i = 0; i < count; i++)
+        printf("%s0x%02x", i ? ", " : "", bytes[i]);
+    putchar('\n');
+}
+
+/* The name that begins at ADDRESS, on a line of its own. */
+static void print_label(const struct context *c, uint64_t address)
+{
+    const struct macho_symbol *symbol = macho_symbol_at(&c->symbols, address);
+    if (!symbol || symbol->value != address)
+        return;
+    if (c->otool)
+        printf("%s:\n", symbol->name);
+    else
+        printf("\n%016" PRIx64 " <%s>:\n", address, symbol->name);
+}
+
+static void print_word(struct context *c, uint32_t word, uint64_t address, int width)
+{
+    char text[256];
+    a64_disassemble(word, address, text, sizeof(text));
+    if (!c->macho) {
+        printf("%*" PRIx64 ":\t%08" PRIx32 " \t%s\n", width, address, word, text);
+        return;
+    }
+    print_label(c, address);
+    if (c->otool)
+        printf("%016" PRIx64 "\t%s", address, text);
+    else
+        printf("%*" PRIx64 ":\t%08" PRIx32 " \t%s", width, address, word, text);
+    explain(c, word, address, text);
+    putchar('\n');
+}
+
+static void disassemble(struct context *c, const uint8_t *bytes, size_t size, uint64_t address)
+{
+    const int width = address_width(address + size);
+    size_t at = 0;
+    c->page_register = 32;
+    for (; size - at >= 4; at += 4, address += 4)
+        print_word(c, get_le32(bytes + at), address, width);
+    if (at < size)
+        print_tail(bytes + at, size - at, address, width);
+}
+
+/* ---- what is to be disassembled ---- */
+
+struct piece {
+    uint64_t address, offset, size;
+};
+
+static void disassemble_piece(struct context *c, const struct values *values, struct piece piece)
+{
+    const struct blob *file = &c->macho->file;
+    if (values->count && piece.size > values->count * 4)
+        piece.size = values->count * 4;
+    const uint8_t *bytes = blob_at(file, piece.offset, piece.size);
+    if (bytes)
+        disassemble(c, bytes, (size_t)piece.size, piece.address);
+}
+
+/* From ADDRESS to the end of its segment. */
+static int piece_from(const struct macho *macho, uint64_t address, struct piece *out,
+                      struct error *err)
+{
+    struct macho_segment segment;
+    if (!macho_offset_of(macho, address, &out->offset, &segment))
+        return blob_error(&macho->file, 0, err, "address 0x%llx is in no segment",
+                          (unsigned long long)address);
+    out->address = address;
+    out->size = segment.fileoff + segment.filesize - out->offset;
+    return 0;
+}
+
+static int piece_of_symbol(const struct context *c, const char *name, struct piece *out,
+                           struct error *err)
+{
+    const struct macho_symbol *symbol = macho_symbol_named(&c->symbols, name);
+    if (!symbol)
+        return blob_error(&c->macho->file, 0, err, "no symbol '%s'", name);
+    if (piece_from(c->macho, symbol->value, out, err))
+        return -1;
+    const struct macho_symbol *end = c->symbols.items + c->symbols.count;
+    while (symbol < end && symbol->value == out->address)
+        symbol++;
+    if (symbol < end && symbol->value - out->address < out->size)
+        out->size = symbol->value - out->address;
+    return 0;
+}
+
+static int piece_of_section(const struct macho *macho, const char *name, struct piece *out,
+                            struct error *err)
+{
+    char segment[17] = "";
+    struct macho_section section;
+    const char *dot = strpbrk(name, ".,");
+    snprintf(segment, sizeof(segment), "%.*s", dot ? (int)(dot - name) : 0, name);
+    if (!dot || !macho_find_section(macho, segment, dot + 1, &section))
+        return blob_error(&macho->file, 0, err, "no section '%s'; 'macho info' lists them", name);
+    *out = (struct piece){section.addr, section.offset, section.size};
+    return 0;
+}
+
+/* One piece, by what was asked for; 1: nothing was. */
+static int chosen_piece(const struct context *c, const struct values *values, struct piece *out,
+                        struct error *err)
+{
+    struct macho_segment segment;
+    uint64_t address;
+    if (values->section)
+        return piece_of_section(c->macho, values->section, out, err);
+    if (values->symbol)
+        return piece_of_symbol(c, values->symbol, out, err);
+    if (values->address != UINT64_MAX)
+        return piece_from(c->macho, values->address, out, err);
+    if (values->entry) {
+        if (!macho_entry(c->macho, &address))
+            return blob_error(&c->macho->file, 0, err, "no LC_UNIXTHREAD: it has no entry");
+        return piece_from(c->macho, address, out, err);
+    }
+    if (values->offset == UINT64_MAX)
+        return 1;
+    if (!macho_address_of(c->macho, values->offset, &address, &segment))
+        return blob_error(&c->macho->file, values->offset, err, "this offset is in no segment");
+    return piece_from(c->macho, address, out, err);
+}
+
+/* Every section of pure instructions, as objdump -d takes them. */
+#define SOME_INSTRUCTIONS 0x00000400u
+#define PURE_INSTRUCTIONS 0x80000000u
+
+static void every_section(struct context *c, const struct values *values)
+{
+    struct macho_command command;
+    struct macho_section section;
+    for (uint64_t cursor = 0; macho_next_command(c->macho, &cursor, &command);)
+        for (uint32_t i = 0; macho_command_section(&command, i, &section); i++) {
+            if (!(section.flags & (SOME_INSTRUCTIONS | PURE_INSTRUCTIONS)) &&
+                strcmp(section.name, "__text"))
+                continue;
+            printf(c->otool ? "(%s,%s) section\n" : "\nDisassembly of section %s,%s:\n",
+                   section.segment, section.name);
+            disassemble_piece(c, values,
+                              (struct piece){section.addr, section.offset, section.size});
+        }
+}
+
+static int disassemble_macho(const struct values *values, const char *path, struct error *err)
+{
+    struct macho_input input;
+    struct piece piece = {0};
+    if (macho_input_open(&input, path, values->member, err))
+        return -1;
+    struct context c = {.macho = &input.macho,
+                        .otool = values->style && !strcmp(values->style, "otool")};
+    int result = macho_symbols_load(&input.macho, &c.symbols, err);
+    if (!result) {
+        /* A file with broken fixups can still be disassembled. */
+        macho_each_fixup(&input.macho, keep_fixup, &c, NULL);
+        if (c.fixup_count)
+            qsort(c.fixups, c.fixup_count, sizeof(*c.fixups), compare_fixups);
+        result = chosen_piece(&c, values, &piece, err);
+        if (result > 0)
+            every_section(&c, values);
+        else if (!result)
+            disassemble_piece(&c, values, piece);
+    }
+    macho_symbols_free(&c.symbols);
+    free(c.fixups);
+    macho_input_close(&input);
+    return result < 0 ? -1 : 0;
+}
+
+static int disassemble_flat(const struct values *values, const char *path, struct error *err)
+{
+    struct context c = {0};
+    struct blob file;
+    if (image_open(&file, path, err))
+        return -1;
+    uint64_t start = values->offset == UINT64_MAX ? 0 : values->offset;
+    if (start > file.size)
+        start = file.size;
+    size_t size = file.size - (size_t)start;
+    if (values->count && size > values->count * 4)
+        size = (size_t)values->count * 4;
+    disassemble(&c, file.data + start, size, values->base);
+    blob_free(&file);
+    return 0;
+}
+
+static int run_disass(const struct verb *self, int argc, char **argv)
+{
+    struct values values = {.address = UINT64_MAX, .offset = UINT64_MAX};
+    struct operands operands;
+    struct error err = {0};
+    int status;
+    if (!verb_parse(self, argc, argv, &values, &operands, &status))
+        return status;
+    if (!operands.count)
+        return usage(self);
+    const int result =
+        (values.raw ? disassemble_flat : disassemble_macho)(&values, operands.items[0], &err);
+    return result ? report(&err) : finish_output();
+}
+
+const struct verb verb_macho_disass = {
+    .name = "macho disass",
+    .synopsis = "[OPTIONS] FILE",
+    .summary = "disassembles a Mach-O file, or with --raw a flat one",
+    .options = options,
+    .max_operands = 1,
+    .run = run_disass,
+};

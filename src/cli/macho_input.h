@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef POMONA_CLI_MACHO_INPUT_H
+#define POMONA_CLI_MACHO_INPUT_H
+
+/* The file that a macho verb works on: nested, wrapped or not, maybe one member of a collection. */
+
+#include "image/macho.h"
+
+struct macho_input {
+    struct blob file;   /* unpacked */
+    struct macho macho; /* the member's header where one was asked for */
+};
+
+/* MEMBER NULL: the file itself. 0, or -1 and *ERR. PATH must live as long as INPUT. */
+int macho_input_open(struct macho_input *input, const char *path, const char *member,
+                     struct error *err);
+void macho_input_close(struct macho_input *input);
+
+#endif

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/* The symbols of LC_SYMTAB. In a kernel collection each member has a table of its own in the shared
+ * link edit information, with file offsets of the whole file. */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "macho.h"
+
+#define NLIST_SIZE 16
+
+struct table {
+    const uint8_t *entries;
+    uint32_t count;
+    struct blob strings;
+};
+
+static bool find_table(const struct macho *macho, struct table *out)
+{
+    struct macho_command command;
+    for (uint64_t cursor = 0; macho_next_command(macho, &cursor, &command);) {
+        if (command.cmd != LC_SYMTAB || command.size < 24)
+            continue;
+        const uint32_t offset = get_le32(command.data + 8);
+        out->count = get_le32(command.data + 12);
+        out->entries = blob_at(&macho->file, offset, (uint64_t)out->count * NLIST_SIZE);
+        return out->entries &&
+               !blob_slice(&macho->file, get_le32(command.data + 16), get_le32(command.data + 20),
+                           &out->strings, "strings", NULL);
+    }
+    return false;
+}
+
+static bool read_symbol(const struct table *table, uint32_t index, struct macho_symbol *out)
+{
+    const uint8_t *p = table->entries + (size_t)index * NLIST_SIZE;
+    const uint32_t name = get_le32(p);
+    const size_t room = name < table->strings.size ? table->strings.size - name : 0;
+    const char *text = (const char *)table->strings.data + name;
+    if (!room || strnlen(text, room) == room)
+        return false;
+    *out = (struct macho_symbol){.name = text,
+                                 .type = p[4],
+                                 .section = p[5],
+                                 .description = get_le16(p + 6),
+                                 .value = get_le64(p + 8)};
+    return true;
+}
+
+bool macho_next_symbol(const struct macho *macho, uint32_t *index, struct macho_symbol *out)
+{
+    struct table table;
+    if (!find_table(macho, &table))
+        return false;
+    while (*index < table.count)
+        if (read_symbol(&table, (*index)++, out))
+            return true;
+    return false;
+}
+
+static int add_defined(const struct macho *macho, struct macho_symbols *out)
+{
+    struct table table;
+    struct macho_symbol symbol;
+    if (!find_table(macho, &table))
+        return 0;
+    struct macho_symbol *more =
+        realloc(out->items, (out->count + table.count + 1) * sizeof(*out->items));
+    if (!more)
+        return -1;
+    out->items = more;
+    for (uint32_t i = 0; i < table.count; i++)
+        if (read_symbol(&table, i, &symbol) && !(symbol.type & MACHO_N_STAB) &&
+            (symbol.type & MACHO_N_TYPE) == MACHO_N_SECT && *symbol.name)
+            out->items[out->count++] = symbol;
+    return 0;
+}
+
+/* By address; of those at one address the exported ones last, so that they are found. */
+static int compare(const void *left, const void *right)
+{
+    const struct macho_symbol *a = left, *b = right;
+    if (a->value != b->value)
+        return a->value < b->value ? -1 : 1;
+    return (a->type & MACHO_N_EXT) - (b->type & MACHO_N_EXT);
+}
+
+int macho_symbols_load(const struct macho *macho, struct macho_symbols *out, struct error *err)
+{
+    struct macho_command command;
+    struct macho_member member;
+    struct macho inner;
+    *out = (struct macho_symbols){0};
+    int result = add_defined(macho, out);
+    for (uint64_t cursor = 0; !result && macho_next_command(macho, &cursor, &command);)
+        if (macho_command_member(&command, &member) &&
+            !macho_open_inner(macho, member.fileoff, &inner, NULL))
+            result = add_defined(&inner, out);
+    if (result) {
+        macho_symbols_free(out);
+        return error_set(err, ERROR_OS, "%s: no memory for its symbols", macho->file.name);
+    }
+    if (out->count)
+        qsort(out->items, out->count, sizeof(*out->items), compare);
+    return 0;
+}
+
+void macho_symbols_free(struct macho_symbols *symbols)
+{
+    free(symbols->items);
+    *symbols = (struct macho_symbols){0};
+}
+
+const struct macho_symbol *macho_symbol_at(const struct macho_symbols *symbols, uint64_t address)
+{
+    size_t low = 0, high = symbols->count;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (symbols->items[middle].value <= address)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low ? &symbols->items[low - 1] : NULL;
+}
+
+const struct macho_symbol *macho_symbol_named(const struct macho_symbols *symbols, const char *name)
+{
+    for (size_t i = 0; i < symbols->count; i++)
+        if (!strcmp(symbols->items[i].name, name) ||
+            (symbols->items[i].name[0] == '_' && !strcmp(symbols->items[i].name + 1, name)))
+            return &symbols->items[i];
+    return NULL;
+}
