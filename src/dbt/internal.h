@@ -67,7 +67,7 @@ struct dbt_hot {
     /* MXCSR: what the guest's begins with, as FPCR says; what it was when vectors were left; the
      * host's own. Its exception flags are what FPSR has yet to get: see x86_64/lower_fp.h. */
     uint32_t mxcsr_guest, mxcsr_seen, mxcsr_host;
-    uint32_t unordered; /* what FCMP makes of NaNs: see x86_64/lower_fp.c */
+    uint32_t unordered; /* what FCMP makes of NaNs: see from_float() in x86_64/lower.c */
     _Alignas(16) struct dbt_fp_constants fp[3]; /* half, single, double */
     union a64_vreg constant[DBT_CONSTANTS]; /* x86_64/vector_constants.c */
     struct dbt_slot slot[DBT_JUMPS + DBT_SLOTS]; /* the first are the jump cache */
@@ -78,6 +78,13 @@ struct dbt_hot {
 #define FLAGS_Z     0x4000u
 #define FLAGS_NOT_C 0x0100u
 #define FLAGS_V     0x0001u
+/* Or, after a floating-point comparison: LAHF as UCOMIS left it, bits 15..8, of Vn with Vm or, SWAPPED, of Vm
+ * with Vn. */
+#define FLAGS_UCOMIS         0x0002u
+#define FLAGS_UCOMIS_SWAPPED 0x0004u
+#define FLAGS_UCOMIS_CF      0x0100u
+#define FLAGS_UCOMIS_PF      0x0400u
+#define FLAGS_UCOMIS_ZF      0x4000u
 
 /* Why emitted code came back. */
 enum dbt_exit {
@@ -200,7 +207,7 @@ struct dbt {
     size_t stubs_end; /* the stubs stand at the start of the code */
     struct {
         uintptr_t enter, leave, exec, exec_flags, attention, link, stale, empty_jump,
-            lookup, vectors;
+            lookup, vectors, flags;
         uintptr_t indirect[4]; /* by BTYPE */
         uintptr_t sign[DBT_PAC_PLACES][A64_KEY_COUNT], auth[DBT_PAC_PLACES][A64_KEY_COUNT];
         uintptr_t strip[2]; /* [1]: data pointers */
@@ -305,6 +312,13 @@ static inline uint32_t dbt_flags_from(uint32_t nzcv)
 
 static inline uint32_t dbt_flags_to(uint32_t flags)
 {
+    if (flags & FLAGS_UCOMIS) {
+        if (flags & FLAGS_UCOMIS_PF)
+            return A64_C | A64_V;
+        if (flags & FLAGS_UCOMIS_ZF)
+            return A64_Z | A64_C;
+        return !(flags & FLAGS_UCOMIS_CF) == !(flags & FLAGS_UCOMIS_SWAPPED) ? A64_C : A64_N;
+    }
     return (flags & FLAGS_N ? A64_N : 0) | (flags & FLAGS_Z ? A64_Z : 0) |
            (flags & FLAGS_NOT_C ? 0 : A64_C) | (flags & FLAGS_V ? A64_V : 0);
 }

@@ -11,9 +11,22 @@
 
 /* ---- flags ---- */
 
+static bool is_float(const struct lower *l)
+{
+    return l->flags.kind == FLAGS_FLOAT || l->flags.kind == FLAGS_FLOAT_SWAPPED;
+}
+
 static void save(struct lower *l)
 {
     struct x86 *a = &l->a;
+    if (is_float(l)) {
+        const bool swapped = l->flags.kind == FLAGS_FLOAT_SWAPPED;
+        x86_imm(a, RAX, FLAGS_UCOMIS | (swapped ? FLAGS_UCOMIS_SWAPPED : 0));
+        x86_lahf(a);
+        x86_store16(a, x86_at(&l->dbt->hot->flags), RAX);
+        l->flags.dirty = false;
+        return;
+    }
     if (l->flags.kind == FLAGS_ADD)
         x86_cmc(a);
     else if (l->flags.kind == FLAGS_LOGIC)
@@ -47,10 +60,30 @@ void lower_set_flags(struct lower *l, enum flags_kind kind)
 /* Uses AL and AH. OF = AL: 127 + 1 overflows. */
 static void load(struct lower *l)
 {
-    x86_op(&l->a, 0xb7 | X_0F, RAX, x86_at(&l->dbt->hot->flags), 0);
-    x86_u8(&l->a, 0x04); /* ADD AL, 127 */
-    x86_u8(&l->a, 127);
-    x86_sahf(&l->a);
+    struct x86 *a = &l->a, *cold = &l->cold;
+    x86_op(a, 0xb7 | X_0F, RAX, x86_at(&l->dbt->hot->flags), 0);
+    x86_test8_imm(a, x86_r(RAX), FLAGS_UCOMIS);
+    const struct x86_label compared = x86_jcc(a, CC_NE);
+    x86_land(cold, compared);
+    x86_call_to(cold, l->dbt->stub.flags);
+    x86_jmp_to(cold, x86_here(a));
+    x86_u8(a, 0x04); /* ADD AL, 127 */
+    x86_u8(a, 127);
+    x86_sahf(a);
+}
+
+/* The flags of UCOMIS to those of a subtraction: AL becomes 0, 1 or 2 for less, equal, greater, and 128
+ * for unordered, and is compared with 1. */
+static void from_float(struct lower *l)
+{
+    struct x86 *a = &l->a;
+    static const uint8_t setcc_ah[2][3] = {{0x0f, 0x93, 0xc4}, {0x0f, 0x96, 0xc4}};
+    static const uint8_t compare[4] = {0x00, 0xe0, 0x3c, 1}; /* ADD AL, AH; CMP AL, 1 */
+    const bool swapped = l->flags.kind == FLAGS_FLOAT_SWAPPED;
+    x86_setcc(a, swapped ? CC_B : CC_A, RAX);
+    x86_bytes(a, setcc_ah[swapped], 3); /* SETAE AH, SETBE AH */
+    x86_cmov(a, CC_P, 0, RAX, x86_at(&l->dbt->hot->unordered));
+    x86_bytes(a, compare, sizeof compare);
 }
 
 void lower_load_nzcv(struct lower *l, unsigned nzcv)
@@ -73,8 +106,33 @@ void lower_need_flags(struct lower *l)
         x86_cmc(&l->a);
     } else if (l->flags.kind == FLAGS_LOGIC) {
         x86_stc(&l->a);
+    } else if (is_float(l)) {
+        from_float(l);
     }
     l->flags.kind = FLAGS_SUB;
+}
+
+/* The host's condition for COND after UCOMIS; EQ is ZF without PF, which costs EFLAGS. */
+static enum x86_cc float_condition(struct lower *l, unsigned cond)
+{
+    static const int8_t cc[2][14] = {
+        {-1, -1, -1, -1, -1, -1, CC_P, CC_NP, -1, -1, CC_AE, CC_B, CC_A, CC_BE},
+        {-1, -1, CC_BE, CC_A, CC_A, CC_BE, CC_P, CC_NP, CC_B, CC_AE, -1, -1, -1, -1}};
+    static const uint8_t test_equal[8] = {0x0f, 0x9b, 0xc0,  /* SETNP AL */
+                                          0x0f, 0x94, 0xc4,  /* SETE AH */
+                                          0x84, 0xe0};       /* TEST AL, AH */
+    if (cond < 2) {
+        if (l->flags.dirty && l->flags_live[l->at + 1])
+            save(l);
+        x86_bytes(&l->a, test_equal, sizeof test_equal);
+        l->flags.host = false;
+        return cond == 0 ? CC_NE : CC_E;
+    }
+    const int8_t direct = cc[l->flags.kind == FLAGS_FLOAT_SWAPPED][cond];
+    if (direct >= 0)
+        return (enum x86_cc)direct;
+    lower_need_flags(l);
+    return lower_condition(l, cond);
 }
 
 enum x86_cc lower_condition(struct lower *l, unsigned cond)
@@ -82,6 +140,8 @@ enum x86_cc lower_condition(struct lower *l, unsigned cond)
     static const uint8_t cc[14] = {CC_E, CC_NE, CC_AE, CC_B,  CC_S,  CC_NS, CC_O,
                                    CC_NO, CC_A, CC_BE, CC_GE, CC_L, CC_G,  CC_LE};
     const bool carry = cond == 2 || cond == 3 || cond == 8 || cond == 9;
+    if (l->flags.host && is_float(l))
+        return float_condition(l, cond);
     if (!l->flags.host || (carry && l->flags.kind != FLAGS_SUB))
         lower_need_flags(l);
     return (enum x86_cc)cc[cond];

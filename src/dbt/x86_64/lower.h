@@ -20,6 +20,9 @@ enum flags_kind {
     FLAGS_SUB,   /* C is the inverse of CF: the canonical form */
     FLAGS_ADD,   /* C is CF */
     FLAGS_LOGIC, /* C is 0, as are V and CF */
+    /* As UCOMIS of Vn with Vm, or of Vm with Vn, sets them: less CF, equal ZF, unordered CF, ZF, PF. */
+    FLAGS_FLOAT,
+    FLAGS_FLOAT_SWAPPED,
 };
 
 struct lower {

@@ -386,30 +386,33 @@ static void accumulate_elem(struct lower *l, const struct a64_insn *insn, enum f
 
 /* ---- comparisons to NZCV ---- */
 
-/* The flags of UCOMIS (less: CF; equal: ZF; unordered: CF, ZF, PF) to those of a subtraction,
- * canonical as Arm wants NZCV: AL is 0, 1 or 2 for less, equal, greater, and 128 for unordered,
- * compared with 1. */
-static void flags_of_comparison(struct lower *l)
-{
-    struct x86 *a = &l->a;
-    x86_setcc(a, CC_A, RAX);
-    x86_setcc(a, CC_AE, RCX);
-    x86_cmov(a, CC_P, 0, RCX, x86_at(&l->dbt->hot->unordered));
-    x86_op(a, 0x02 | X_8, RAX, x86_r(RCX), 0); /* ADD AL, CL */
-    x86_u8(a, 0x3c);                           /* CMP AL, 1 */
-    x86_u8(a, 1);
-}
-
-static void compare(struct lower *l, const struct a64_insn *insn, unsigned op, bool zero)
+/* Vn with Vm, or, SWAPPED, Vm with Vn; ZERO: Vm is 0. */
+static void compare(struct lower *l, const struct a64_insn *insn, unsigned op, bool zero,
+                    bool swapped)
 {
     const unsigned bits = a64_fp_shape(insn->imm).bits;
-    const unsigned n = fp_scalar(l, bits, insn->rn, VSCRATCH0);
-    struct x86_rm m = fp_rm(l, insn->rm);
-    if (zero) {
-        x86_vex(&l->a, 0x57 | X_0F, VSCRATCH1, VSCRATCH1, x86_r(VSCRATCH1), 0);
-        m = x86_r(VSCRATCH1);
+    const unsigned zero_reg = VSCRATCH1;
+    if (zero)
+        x86_vex(&l->a, FP_XOR | X_0F, zero_reg, zero_reg, x86_r(zero_reg), 0);
+    if (swapped)
+        fp_logic(l, bits, op, zero ? zero_reg : fp_scalar(l, bits, insn->rm, VSCRATCH0), 0,
+                 fp_rm(l, insn->rn));
+    else
+        fp_logic(l, bits, op, fp_scalar(l, bits, insn->rn, VSCRATCH0), 0,
+                 zero ? x86_r(zero_reg) : fp_rm(l, insn->rm));
+    lower_set_flags(l, swapped ? FLAGS_FLOAT_SWAPPED : FLAGS_FLOAT);
+}
+
+/* Whether the next condition that is looked at (CS, CC, MI, PL, HI, LS) is one of the host's for
+ * the operands in the other order. */
+static bool better_swapped(const struct lower *l)
+{
+    for (unsigned i = l->at + 1; i < l->count && l->flags_live[i]; i++) {
+        const struct a64_insn *insn = &l->insn[i];
+        if (insn->flags & A64_F_RF)
+            return 0x33c >> (insn->flags & A64_F_END ? insn->word & 15 : insn->word >> 12 & 15) & 1;
     }
-    fp_logic(l, bits, op, n, 0, m);
+    return false;
 }
 
 /* UCOMIS raises Invalid for signalling NaNs, as FCMP does; COMIS for all, as FCMPE does. */
@@ -417,11 +420,9 @@ static void fcmp(struct lower *l, const struct a64_insn *insn, unsigned op, bool
 {
     if (!fp_begin_lowering(l, insn, a64_fp_shape(insn->imm).bits))
         return;
-    compare(l, insn, op, zero);
+    compare(l, insn, op, zero, better_swapped(l));
     if (!lower_flags_wanted(l))
-        return;
-    flags_of_comparison(l);
-    lower_set_flags(l, FLAGS_SUB);
+        l->flags.host = false;
 }
 
 static void fccmp(struct lower *l, const struct a64_insn *insn, unsigned op)
@@ -436,8 +437,8 @@ static void fccmp(struct lower *l, const struct a64_insn *insn, unsigned op)
     lower_vectors(l);
     const enum x86_cc cc = lower_condition(l, cond);
     const struct x86_label otherwise = x86_jcc(a, (enum x86_cc)(cc ^ 1));
-    compare(l, insn, op, false);
-    flags_of_comparison(l);
+    compare(l, insn, op, false, false);
+    lower_need_flags(l);
     const struct x86_label done = x86_jmp(a);
     x86_land(a, otherwise);
     lower_load_nzcv(l, nzcv);

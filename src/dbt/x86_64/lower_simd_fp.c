@@ -242,10 +242,10 @@ static void lower_frecps(struct lower *l, const struct a64_insn *insn)
         return;
     const unsigned n = packed_operand(l, s, insn->rn, S1), m = packed_operand(l, s, insn->rm, S2);
     const struct fp_rare rare = check_finite(l, insn, s, n, m);
-    x86_vload(&l->a, S0, vector_literal(l, two, s.scalar ? 0 : two));
+    x86_vload(&l->a, S0, vector_literal(l, two, two));
     const unsigned w = s.bits == 64 ? X_W : 0; /* VFNMADD231Px */
     x86_vex(&l->a, 0xbc | V38 | w, S0, n, x86_r((int)m), 0);
-    fp_commit(l, insn, s, S0, s.scalar && s.bits == 64);
+    fp_commit(l, insn, s, S0, false); /* rounding down, 0 - 0 * 0 is -0 */
     fp_rejoin(l, rare);
 }
 

@@ -138,6 +138,32 @@ static void emit_empty_jump(struct dbt *dbt, struct x86 *a)
     x86_jmp_to(a, dbt->stub.indirect[0]);
 }
 
+/* Called: EAX, which has FLAGS_UCOMIS, to the other form. Keeps all other registers. */
+static void emit_flags(struct dbt *dbt, struct x86 *a)
+{
+    dbt->stub.flags = x86_here(a);
+    x86_test_imm(a, 0, x86_r(RAX), FLAGS_UCOMIS_PF);
+    const struct x86_label unordered = x86_jcc(a, CC_NE);
+    x86_test_imm(a, 0, x86_r(RAX), FLAGS_UCOMIS_ZF);
+    const struct x86_label equal = x86_jcc(a, CC_NE);
+    x86_test_imm(a, 0, x86_r(RAX), FLAGS_UCOMIS_SWAPPED);
+    const struct x86_label as_is = x86_jcc(a, CC_E);
+    x86_alu_imm(a, ALU_XOR, 0, x86_r(RAX), FLAGS_UCOMIS_CF);
+    x86_land(a, as_is);
+    x86_test_imm(a, 0, x86_r(RAX), FLAGS_UCOMIS_CF);
+    x86_imm(a, RAX, 0);
+    const struct x86_label greater = x86_jcc(a, CC_E);
+    x86_imm(a, RAX, FLAGS_N | FLAGS_NOT_C);
+    x86_land(a, greater);
+    x86_ret(a);
+    x86_land(a, unordered);
+    x86_imm(a, RAX, FLAGS_V);
+    x86_ret(a);
+    x86_land(a, equal);
+    x86_imm(a, RAX, FLAGS_Z);
+    x86_ret(a);
+}
+
 /* PEXT and PDEP between dbt_hot.flags and NZCV in bits 3..0, C inverted. */
 #define FLAGS_MASK (FLAGS_N | FLAGS_Z | FLAGS_NOT_C | FLAGS_V)
 
@@ -145,6 +171,10 @@ static void emit_flags_to_cpu(struct dbt *dbt, struct x86 *a)
 {
     x86_imm(a, RDX, FLAGS_MASK);
     x86_mov(a, 0, RAX, x86_at(&dbt->hot->flags));
+    x86_test8_imm(a, x86_r(RAX), FLAGS_UCOMIS);
+    const struct x86_label integer = x86_jcc(a, CC_E);
+    x86_call_to(a, dbt->stub.flags);
+    x86_land(a, integer);
     x86_vex(a, 0xf5 | X_0F38 | X_F3, RAX, RAX, x86_r(RDX), 0);
     x86_alu_imm(a, ALU_XOR, 0, x86_r(RAX), 2);
     x86_shift_imm(a, SHIFT_SHL, 0, RAX, 28);
@@ -386,6 +416,7 @@ void dbt_emit_stubs(struct dbt *dbt)
     memcpy(dbt->hot->constant, vector_constants, sizeof vector_constants);
     memcpy(dbt->hot->fp, dbt_fp_constants, sizeof dbt->hot->fp);
     dbt->hot->unordered = 128;
+    emit_flags(dbt, &a);
     emit_enter(dbt, &a);
     emit_leave(dbt, &a);
     dbt->stub.exec = emit_exec(dbt, &a, false);

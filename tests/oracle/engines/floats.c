@@ -208,7 +208,7 @@ static bool try_row(struct rig *rig, const struct a64_row *row, const struct arg
                     bool show)
 {
     for (uint64_t done = 0; done < a->cases;) {
-        if (done % (INSNS * RUNS * 16) == 0)
+        if (done % (INSNS * RUNS * 3) == 0)
             random_world(rig);
         put_block(rig, row);
         for (unsigned run = 0; run < RUNS; run++, done += INSNS) {
