@@ -10,6 +10,7 @@
  * no unsigned conversions and none of 64-bit elements. */
 
 #include "lower_fp.h"
+#include "vector.h"
 
 /* The host's rounding modes, as in VROUNDSD's immediate; 8 added: Inexact is not raised. */
 enum round { ROUND_NEAREST, ROUND_DOWN, ROUND_UP, ROUND_ZERO, ROUND_MXCSR, ROUND_AWAY };
@@ -33,6 +34,31 @@ static struct x86_rm power_of_two(struct lower *l, unsigned bits, int exp)
         value[0] = (uint64_t)(127 + exp) << 23 | (uint64_t)(127 + exp) << 55;
     value[1] = value[0];
     return x86_at((const void *)lower_literal(l, value, sizeof value));
+}
+
+/* S1 = V rounded to integral values, ties away from zero, without a trace. With the lowest bit set,
+ * a tie is beyond one for VROUNDxx to nearest, and nothing else changes sides while a unit of the
+ * last place is a quarter at most; larger numbers, infinities and NaNs are rare. V is not S2. */
+static struct fp_rare round_away(struct lower *l, const struct a64_insn *insn, struct fp_shape s,
+                                 unsigned v)
+{
+    struct x86 *a = &l->a;
+    const struct dbt_fp_constants *constants = fp_constants(l, s.bits);
+    const struct x86_rm limit = power_of_two(l, s.bits, s.bits == 64 ? 51 : 22);
+    enum x86_cc large = CC_BE;
+    fp_logic(l, s.bits, FP_AND, S1, v, x86_at(constants->abs));
+    x86_vload(a, S2, limit);
+    if (s.scalar) {
+        fp_logic(l, s.bits, FP_UCOMIS, S2, 0, x86_r(S1));
+    } else { /* VPCMPGTx, VTESTPS: all must be less */
+        vec_r(l, s.bits == 64 ? VPCMPGTQ : VPCMPGTD, S2, S2, S1);
+        vec(l, V38 | X_VEX | 0x0e, S2, 0, vector_constant(l, K_ONES));
+        large = CC_AE;
+    }
+    const struct fp_rare rare = fp_rare(l, insn, x86_jcc(a, large));
+    vec(l, VPOR, S1, v, vector_literal_all(l, 1, s.bits == 64 ? 3 : 2));
+    round_op(l, s, S1, S1, ROUND_NEAREST | ROUND_QUIET);
+    return rare;
 }
 
 /* V<n> as an operand whose elements above the instruction's own raise nothing: a scalar alone, in
@@ -127,7 +153,8 @@ static void to_gpr(struct lower *l, const struct a64_insn *insn, bool is_unsigne
     const struct fp_shape s = fp_shape_of(insn);
     const unsigned fbits = a64_fp_shape(insn->imm).extra;
     const bool x = insn->word >> 31;
-    if (round == ROUND_AWAY || ((is_unsigned || fbits) && !l->dbt->avx512)) {
+    struct fp_rare large = {{NULL}};
+    if ((is_unsigned || fbits) && !l->dbt->avx512) {
         lower_call(l, insn);
         return;
     }
@@ -142,7 +169,10 @@ static void to_gpr(struct lower *l, const struct a64_insn *insn, bool is_unsigne
         v = VSCRATCH1;
     }
     if (round != ROUND_ZERO) {
-        round_op(l, s, VSCRATCH1, v, round | ROUND_QUIET);
+        if (round == ROUND_AWAY)
+            large = round_away(l, insn, s, v);
+        else
+            round_op(l, s, VSCRATCH1, v, round | ROUND_QUIET);
         v = VSCRATCH1;
     }
     const unsigned dst = insn->rd == 31 ? RAX : lower_dst(insn->rd, RAX);
@@ -152,6 +182,7 @@ static void to_gpr(struct lower *l, const struct a64_insn *insn, bool is_unsigne
     if (round != ROUND_ZERO)
         truncate(l, s.bits, x, is_unsigned, RCX, n);
     lower_done(l, insn->rd, dst);
+    fp_rejoin(l, large);
     fp_rejoin(l, rare);
 }
 
@@ -175,8 +206,8 @@ static void to_vector(struct lower *l, const struct a64_insn *insn, bool is_unsi
     struct x86 *a = &l->a;
     const struct fp_shape s = fp_shape_of(insn), packed = {.bits = s.bits};
     const struct dbt_fp_constants *constants = fp_constants(l, s.bits);
-    if (round == ROUND_AWAY || a64_fp_shape(insn->imm).extra ||
-        ((is_unsigned || s.bits == 64) && !l->dbt->avx512)) {
+    struct fp_rare large = {{NULL}};
+    if (a64_fp_shape(insn->imm).extra || ((is_unsigned || s.bits == 64) && !l->dbt->avx512)) {
         lower_call(l, insn);
         return;
     }
@@ -185,7 +216,10 @@ static void to_vector(struct lower *l, const struct a64_insn *insn, bool is_unsi
     const unsigned n = isolated(l, s, insn->rn, VSCRATCH0);
     unsigned v = n;
     if (round != ROUND_ZERO) {
-        round_op(l, packed, VSCRATCH1, v, round | ROUND_QUIET);
+        if (round == ROUND_AWAY)
+            large = round_away(l, insn, packed, v);
+        else
+            round_op(l, packed, VSCRATCH1, v, round | ROUND_QUIET);
         v = VSCRATCH1;
     }
     truncate_vector(l, s.bits, is_unsigned, VSCRATCH1, v);
@@ -198,6 +232,7 @@ static void to_vector(struct lower *l, const struct a64_insn *insn, bool is_unsi
     if (round != ROUND_ZERO)
         truncate_vector(l, s.bits, is_unsigned, VSCRATCH2, n);
     fp_commit(l, insn, s, VSCRATCH1, true);
+    fp_rejoin(l, large);
     fp_rejoin(l, rare);
 }
 
@@ -351,6 +386,18 @@ static void integral(struct lower *l, const struct a64_insn *insn, unsigned imm)
     fp_rejoin(l, rare);
 }
 
+static void lower_frinta(struct lower *l, const struct a64_insn *insn)
+{
+    const struct fp_shape s = fp_shape_of(insn);
+    if (!fp_begin_lowering(l, insn, s.bits))
+        return;
+    const unsigned n =
+        s.scalar ? fp_scalar(l, s.bits, insn->rn, S0) : fp_vector(l, s, insn->rn, S0);
+    const struct fp_rare rare = round_away(l, insn, s, n);
+    fp_commit(l, insn, s, S1, false);
+    fp_rejoin(l, rare);
+}
+
 /* ---- the table ---- */
 
 #define ONE(name, function, ...)                                                                   \
@@ -368,6 +415,8 @@ TO_INTEGER(fcvtps, false, ROUND_UP)
 TO_INTEGER(fcvtpu, true, ROUND_UP)
 TO_INTEGER(fcvtms, false, ROUND_DOWN)
 TO_INTEGER(fcvtmu, true, ROUND_DOWN)
+TO_INTEGER(fcvtas, false, ROUND_AWAY)
+TO_INTEGER(fcvtau, true, ROUND_AWAY)
 TO_INTEGER(fcvtzs, false, ROUND_ZERO)
 TO_INTEGER(fcvtzu, true, ROUND_ZERO)
 ONE(scvtf, from_vector, false)
@@ -385,8 +434,9 @@ ONE(frintx, integral, ROUND_MXCSR)
 #define TO_ROWS(name) ROW(name), ROW(name##_gpr)
 
 lower_fn *const lower_fp_cvt_table[A64_EXEC_COUNT] = {
-    TO_ROWS(fcvtns), TO_ROWS(fcvtnu), TO_ROWS(fcvtps), TO_ROWS(fcvtpu), TO_ROWS(fcvtms),
-    TO_ROWS(fcvtmu), TO_ROWS(fcvtzs), TO_ROWS(fcvtzu), TO_ROWS(scvtf),  TO_ROWS(ucvtf),
-    ROW(fjcvtzs),    ROW(fcvt),       ROW(fcvtl),      ROW(fcvtn),      ROW(frintn),
-    ROW(frintp),     ROW(frintm),     ROW(frintz),     ROW(frinti),     ROW(frintx),
+    TO_ROWS(fcvtas), TO_ROWS(fcvtau), ROW(frinta),     TO_ROWS(fcvtns), TO_ROWS(fcvtnu),
+    TO_ROWS(fcvtps), TO_ROWS(fcvtpu), TO_ROWS(fcvtms), TO_ROWS(fcvtmu), TO_ROWS(fcvtzs),
+    TO_ROWS(fcvtzu), TO_ROWS(scvtf),  TO_ROWS(ucvtf),  ROW(fjcvtzs),    ROW(fcvt),
+    ROW(fcvtl),      ROW(fcvtn),      ROW(frintn),     ROW(frintp),     ROW(frintm),
+    ROW(frintz),     ROW(frinti),     ROW(frintx),
 };

@@ -233,20 +233,39 @@ static void lower_fmulx(struct lower *l, const struct a64_insn *insn)
     fp_rejoin(l, rare);
 }
 
-/* FRECPS: 2 - n * m; a result that small is exact. */
-static void lower_frecps(struct lower *l, const struct a64_insn *insn)
+/* FRECPS: 2 - n * m; FRSQRTS: (3 - n * m) / 2, as 1.5 - n / 2 * m, which is the same unless n / 2
+ * is not exact: an n below twice the least normal number is rare. A result that small is exact. */
+static void step(struct lower *l, const struct a64_insn *insn, bool halve)
 {
-    const struct fp_shape s = fp_shape_of(insn);
-    const uint64_t two = s.bits == 64 ? 1ull << 62 : 0x4000000040000000;
+    const struct fp_shape s = fp_shape_of(insn), packed = {.bits = s.bits};
+    const bool d = s.bits == 64;
+    const unsigned frac_bits = d ? 52 : 23;
+    struct fp_rare tiny = {{NULL}};
     if (!fp_begin_lowering(l, insn, s.bits))
         return;
-    const unsigned n = packed_operand(l, s, insn->rn, S1), m = packed_operand(l, s, insn->rm, S2);
+    unsigned n = packed_operand(l, s, insn->rn, S1);
+    const unsigned m = packed_operand(l, s, insn->rm, S2);
     const struct fp_rare rare = check_finite(l, insn, s, n, m);
-    x86_vload(&l->a, S0, vector_literal(l, two, two));
-    const unsigned w = s.bits == 64 ? X_W : 0; /* VFNMADD231Px */
-    x86_vex(&l->a, 0xbc | V38 | w, S0, n, x86_r((int)m), 0);
-    fp_commit(l, insn, s, S0, false); /* rounding down, 0 - 0 * 0 is -0 */
+    if (halve) {
+        fp_logic(l, s.bits, FP_AND, S0, n, x86_at(fp_constants(l, s.bits)->abs));
+        vec(l, d ? VPCMPGTQ : VPCMPGTD, S0, S0,
+            vector_literal_all(l, (2ull << frac_bits) - 1, d ? 3 : 2));
+        if (s.scalar)
+            vec(l, VPOR, S0, S0, vector_literal(l, d ? 0 : ~0ull << 32, ~0ull));
+        vec_k(l, V38 | X_VEX | 0x0e, S0, 0, K_ONES); /* VTESTPS: CF if all are set */
+        tiny = fp_rare(l, insn, x86_jcc(&l->a, CC_AE));
+        fp_op(l, packed, FP_MUL, S1, n,
+              vector_literal_all(l, d ? 0x3fe0000000000000 : 0x3f000000, d ? 3 : 2));
+        n = S1;
+    }
+    const uint64_t constant = halve ? (d ? 0x3ff8000000000000 : 0x3fc00000)
+                              : d   ? 1ull << 62
+                                    : 1u << 30;
+    x86_vload(&l->a, S0, vector_literal_all(l, constant, d ? 3 : 2));
+    x86_vex(&l->a, 0xbc | V38 | (d ? X_W : 0), S0, n, x86_r((int)m), 0); /* VFNMADD231Px */
+    fp_commit(l, insn, s, S0, false);
     fp_rejoin(l, rare);
+    fp_rejoin(l, tiny);
 }
 
 /* FCADD: Vn + Vm turned by 90 or 270 degrees: parts change places, and the imaginary or the real
@@ -304,13 +323,15 @@ ONE(fminv, across, false)
 ONE(fmaxnmv, across, true)
 ONE(fminnmv, across, false)
 
+ONE(frecps, step, false)
+ONE(frsqrts, step, true)
+
 #define ROW(name)          [A64_EXEC_##name] = lower_##name
 #define EXTREME_ROWS(name) ROW(name), ROW(name##p), ROW(name##p_pair), ROW(name##v)
 
 lower_fn *const lower_simd_fp_table[A64_EXEC_COUNT] = {
-    ROW(fcmeq),           ROW(fcmge),           ROW(fcmgt),      ROW(facge),
-    ROW(facgt),           ROW(fcmeq_zero),      ROW(fcmge_zero), ROW(fcmgt_zero),
-    ROW(fcmle_zero),      ROW(fcmlt_zero),      ROW(faddp),      ROW(faddp_pair),
-    EXTREME_ROWS(fmax),   EXTREME_ROWS(fmin),   ROW(fmulx),      ROW(frecps),
-    EXTREME_ROWS(fmaxnm), EXTREME_ROWS(fminnm), ROW(fcadd),
+    ROW(fcmeq),      ROW(fcmge),      ROW(fcmgt),           ROW(facge),           ROW(facgt),
+    ROW(fcmeq_zero), ROW(fcmge_zero), ROW(fcmgt_zero),      ROW(fcmle_zero),      ROW(fcmlt_zero),
+    ROW(faddp),      ROW(faddp_pair), EXTREME_ROWS(fmax),   EXTREME_ROWS(fmin),   ROW(fmulx),
+    ROW(frecps),     ROW(frsqrts),    EXTREME_ROWS(fmaxnm), EXTREME_ROWS(fminnm), ROW(fcadd),
 };
