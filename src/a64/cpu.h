@@ -166,11 +166,13 @@ struct a64_cpu {
 
     /* Exclusive monitor: see src/a64/monitor.h. */
     struct {
-        bool armed;
-        uint8_t size;                  /* bytes, 1..16 */
-        void *host;                    /* host address of the first byte */
-        uint64_t value[2];             /* as loaded */
-        const _Atomic uint8_t *filter; /* which granules stores must ask about; NULL: none */
+        uint64_t key;      /* what LDXR loaded: a64_exclusive_key(); 0: no mark */
+        uint64_t value[2]; /* as loaded */
+        struct a64_monitor_entry *entry; /* of the granule, and its state when LDXR looked */
+        uint64_t version;
+        _Atomic uint32_t hot; /* stores must look at their entry first */
+        int32_t looks;        /* that stores may take until the monitor is swept */
+        struct a64_monitor_entry *table; /* NULL: there is no monitor */
     } excl;
     bool event; /* the event register of WFE and SEV */
     /* A64_WAIT of WFIT and WFET: when the wait ends, in ticks of the system counter; ~0: never. */

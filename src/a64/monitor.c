@@ -19,20 +19,21 @@
 #include <unistd.h>
 #endif
 
-/* So many stores under the lock with no mark in sight cool an entry. */
-#define IDLE_LIMIT 64
-#define SPIN_LIMIT 100
-
-struct a64_monitor_entry {
-    _Atomic bool lock;
-    uint8_t idle; /* stores since the last LDXR that found no mark */
-};
+/* Looks of stores between two sweeps: at least so many, and so many more for each entry that was
+ * heated, as heating costs about as much time as that many looks. */
+#define SWEEP_LEAST 65536
+#define SWEEP_HEAT  4096
+#define SPIN_LIMIT  100
 
 struct a64_monitor {
-    _Atomic uint8_t filter[A64_MONITOR_ENTRIES]; /* 1: hot */
     struct a64_monitor_entry entry[A64_MONITOR_ENTRIES];
-    _Atomic uintptr_t armed[A64_MAX_CPUS]; /* granule number, or 0 */
     bool membarrier;
+    _Atomic bool lock; /* of what follows; taken after an entry's */
+    unsigned hot;      /* entries */
+    unsigned heated;   /* since the last sweep */
+    struct a64_cpu *cpu[A64_MAX_CPUS];
+    /* The entries that CPUs in WFE wait for. */
+    struct a64_monitor_entry *waits[A64_MAX_CPUS];
 };
 
 #ifdef __linux__
@@ -57,14 +58,58 @@ static void membarrier_all(void)
 }
 #endif
 
+/* ---- locks ---- */
+
+static void wait_a_moment(unsigned *spins)
+{
+    if (++*spins % SPIN_LIMIT == 0)
+        sched_yield();
+}
+
+static void lock_table(struct a64_monitor *monitor)
+{
+    unsigned spins = 0;
+    while (atomic_exchange_explicit(&monitor->lock, true, memory_order_acquire))
+        wait_a_moment(&spins);
+}
+
+static void unlock_table(struct a64_monitor *monitor)
+{
+    atomic_store_explicit(&monitor->lock, false, memory_order_release);
+}
+
+/* Its state before. */
+static uint64_t lock_entry(struct a64_monitor_entry *entry)
+{
+    unsigned spins = 0;
+    for (;;) {
+        uint64_t state = atomic_load_explicit(&entry->state, memory_order_relaxed);
+        if (!(state & A64_MONITOR_LOCKED) &&
+            atomic_compare_exchange_weak(&entry->state, &state, state | A64_MONITOR_LOCKED))
+            return state;
+        wait_a_moment(&spins);
+    }
+}
+
+static void unlock_entry(struct a64_monitor_entry *entry, uint64_t state)
+{
+    atomic_store_explicit(&entry->state, state, memory_order_release);
+}
+
+/* ---- creation ---- */
+
 int a64_monitor_create(struct a64_system *sys)
 {
-    struct a64_monitor *monitor = calloc(1, sizeof *monitor);
+    struct a64_monitor *monitor = aligned_alloc(64, (sizeof *monitor + 63) & ~(size_t)63);
     if (!monitor)
         return -ENOMEM;
+    memset(monitor, 0, sizeof *monitor);
     monitor->membarrier = membarrier_register();
-    for (unsigned i = 0; !monitor->membarrier && i < A64_MONITOR_ENTRIES; i++)
-        atomic_init(&monitor->filter[i], 1);
+    if (!monitor->membarrier) {
+        for (unsigned i = 0; i < A64_MONITOR_ENTRIES; i++)
+            atomic_init(&monitor->entry[i].state, A64_MONITOR_READY);
+        monitor->hot = A64_MONITOR_ENTRIES;
+    }
     sys->monitor = monitor;
     return 0;
 }
@@ -75,30 +120,19 @@ void a64_monitor_destroy(struct a64_system *sys)
     sys->monitor = NULL;
 }
 
-static void lock(struct a64_monitor_entry *entry)
-{
-    unsigned spins = 0;
-    while (atomic_exchange_explicit(&entry->lock, true, memory_order_acquire)) {
-        while (atomic_load_explicit(&entry->lock, memory_order_relaxed))
-            if (++spins % SPIN_LIMIT == 0)
-                sched_yield();
-    }
-}
-
-static void unlock(struct a64_monitor_entry *entry)
-{
-    atomic_store_explicit(&entry->lock, false, memory_order_release);
-}
-
-static uintptr_t granule_of(const void *host)
-{
-    return (uintptr_t)host >> A64_GRANULE_SHIFT;
-}
-
 void a64_monitor_attach(struct a64_cpu *cpu)
 {
-    cpu->excl.armed = false;
-    cpu->excl.filter = cpu->sys->monitor ? cpu->sys->monitor->filter : NULL;
+    struct a64_monitor *monitor = cpu->sys->monitor;
+    cpu->excl.key = 0;
+    cpu->excl.version = A64_MONITOR_NONE;
+    cpu->excl.looks = SWEEP_LEAST;
+    if (!monitor)
+        return;
+    cpu->excl.table = cpu->excl.entry = monitor->entry;
+    lock_table(monitor);
+    monitor->cpu[cpu->index] = cpu;
+    atomic_store_explicit(&cpu->excl.hot, monitor->hot != 0, memory_order_relaxed);
+    unlock_table(monitor);
 }
 
 void a64_monitor_detach(struct a64_cpu *cpu)
@@ -106,21 +140,68 @@ void a64_monitor_detach(struct a64_cpu *cpu)
     struct a64_monitor *monitor = cpu->sys->monitor;
     if (!monitor)
         return;
-    a64_monitor_disarm(cpu);
-    cpu->excl.filter = NULL;
-    /* Another CPU may just be about to wake this one, holding the lock of some entry. */
-    for (unsigned i = 0; i < A64_MONITOR_ENTRIES; i++) {
-        lock(&monitor->entry[i]);
-        unlock(&monitor->entry[i]);
-    }
+    lock_table(monitor);
+    monitor->cpu[cpu->index] = NULL;
+    monitor->waits[cpu->index] = NULL;
+    unlock_table(monitor);
+    cpu->excl.key = 0;
+    cpu->excl.table = NULL;
 }
 
-void a64_monitor_disarm(struct a64_cpu *cpu)
+/* ---- hot and cold ---- */
+
+static void tell_all(struct a64_monitor *monitor, bool hot)
 {
-    cpu->excl.armed = false;
-    if (cpu->sys->monitor)
-        atomic_store_explicit(&cpu->sys->monitor->armed[cpu->index], 0, memory_order_release);
+    for (unsigned i = 0; i < A64_MAX_CPUS; i++)
+        if (monitor->cpu[i])
+            atomic_store_explicit(&monitor->cpu[i]->excl.hot, hot, memory_order_relaxed);
 }
+
+/* ENTRY is locked, and cold. */
+static void heat(struct a64_monitor *monitor, struct a64_monitor_entry *entry)
+{
+    atomic_fetch_or(&entry->state, A64_MONITOR_HOT);
+    lock_table(monitor);
+    monitor->heated++;
+    if (!monitor->hot++)
+        tell_all(monitor, true);
+    unlock_table(monitor);
+    membarrier_all();
+}
+
+/* Marks made before cannot be told from a store any more, so they are void. */
+static bool cool(struct a64_monitor_entry *entry, uint64_t state)
+{
+    const uint64_t cold = (state & ~A64_MONITOR_HOT) + A64_MONITOR_COUNT;
+    return atomic_compare_exchange_strong(&entry->state, &state, cold);
+}
+
+void a64_monitor_sweep(struct a64_cpu *cpu)
+{
+    struct a64_monitor *monitor = cpu->sys->monitor;
+    cpu->excl.looks = SWEEP_LEAST;
+    if (!monitor || !monitor->membarrier)
+        return;
+    lock_table(monitor);
+    for (unsigned i = 0; i < A64_MONITOR_ENTRIES; i++) {
+        struct a64_monitor_entry *entry = &monitor->entry[i];
+        uint64_t state = atomic_load_explicit(&entry->state, memory_order_relaxed);
+        if ((state & (A64_MONITOR_HOT | A64_MONITOR_LOCKED | A64_MONITOR_WAITED)) !=
+            A64_MONITOR_HOT)
+            continue;
+        if (state & A64_MONITOR_USED)
+            atomic_compare_exchange_strong(&entry->state, &state, state & ~A64_MONITOR_USED);
+        else
+            monitor->hot -= cool(entry, state);
+    }
+    cpu->excl.looks += (int32_t)(monitor->heated * SWEEP_HEAT);
+    monitor->heated = 0;
+    if (!monitor->hot)
+        tell_all(monitor, false);
+    unlock_table(monitor);
+}
+
+/* ---- waiting ---- */
 
 /* A lost mark is a wake-up event for WFE (D1.6.1). */
 static void wake(struct a64_cpu *cpu)
@@ -130,88 +211,103 @@ static void wake(struct a64_cpu *cpu)
         cpu->sys->kick(cpu);
 }
 
-/* Clears the marks that others than CPU have on GRANULE. The entry's lock is held. */
-static void clear_others(struct a64_cpu *cpu, uintptr_t granule)
+static void wake_all(struct a64_monitor *monitor, struct a64_monitor_entry *entry)
+{
+    lock_table(monitor);
+    for (unsigned i = 0; i < A64_MAX_CPUS; i++) {
+        if (monitor->waits[i] != entry)
+            continue;
+        monitor->waits[i] = NULL;
+        wake(monitor->cpu[i]);
+    }
+    unlock_table(monitor);
+}
+
+static bool alone(const struct a64_cpu *cpu)
+{
+    return !cpu->excl.table || cpu->sys->cpu_count < 2;
+}
+
+/* Whether nobody has stored in the entry between the two states. */
+static bool same_count(uint64_t a, uint64_t b)
+{
+    return !((a ^ b) & -(A64_MONITOR_COUNT / 2));
+}
+
+bool a64_exclusive_lost(struct a64_cpu *cpu)
 {
     struct a64_monitor *monitor = cpu->sys->monitor;
-    for (unsigned i = 0; i < A64_MAX_CPUS; i++) {
-        uintptr_t armed = granule;
-        if (i != cpu->index &&
-            atomic_load_explicit(&monitor->armed[i], memory_order_relaxed) == granule &&
-            atomic_compare_exchange_strong(&monitor->armed[i], &armed, 0) && cpu->sys->cpus[i])
-            wake(cpu->sys->cpus[i]);
+    struct a64_monitor_entry *entry = cpu->excl.entry;
+    if (!cpu->excl.key || alone(cpu))
+        return false;
+    const uint64_t state = lock_entry(entry);
+    const bool lost = !same_count(state, cpu->excl.version);
+    if (!lost) {
+        lock_table(monitor);
+        monitor->waits[cpu->index] = entry;
+        unlock_table(monitor);
     }
+    unlock_entry(entry, lost ? state : state | A64_MONITOR_WAITED);
+    return lost;
 }
 
-/* Whether a CPU has a mark in the entry of index INDEX; its lock is held, so none can appear. */
-static bool any_mark(struct a64_monitor *monitor, unsigned index)
-{
-    for (unsigned i = 0; i < A64_MAX_CPUS; i++) {
-        const uintptr_t armed = atomic_load_explicit(&monitor->armed[i], memory_order_acquire);
-        if (armed && (armed & (A64_MONITOR_ENTRIES - 1)) == index)
-            return true;
-    }
-    return false;
-}
+/* ---- stores ---- */
 
-static void cool(struct a64_monitor *monitor, struct a64_monitor_entry *entry)
+/* STATE: before ENTRY, which somebody is about to store in, was locked. What it will be. */
+static uint64_t begin(struct a64_cpu *cpu, struct a64_monitor_entry *entry, uint64_t state)
 {
-    const unsigned index = (unsigned)(entry - monitor->entry);
-    if (!monitor->membarrier || ++entry->idle < IDLE_LIMIT)
-        return;
-    entry->idle = 0;
-    if (!any_mark(monitor, index))
-        atomic_store_explicit(&monitor->filter[index], 0, memory_order_relaxed);
+    if (state & A64_MONITOR_WAITED)
+        wake_all(cpu->sys->monitor, entry);
+    return (state & ~A64_MONITOR_WAITED) + A64_MONITOR_COUNT;
 }
 
 struct a64_monitor_entry *a64_store_begin_slow(struct a64_cpu *cpu, const void *host)
 {
-    struct a64_monitor *monitor = cpu->sys->monitor;
-    struct a64_monitor_entry *entry = &monitor->entry[a64_monitor_index(host)];
-    lock(entry);
-    clear_others(cpu, granule_of(host));
-    cool(monitor, entry);
+    if (alone(cpu))
+        return NULL;
+    struct a64_monitor_entry *entry =
+        (struct a64_monitor_entry *)((char *)cpu->excl.table + a64_monitor_offset(host));
+    if (--cpu->excl.looks < 0)
+        a64_monitor_sweep(cpu);
+    if (!(atomic_load_explicit(&entry->state, memory_order_relaxed) & A64_MONITOR_HOT))
+        return NULL;
+    const uint64_t next = begin(cpu, entry, lock_entry(entry));
+    atomic_store_explicit(&entry->state, next | A64_MONITOR_LOCKED, memory_order_relaxed);
     return entry;
 }
 
 void a64_store_end_slow(struct a64_monitor_entry *entry)
 {
-    unlock(entry);
+    const uint64_t state = atomic_load_explicit(&entry->state, memory_order_relaxed);
+    unlock_entry(entry, state & ~A64_MONITOR_LOCKED);
 }
 
-static void remember(struct a64_cpu *cpu, void *host, unsigned size, const void *value)
+/* ---- exclusives ---- */
+
+static void remember(struct a64_cpu *cpu, void *host, unsigned size, const void *value,
+                     uint64_t version)
 {
-    cpu->excl.armed = true;
-    cpu->excl.size = (uint8_t)size;
-    cpu->excl.host = host;
+    cpu->excl.key = a64_exclusive_key(host, size);
+    cpu->excl.version = version;
     memcpy(cpu->excl.value, value, size == 16 ? 16 : 8);
-}
-
-static bool alone(const struct a64_cpu *cpu)
-{
-    return !cpu->sys->monitor || cpu->sys->cpu_count < 2;
 }
 
 void a64_exclusive_load(struct a64_cpu *cpu, void *host, unsigned size, void *value)
 {
     if (alone(cpu)) {
         host_load(host, size, value);
-        remember(cpu, host, size, value);
+        remember(cpu, host, size, value, A64_MONITOR_NONE);
         return;
     }
-    struct a64_monitor *monitor = cpu->sys->monitor;
-    const unsigned index = a64_monitor_index(host);
-    struct a64_monitor_entry *entry = &monitor->entry[index];
-    lock(entry);
-    entry->idle = 0;
-    atomic_store_explicit(&monitor->armed[cpu->index], granule_of(host), memory_order_relaxed);
-    if (!atomic_load_explicit(&monitor->filter[index], memory_order_relaxed)) {
-        atomic_store_explicit(&monitor->filter[index], 1, memory_order_seq_cst);
-        membarrier_all();
-    }
+    struct a64_monitor_entry *entry =
+        (struct a64_monitor_entry *)((char *)cpu->excl.table + a64_monitor_offset(host));
+    const uint64_t state = lock_entry(entry);
+    if (!(state & A64_MONITOR_HOT))
+        heat(cpu->sys->monitor, entry);
     host_load(host, size, value);
-    unlock(entry);
-    remember(cpu, host, size, value);
+    unlock_entry(entry, state | A64_MONITOR_READY);
+    cpu->excl.entry = entry;
+    remember(cpu, host, size, value, state | A64_MONITOR_READY);
 }
 
 static bool compare_and_store(struct a64_cpu *cpu, void *host, unsigned size, const void *value)
@@ -222,22 +318,16 @@ static bool compare_and_store(struct a64_cpu *cpu, void *host, unsigned size, co
 
 bool a64_exclusive_store(struct a64_cpu *cpu, void *host, unsigned size, const void *value)
 {
-    const bool match = cpu->excl.armed && cpu->excl.host == host && cpu->excl.size == size;
-    cpu->excl.armed = false;
+    struct a64_monitor_entry *entry = cpu->excl.entry;
+    const bool match = cpu->excl.key == a64_exclusive_key(host, size);
+    cpu->excl.key = 0;
+    if (!match)
+        return false;
     if (alone(cpu))
-        return match && compare_and_store(cpu, host, size, value);
-    struct a64_monitor *monitor = cpu->sys->monitor;
-    struct a64_monitor_entry *entry = &monitor->entry[a64_monitor_index(host)];
-    const uintptr_t granule = granule_of(host);
-    bool stored = false;
-    lock(entry);
-    if (match &&
-        atomic_load_explicit(&monitor->armed[cpu->index], memory_order_relaxed) == granule &&
-        compare_and_store(cpu, host, size, value)) {
-        clear_others(cpu, granule);
-        stored = true;
-    }
-    atomic_store_explicit(&monitor->armed[cpu->index], 0, memory_order_relaxed);
-    unlock(entry);
+        return compare_and_store(cpu, host, size, value);
+    const uint64_t state = lock_entry(entry);
+    const bool stored =
+        same_count(state, cpu->excl.version) && compare_and_store(cpu, host, size, value);
+    unlock_entry(entry, stored ? begin(cpu, entry, state) : state);
     return stored;
 }

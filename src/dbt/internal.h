@@ -209,6 +209,7 @@ struct dbt {
         uintptr_t enter, leave, exec, exec_flags, attention, link, stale, empty_jump,
             lookup, vectors, flags;
         uintptr_t indirect[4]; /* by BTYPE */
+        uintptr_t look;
         uintptr_t sign[DBT_PAC_PLACES][A64_KEY_COUNT], auth[DBT_PAC_PLACES][A64_KEY_COUNT];
         uintptr_t strip[2]; /* [1]: data pointers */
         /* Of blocks at EL0 and above; [1] last: for addresses that are aligned. */

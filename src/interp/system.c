@@ -112,6 +112,12 @@ static bool take_event(struct a64_cpu *cpu)
     return __atomic_exchange_n(&cpu->event, false, __ATOMIC_ACQ_REL);
 }
 
+/* Whether WFE need not wait: an event, an interrupt that can be taken, a lost mark of LDXR. */
+static bool wfe_ends(struct a64_cpu *cpu)
+{
+    return take_event(cpu) || a64_interrupt_deliverable(cpu) || a64_exclusive_lost(cpu);
+}
+
 static int wait(struct a64_cpu *cpu, enum wait_kind kind, uint64_t until)
 {
     if (check_wait_trap(cpu, kind))
@@ -139,8 +145,7 @@ int exec_wfi(struct a64_cpu *cpu, const struct a64_insn *insn)
 /* Unlike WFI, WFE waits on with an interrupt pending that PSTATE masks (Arm ARM D1.6.1). */
 int exec_wfe(struct a64_cpu *cpu, const struct a64_insn *insn)
 {
-    return take_event(cpu) || a64_interrupt_deliverable(cpu) ? A64_NEXT
-                                                             : wait(cpu, WAIT_WFE, NEVER);
+    return wfe_ends(cpu) ? A64_NEXT : wait(cpu, WAIT_WFE, NEVER);
 }
 
 int exec_wfit(struct a64_cpu *cpu, const struct a64_insn *insn)
@@ -150,8 +155,7 @@ int exec_wfit(struct a64_cpu *cpu, const struct a64_insn *insn)
 
 int exec_wfet(struct a64_cpu *cpu, const struct a64_insn *insn)
 {
-    const bool wakes = take_event(cpu) || a64_interrupt_deliverable(cpu);
-    return wakes ? A64_NEXT : wait_timed(cpu, WAIT_WFET, cpu->x[insn->rd]);
+    return wfe_ends(cpu) ? A64_NEXT : wait_timed(cpu, WAIT_WFET, cpu->x[insn->rd]);
 }
 
 int exec_sevl(struct a64_cpu *cpu, const struct a64_insn *insn)

@@ -188,13 +188,13 @@ static void legal_returns(void **state)
     struct a64_cpu *cpu = cpu_of(state);
     for (unsigned k = 0; k < sizeof modes / sizeof *modes; k++) {
         cpu_rig_mode(cpu, modes[k][0]);
-        cpu->excl.armed = true;
+        cpu->excl.key = 1;
         cpu->event = false;
         cpu->sr.spsr[modes[k][0] >> 2] = 0x60400140 | modes[k][1];
         assert_int_equal(a64_exception_return(cpu, 0x1230), A64_BRANCH);
         assert_int_equal(a64_get_spsr(cpu), 0x60400140 | modes[k][1]);
         assert_int_equal(cpu->pc, 0x1230);
-        assert_false(cpu->excl.armed);
+        assert_int_equal(cpu->excl.key, 0);
         assert_true(cpu->event);
     }
 }

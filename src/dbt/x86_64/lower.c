@@ -382,6 +382,7 @@ static lower_fn *lowering_of(const struct lower *l, const struct a64_insn *insn)
         lower_fp_table,
         lower_fp_cvt_table,
         lower_ordered_table,
+        lower_excl_table,
         lower_pauth_table,
         lower_crypto_table,
         lower_simd_diff_table,

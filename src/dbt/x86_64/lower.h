@@ -53,6 +53,7 @@ extern lower_fn *const lower_dp_table[A64_EXEC_COUNT];
 extern lower_fn *const lower_ldst_table[A64_EXEC_COUNT];
 extern lower_fn *const lower_atomic_table[A64_EXEC_COUNT];
 extern lower_fn *const lower_ordered_table[A64_EXEC_COUNT];
+extern lower_fn *const lower_excl_table[A64_EXEC_COUNT];
 extern lower_fn *const lower_pauth_table[A64_EXEC_COUNT];
 extern lower_fn *const lower_branch_table[A64_EXEC_COUNT];
 extern lower_fn *const lower_fp_table[A64_EXEC_COUNT];

@@ -46,7 +46,6 @@ static struct lower_miss begin(struct lower *l, const struct a64_insn *insn, uns
     lower_address(l, insn, 0);
     const struct lower_miss miss = lower_check_aligned(l, insn, size, DBT_FILL_BOTH);
     x86_lea(&l->a, 1, RCX, lower_operand(0));
-    lower_check_monitor(l, miss);
     return miss;
 }
 

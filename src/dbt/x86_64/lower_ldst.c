@@ -114,6 +114,8 @@ static struct dbt_slot *new_slot(struct lower *l)
     return slot;
 }
 
+#define NO_LOOK (~0u)
+
 /* RCX = the address less SLOT's page. */
 static void subtract_page(struct lower *l, const struct dbt_slot *slot)
 {
@@ -121,9 +123,11 @@ static void subtract_page(struct lower *l, const struct dbt_slot *slot)
     x86_alu(&l->a, ALU_SUB, 1, RCX, x86_at(&slot->tag));
 }
 
-/* RCX is below the slot's limit, which will be LIMIT, where the access may be made. */
+/* RCX is below the slot's limit, which will be LIMIT, where the access may be made. LOOK: a store of
+ * so many bytes less one, that the exclusive monitor may want to know of; ~0: none. */
 static struct lower_miss check_slot(struct lower *l, const struct a64_insn *insn,
-                                    const struct dbt_slot *slot, unsigned limit, uintptr_t stub)
+                                    const struct dbt_slot *slot, unsigned limit, uintptr_t stub,
+                                    unsigned look)
 {
     struct x86 *a = &l->a, *cold = &l->cold;
     x86_alu(a, ALU_CMP, 1, RCX, x86_at(&slot->limit));
@@ -137,7 +141,18 @@ static struct lower_miss check_slot(struct lower *l, const struct a64_insn *insn
     x86_jcc_to(cold, CC_NE, x86_here(a));
     const uintptr_t slow = x86_here(cold);
     lower_call_cold(l, insn);
-    return (struct lower_miss){x86_jmp(cold), slow};
+    const struct lower_miss miss = {x86_jmp(cold), slow};
+    if (look != NO_LOOK)
+        lower_look(l, look, slow);
+    return miss;
+}
+
+/* With several CPUs: asks about the store at RAX + RCX. */
+static unsigned look_of(const struct lower *l, unsigned size, enum dbt_fill fill)
+{
+    const bool store =
+        fill == DBT_FILL_WRITE || fill == DBT_FILL_BOTH || fill == DBT_FILL_WRITE_USER;
+    return store && l->mode & DBT_MODE_MANY ? size - 1 : NO_LOOK;
 }
 
 struct lower_miss lower_check(struct lower *l, const struct a64_insn *insn, unsigned size,
@@ -148,12 +163,13 @@ struct lower_miss lower_check(struct lower *l, const struct a64_insn *insn, unsi
         return (struct lower_miss){{l->a.p}, 0};
     subtract_page(l, slot);
     return check_slot(l, insn, slot, (unsigned)A64_PAGE_MASK + 2 - size,
-                      l->dbt->stub.fill[(l->mode & DBT_MODE_EL) != 0][fill][0]);
+                      l->dbt->stub.fill[(l->mode & DBT_MODE_EL) != 0][fill][0],
+                      look_of(l, size, fill));
 }
 
 /* Bits that must be 0 come to the top, above those of the page's offset in units of SIZE. */
-struct lower_miss lower_check_aligned(struct lower *l, const struct a64_insn *insn, unsigned size,
-                                      enum dbt_fill fill)
+static struct lower_miss check_aligned(struct lower *l, const struct a64_insn *insn, unsigned size,
+                                       enum dbt_fill fill, unsigned look)
 {
     struct x86 *a = &l->a;
     const struct dbt_slot *slot = new_slot(l);
@@ -164,20 +180,18 @@ struct lower_miss lower_check_aligned(struct lower *l, const struct a64_insn *in
     if (shift)
         x86_rorx(a, 1, RCX, x86_r(RCX), shift);
     return check_slot(l, insn, slot, (unsigned)(A64_PAGE_MASK + 1) >> shift,
-                      l->dbt->stub.fill[(l->mode & DBT_MODE_EL) != 0][fill][1]);
+                      l->dbt->stub.fill[(l->mode & DBT_MODE_EL) != 0][fill][1], look);
 }
 
-void lower_check_monitor(struct lower *l, struct lower_miss miss)
+struct lower_miss lower_check_aligned(struct lower *l, const struct a64_insn *insn, unsigned size,
+                                      enum dbt_fill fill)
 {
-    struct x86 *a = &l->a;
-    if (!(l->mode & DBT_MODE_MANY))
-        return;
-    x86_mov_rr(a, 0, RAX, RCX);
-    x86_shift_imm(a, SHIFT_SHR, 0, RAX, A64_GRANULE_SHIFT);
-    x86_alu_imm(a, ALU_AND, 0, x86_r(RAX), A64_MONITOR_ENTRIES - 1);
-    x86_alu(a, ALU_ADD, 1, RAX, CPU(excl.filter));
-    x86_cmp8_imm(a, x86_m(RAX, 0), 0);
-    x86_jcc_to(a, CC_NE, miss.slow);
+    return check_aligned(l, insn, size, fill, look_of(l, size, fill));
+}
+
+struct lower_miss lower_check_exclusive(struct lower *l, const struct a64_insn *insn, unsigned size)
+{
+    return check_aligned(l, insn, size, DBT_FILL_WRITE, NO_LOOK);
 }
 
 void lower_checked(struct lower *l, struct lower_miss miss)

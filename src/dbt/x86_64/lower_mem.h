@@ -23,10 +23,13 @@ struct lower_miss lower_check(struct lower *l, const struct a64_insn *insn, unsi
  * rare path's. */
 struct lower_miss lower_check_aligned(struct lower *l, const struct a64_insn *insn, unsigned size,
                                       enum dbt_fill fill);
-/* With several CPUs: RCX is the host address of a store, to which MISS belongs; if its granule may
- * be marked for exclusive access, the interpreter's function stores (src/a64/monitor.h). Uses RAX.
- */
-void lower_check_monitor(struct lower *l, struct lower_miss miss);
+/* The same for STXR. Other stores that are made by the side of several CPUs' are told to the exclusive
+ * monitor (src/a64/monitor.h) by these functions where they must be. */
+struct lower_miss lower_check_exclusive(struct lower *l, const struct a64_insn *insn, unsigned size);
+/* Part of that: if [RAX + RCX], of BYTES and one more, may be marked for exclusive access, goes to
+ * SLOW. */
+void lower_look(struct lower *l, unsigned bytes, uintptr_t slow);
+void dbt_emit_look(struct dbt *dbt, struct x86 *a);
 /* Calls STUB of pauth.h: the result comes in RAX. The rare path as above. */
 struct lower_miss lower_pac(struct lower *l, const struct a64_insn *insn, uintptr_t stub);
 /* The instruction's end: the rare path comes here. */

@@ -36,10 +36,8 @@ static void store_release(struct lower *l, const struct a64_insn *insn, enum low
     lower_clobber(l);
     lower_address(l, insn, offset);
     const struct lower_miss miss = lower_check_aligned(l, insn, lower_bytes(type), DBT_FILL_WRITE);
-    x86_lea(&l->a, 1, RCX, lower_operand(0));
-    lower_check_monitor(l, miss);
     lower_copy(l, 1, insn->rd, RDX);
-    x86_op(&l->a, xchg[type], RDX, x86_m(RCX, 0), 0);
+    x86_op(&l->a, xchg[type], RDX, lower_operand(0), 0);
     lower_checked(l, miss);
 }
 

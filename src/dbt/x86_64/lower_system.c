@@ -196,7 +196,6 @@ static void zero_block(struct lower *l, const struct a64_insn *insn)
     if (denied.at && !a->full && !l->cold.full)
         x86_patch(denied, a->run, miss.slow);
     x86_lea(a, 1, RCX, x86_mx(RAX, RCX, 0, 0));
-    lower_check_monitor(l, miss);
     x86_vex(a, 0xef | X_0F | X_66, VSCRATCH0, VSCRATCH0, x86_r(VSCRATCH0), 0); /* VPXOR */
     for (int at = 0; at < ZVA_BYTES; at += 32)
         x86_vex(a, 0x7f | X_0F | X_F3 | X_L, VSCRATCH0, 0, x86_m(RCX, at), 0); /* VMOVDQU m256 */

@@ -9,6 +9,7 @@
 #include <sys/auxv.h>
 
 #include "../../a64/mmu.h"
+#include "lower_mem.h"
 #include "pauth.h"
 #include "target.h"
 #include "vector.h"
@@ -435,6 +436,7 @@ void dbt_emit_stubs(struct dbt *dbt)
         for (unsigned k = 0; k < 4; k++)
             dbt->stub.fill[k >> 1][fill][k & 1] = emit_fill(dbt, &a, fill_access[fill], k >> 1, k & 1);
     dbt_emit_pauth(dbt, &a);
+    dbt_emit_look(dbt, &a);
     dbt->code_used = dbt->stubs_end = (size_t)(a.p - dbt->code_write + 63) & ~(size_t)63;
 }
 
