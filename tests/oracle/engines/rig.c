@@ -279,6 +279,8 @@ void rig_set_world(struct rig *rig, const struct rig_world *world)
         memset(side->ram, 0, RIG_SIZE);
         make_tables(side, world->btype_pages ? DESC_GP : 0);
         a64_cpu_reset(cpu);
+        atomic_store(&cpu->lines, 0);
+        atomic_store(&cpu->attention, 0);
         cpu->icount = count;
         set_registers(cpu, world);
         a64_select_el(cpu, world->el, world->spsel);

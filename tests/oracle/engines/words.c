@@ -295,14 +295,8 @@ uint32_t words_read(const struct a64_row *row, uint32_t word)
 
 /* Where nothing can be, or that arithmetic on addresses may get wrong. */
 static const uint64_t strange[] = {
-    0,
-    0xffffffffffffffff,
-    0xffff7fffffffffff,
-    1ull << 63,
-    0xfffffffffffffff8,
-    0x0001000000000000,
-    0x0000000100000000,
-    0xffff800000000000,
+    0,          0xffffffffffffffff, 0x0000800000000000, 0xffff7fffffffffff, 0x00007ffffffffff8,
+    1ull << 63, 0xfffffffffffffff8, 0x0001000000000000, 0x0000000100000000, 0xffff800000000000,
 };
 
 uint64_t words_address(struct rig *rig)
