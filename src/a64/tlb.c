@@ -358,6 +358,12 @@ static bool entry_matches(const struct a64_mmu_priv *priv, uint64_t owner,
 /* The most pages that are looked for one by one. */
 #define FEW_PAGES 64u
 
+/* Pages of [START, LAST], which may end with the address space. */
+static uint64_t page_count(uint64_t start, uint64_t last)
+{
+    return (last >> A64_PAGE_SHIFT) - (start >> A64_PAGE_SHIFT) + 1;
+}
+
 /* What OP on [START, LAST] drops, in the TLB or not any more. */
 static struct a64_tlb_drop what_drops(const struct a64_mmu_priv *priv, const struct a64_tlbi *op,
                                       uint64_t start, uint64_t last)
@@ -367,9 +373,10 @@ static struct a64_tlb_drop what_drops(const struct a64_mmu_priv *priv, const str
         return local;
     if (op->kind != A64_TLBI_VA && op->kind != A64_TLBI_VAA)
         return all;
-    bool few = last - start < FEW_PAGES << A64_PAGE_SHIFT;
-    for (uint64_t va = start; few && va < last; va += A64_PAGE_MASK + 1)
-        few = !block_near(priv, va);
+    const uint64_t pages = page_count(start, last);
+    bool few = pages <= FEW_PAGES;
+    for (uint64_t n = 0; few && n < pages; n++)
+        few = !block_near(priv, start + (n << A64_PAGE_SHIFT));
     if (few)
         return (struct a64_tlb_drop){A64_DROP_RANGE, start, last};
     return op->kind == A64_TLBI_VA && !(start >> 63) && !(last >> 63) && !priv->low_global ? local : all;
@@ -396,10 +403,10 @@ void a64_tlb_invalidate(struct a64_cpu *cpu, const struct a64_tlbi *op)
     const uint64_t start = (uint64_t)((int64_t)(op->start << 8) >> 8);
     const uint64_t last = (uint64_t)((int64_t)((op->end - 1) << 8) >> 8);
     const struct a64_tlb_drop what = what_drops(mmu->priv, op, start, last);
-    const uint64_t pages = (last - start) / (A64_PAGE_MASK + 1) + 1;
+    const uint64_t pages = page_count(start, last);
     if (what.what == A64_DROP_RANGE && pages * mmu->priv->groups < A64_TLB_SIZE / 8)
-        for (uint64_t va = start; va < last; va += A64_PAGE_MASK + 1)
-            drop_page(mmu, op, va);
+        for (uint64_t n = 0; n < pages; n++)
+            drop_page(mmu, op, start + (n << A64_PAGE_SHIFT));
     else
         for (unsigned i = 0; i < A64_TLB_SIZE; i++)
             drop_if_match(mmu, i, op, start, last);

@@ -207,6 +207,8 @@ static void by_range(void **state)
 {
     struct world *w = *state;
     const uint64_t top = 0xfffffffffffff000ull;
+    a64_tlb_flush(w->cpu);
+    invalidate_va(w, A64_TLBI_VAA, 0, top, PAGE); /* there is nothing, and the loop ends */
     for (unsigned i = 0; i < 8; i++)
         map_page(w, VA + i * PAGE, DATA, 0), where(w, VA + i * PAGE);
     map_page(w, top, DATA, 0), where(w, top);
