@@ -14,34 +14,38 @@ hv_gic_config_t hv_gic_config_create(void)
     return hv_object_create(sizeof(struct hv_gic_config_s));
 }
 
-static hv_return_t set_base(hv_gic_config_t config, uint64_t *member, uint64_t base, uint64_t size)
+/* Whether CONFIG may have a region of SIZE bytes at BASE. */
+static bool base_valid(hv_gic_config_t config, uint64_t base, uint64_t size)
 {
-    if (!config || (base & (GIC_REGION_ALIGN - 1)) || base > UINT64_MAX - size)
-        return HV_BAD_ARGUMENT;
-    *member = base;
-    return HV_SUCCESS;
+    return config && !(base & (GIC_REGION_ALIGN - 1)) && base <= UINT64_MAX - size;
 }
 
 hv_return_t hv_gic_config_set_distributor_base(hv_gic_config_t config,
                                                hv_ipa_t distributor_base_address)
 {
-    return set_base(config, &config->dist_base, distributor_base_address, GIC_DIST_SIZE);
+    if (!base_valid(config, distributor_base_address, GIC_DIST_SIZE))
+        return HV_BAD_ARGUMENT;
+    config->dist_base = distributor_base_address;
+    return HV_SUCCESS;
 }
 
 hv_return_t hv_gic_config_set_redistributor_base(hv_gic_config_t config,
                                                  hv_ipa_t redistributor_base_address)
 {
-    return set_base(config, &config->redist_base, redistributor_base_address, GIC_REDIST_REGION);
+    if (!base_valid(config, redistributor_base_address, GIC_REDIST_REGION))
+        return HV_BAD_ARGUMENT;
+    config->redist_base = redistributor_base_address;
+    return HV_SUCCESS;
 }
 
 hv_return_t hv_gic_config_set_msi_region_base(hv_gic_config_t config,
                                               hv_ipa_t msi_region_base_address)
 {
-    const hv_return_t result =
-        set_base(config, &config->msi_base, msi_region_base_address, GIC_MSI_SIZE);
-    if (result == HV_SUCCESS)
-        config->has_msi = true;
-    return result;
+    if (!base_valid(config, msi_region_base_address, GIC_MSI_SIZE))
+        return HV_BAD_ARGUMENT;
+    config->msi_base = msi_region_base_address;
+    config->has_msi = true;
+    return HV_SUCCESS;
 }
 
 hv_return_t hv_gic_config_set_msi_interrupt_range(hv_gic_config_t config, uint32_t msi_intid_base,
