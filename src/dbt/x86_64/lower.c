@@ -402,14 +402,16 @@ static lower_fn *lowering_of(const struct lower *l, const struct a64_insn *insn)
     return NULL;
 }
 
-/* The instruction was emitted: what is known of the vector registers that it wrote (at most four from rd on,
- * or rd and ra). */
+/* The instruction was emitted: what is known of the vector registers that it wrote (rd; with more letters or a
+ * count in its row, at most four from there on, and ra). */
 static void follow_vectors(struct lower *l, const struct a64_insn *insn)
 {
-    if (insn->row == A64_ROW_NONE || !a64_rows[insn->row].wv)
+    const char *writes = insn->row == A64_ROW_NONE ? NULL : a64_rows[insn->row].wv;
+    if (!writes)
         return;
-    const uint32_t four = 15u << insn->rd | (uint32_t)(15ull << insn->rd >> 32);
-    const uint32_t written = four | 1u << insn->ra;
+    uint32_t written = 1u << insn->rd;
+    if (writes[1])
+        written = 15u << insn->rd | (uint32_t)(15ull << insn->rd >> 32) | 1u << insn->ra;
     l->clean32 = (l->clean32 & ~written) | l->made32;
     l->clean64 = (l->clean64 & ~written) | l->made64;
     l->made32 = l->made64 = 0;
