@@ -221,6 +221,34 @@ struct adt_node *xnu_tree_make(const struct xnu_tree_params *params)
     return NULL;
 }
 
+/* Sets `reg` of /arm-io/NAME, if the tree has it, to where ROW is. */
+static void place(struct maker *m, const char *name, const struct board_row *row)
+{
+    char path[64];
+    snprintf(path, sizeof(path), "/arm-io/%s", name);
+    struct adt_node *found = adt_find(m->root, path);
+    if (found && row)
+        U64S(m, found, "reg", row->base - m->soc_base, row->size);
+}
+
+int xnu_tree_place(struct adt_node *root, const struct board *board, unsigned cpus)
+{
+    const struct xnu_tree_params params = {.board = board, .cpus = cpus};
+    struct maker m = {.params = &params, .root = root, .soc_base = soc_base(board)};
+    struct adt_node *io = adt_find(root, "/arm-io");
+    const struct board_row *ram = board_first(board, BOARD_RAM);
+    if (!io)
+        return 0;
+    U64S(&m, io, "ranges", 0, m.soc_base, ram->base - m.soc_base);
+    if (adt_find(root, "/arm-io/gic"))
+        fill_gic(&m);
+    place(&m, "pcie", board_first(board, BOARD_ECAM));
+    for (const struct board_row *row = board->rows; row->kind != BOARD_END; row++)
+        if (row->kind == BOARD_DEVICE)
+            place(&m, strcmp(row->name, "gpio") ? row->name : "buttons", row);
+    return m.failed ? -1 : 0;
+}
+
 int xnu_tree_map(struct adt_node *root, const char *name, uint64_t address, uint64_t size)
 {
     struct adt_node *map = adt_make(root, "/chosen/memory-map");

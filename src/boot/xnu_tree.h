@@ -31,6 +31,9 @@ struct adt_node *xnu_tree_make(const struct xnu_tree_params *params);
 /* Brings a user's tree up to date: placeholders cleared, memory, seed, NVRAM and boot CPU where XNU
  * would panic without them. Everything else stays. 0, or -1 without memory. */
 int xnu_tree_patch(struct adt_node *root, const struct xnu_tree_params *params);
+/* Gives the devices that a tree has under /arm-io the registers of BOARD. 0, or -1 without memory.
+ */
+int xnu_tree_place(struct adt_node *root, const struct board *board, unsigned cpus);
 /* /chosen/memory-map NAME = {address, size}. */
 int xnu_tree_map(struct adt_node *root, const char *name, uint64_t address, uint64_t size);
 /* A tree with /chosen/lock-regs belongs to a kernel that locks it down with itself, below its first

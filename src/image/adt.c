@@ -151,7 +151,7 @@ static size_t node_size(const struct adt_node *node)
     return size;
 }
 
-static uint8_t *write_node(const struct adt_node *node, uint8_t *out)
+static uint8_t *write_node(const struct adt_node *node, uint8_t *out, uint32_t kept_bits)
 {
     uint32_t properties = 0, children = 0;
     uint8_t *counts = out;
@@ -159,26 +159,37 @@ static uint8_t *write_node(const struct adt_node *node, uint8_t *out)
     for (const struct adt_property *property = node->properties; property;
          property = property->next, properties++) {
         memcpy(out, property->name, 32);
-        put_le32(out + 32, property->size);
+        put_le32(out + 32, property->size | (property->placeholder ? kept_bits : 0));
         memcpy(out + PROPERTY_HEADER, property->value, property->size);
         out += PROPERTY_HEADER + ((property->size + 3ull) & ~3ull);
     }
     for (const struct adt_node *child = node->children; child; child = child->next, children++)
-        out = write_node(child, out);
+        out = write_node(child, out, kept_bits);
     put_le32(counts, properties);
     put_le32(counts + 4, children);
     return out;
 }
 
-int adt_write(const struct adt_node *root, struct blob *out, struct error *err)
+static int write_tree(const struct adt_node *root, uint32_t kept_bits, struct blob *out,
+                      struct error *err)
 {
     const size_t size = node_size(root);
     uint8_t *buffer = calloc(1, size);
     if (!buffer)
         return error_set(err, ERROR_OS, "no memory for a device tree of %zu bytes", size);
-    write_node(root, buffer);
+    write_node(root, buffer, kept_bits);
     blob_adopt(out, buffer, size, "device tree");
     return 0;
+}
+
+int adt_write(const struct adt_node *root, struct blob *out, struct error *err)
+{
+    return write_tree(root, 0, out, err);
+}
+
+int adt_write_exact(const struct adt_node *root, struct blob *out, struct error *err)
+{
+    return write_tree(root, PLACEHOLDER, out, err);
 }
 
 const char *adt_name(const struct adt_node *node)
@@ -244,6 +255,20 @@ struct adt_property *adt_get(const struct adt_node *node, const char *name)
     return NULL;
 }
 
+struct adt_node *adt_new(void)
+{
+    return new_node(NULL);
+}
+
+int adt_append(struct adt_node *node, const char *name, const void *value, size_t size,
+               bool placeholder)
+{
+    struct adt_property *property = append_property(node, name, value, size);
+    if (property)
+        property->placeholder = placeholder;
+    return property ? 0 : -1;
+}
+
 int adt_set(struct adt_node *node, const char *name, const void *value, size_t size)
 {
     struct adt_property *property = adt_get(node, name);
@@ -299,4 +324,40 @@ void adt_remove(struct adt_node *node, const char *name)
         free(property);
         return;
     }
+}
+
+void adt_move(struct adt_node *node, const char *name, unsigned index)
+{
+    struct adt_property **link = &node->properties, *property = adt_get(node, name);
+    if (!property)
+        return;
+    while (*link != property)
+        link = &(*link)->next;
+    *link = property->next;
+    for (link = &node->properties; *link && index; index--)
+        link = &(*link)->next;
+    property->next = *link;
+    *link = property;
+}
+
+struct adt_node *adt_insert_node(struct adt_node *parent, unsigned index)
+{
+    struct adt_node *node = new_node(NULL), **link = &parent->children;
+    if (!node)
+        return NULL;
+    for (; *link && index; index--)
+        link = &(*link)->next;
+    node->parent = parent;
+    node->next = *link;
+    *link = node;
+    return node;
+}
+
+void adt_remove_node(struct adt_node *node)
+{
+    struct adt_node **link = &node->parent->children;
+    while (*link != node)
+        link = &(*link)->next;
+    *link = node->next;
+    adt_free(node);
 }

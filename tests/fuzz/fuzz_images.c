@@ -7,7 +7,7 @@
 #include <sys/mman.h>
 
 #include "boot/fdt.h"
-#include "image/adt.h"
+#include "image/adt_text.h"
 #include "image/compress.h"
 #include "image/container.h"
 #include "image/img4.h"
@@ -154,6 +154,21 @@ __attribute__((unused)) static void fuzz_macho(const struct blob *in)
         walk(&inner);
 }
 
+static void found(void *context, const char *path, const char *property, const char *text)
+{
+}
+
+/* Every change that is printed can be read again as one. */
+static void changed(void *context, const char *change)
+{
+    const struct blob empty = {.data = (const uint8_t *)"\0\0\0\0\0\0\0", .size = 8, .name = "empty"};
+    struct adt_node *root;
+    if (++*(size_t *)context > 100 || adt_parse(&empty, &root, NULL))
+        return;
+    adt_change(root, change, &err);
+    adt_free(root);
+}
+
 /* What is read must be written again as a tree that reads the same. */
 __attribute__((unused)) static void fuzz_adt(const struct blob *in)
 {
@@ -167,6 +182,12 @@ __attribute__((unused)) static void fuzz_adt(const struct blob *in)
         out.size != out2.size || memcmp(out.data, out2.data, out.size))
         abort();
     adt_find(root, "/chosen/memory-map");
+    adt_check(root, found, NULL);
+    size_t changes = 0;
+    const struct adt_preset_values values = {0};
+    adt_preset(again, "virt-macos11", &values, NULL);
+    if (adt_diff(root, again, changed, &changes, &err))
+        abort();
     adt_free(root);
     adt_free(again);
     blob_free(&out);
