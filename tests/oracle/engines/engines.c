@@ -5,7 +5,7 @@
  * none. Everything must come out equal: registers, memory, exceptions, exits, instruction counts.
  *
  *     engines [--first NAME] [--second NAME] [--insns N] [--seed S] [--group-of-blocks G]
- *             [--rows PREFIX] [--model NAME] [--show N] [--plant ROW]
+ *             [--rows PREFIX] [--model NAME] [--el2 1] [--show N] [--plant ROW]
  *
  * A group of blocks runs in one world; group G of seed S is always the same. A difference is
  * reduced to the instructions that it needs. --plant makes the second engine wrong at one row.
@@ -40,6 +40,7 @@ struct oracle {
     struct words words;
     uint8_t *image; /* the data before a block's first run */
     struct block block[BLOCKS];
+    bool el2;
     uint64_t seed, insns, done, runs, differences, show;
     uint64_t row_runs[A64_ROW_COUNT]; /* that began in runs which did not end before them */
 };
@@ -56,8 +57,9 @@ struct oracle {
      1ull << 18 | 1ull << 26 | 1ull << 27 | 1ull << 13 | 1ull << 30 | 1ull << 31 | 1ull << 35 |    \
      1ull << 36)
 
-static struct rig_world random_world(struct rig *rig)
+static struct rig_world random_world(struct oracle *o)
 {
+    struct rig *rig = &o->rig;
     const uint64_t random = rig_random(rig);
     struct rig_world world = {
         .el = random & 1,
@@ -72,6 +74,8 @@ static struct rig_world random_world(struct rig *rig)
         .btype_pages = !(random >> 18 & 3),
         .asid = (uint16_t)(random >> 20 & 7),
     };
+    world.many = random >> 30 & 1;
+    world.host = o->el2 && random >> 31 & 1;
     world.spsel = world.el && random >> 23 & 3;
     world.sctlr = SCTLR_BASE ^ (rig_random(rig) & rig_random(rig) & SCTLR_VARIES);
     if (!(random >> 25 & 15))
@@ -197,11 +201,12 @@ static bool reduce(struct oracle *o, struct block *block, uint64_t seed, const u
 static void print_world(const struct rig_world *world, FILE *out)
 {
     fprintf(out,
-            "  EL%u spsel %u mmu %u pages %s counted %u fp trapped %u sctlr %#lx tbi %lu pan %u "
+            "  EL%u spsel %u host %u CPUs %u mmu %u pages %s counted %u fp trapped %u sctlr %#lx "
+            "tbi %lu pan %u "
             "uao %u guarded %u\n",
-            world->el, world->spsel, world->mmu, world->big ? "16K" : "4K", world->counted,
-            world->fp_trapped, world->sctlr, world->tbi, world->pan, world->uao,
-            world->btype_pages);
+            world->el, world->spsel, world->host, world->many + 1, world->mmu,
+            world->big ? "16K" : "4K", world->counted, world->fp_trapped, world->sctlr, world->tbi,
+            world->pan, world->uao, world->btype_pages);
 }
 
 /* Finds the run of BLOCK after which the sides differ, reduces and prints it. */
@@ -279,7 +284,7 @@ static void check_group(struct oracle *o, uint64_t group)
 {
     struct rig *rig = &o->rig;
     rig->seed = o->seed * 0x9e3779b97f4a7c15 + group * 0xc2b2ae3d27d4eb4f;
-    const struct rig_world world = random_world(rig);
+    const struct rig_world world = random_world(o);
     o->words.forward = !world.counted;
     rig_set_world(rig, &world);
     for (unsigned i = 0; i < BLOCKS; i++)
@@ -299,7 +304,7 @@ static unsigned rows_met(const struct oracle *o)
 struct arguments {
     const char *engine[2], *rows, *model, *plant;
     uint64_t insns, seed, show, group;
-    bool one_group;
+    bool one_group, el2;
 };
 
 static void parse(struct arguments *a, int argc, char **argv)
@@ -320,6 +325,8 @@ static void parse(struct arguments *a, int argc, char **argv)
             a->rows = arg;
         else if (!strcmp(name, "--model"))
             a->model = arg;
+        else if (!strcmp(name, "--el2"))
+            a->el2 = strtoull(arg, NULL, 0);
         else if (!strcmp(name, "--plant"))
             a->plant = arg;
         else if (!strcmp(name, "--group-of-blocks"))
@@ -345,7 +352,8 @@ int main(int argc, char **argv)
         rig_plant(a.plant);
         a.engine[1] = rig_planted.name;
     }
-    rig_create(&o.rig, a.model, a.engine);
+    o.el2 = a.el2;
+    rig_create(&o.rig, a.model, a.el2, a.engine);
     words_init(&o.words, a.rows);
     if (!o.words.count)
         fprintf(stderr, "no row is named %s...\n", a.rows), exit(2);
@@ -354,10 +362,10 @@ int main(int argc, char **argv)
     o.image = rig_image(a.seed);
     for (uint64_t group = a.group; a.one_group ? group == a.group : o.done < a.insns; group++)
         check_group(&o, group);
-    printf(
-        "%s and %s, %s, seed %lu: %lu instructions in %lu runs, %u of %u rows, %lu blocks differ\n",
-        a.engine[0], a.engine[1], a.model, o.seed, o.done, o.runs, rows_met(&o), o.words.count,
-        o.differences);
+    printf("%s and %s, %s%s, seed %lu: %lu instructions in %lu runs, %u of %u rows, %lu blocks "
+           "differ\n",
+           a.engine[0], a.engine[1], a.model, a.el2 ? " with EL2" : "", o.seed, o.done, o.runs,
+           rows_met(&o), o.words.count, o.differences);
     rig_destroy(&o.rig);
     free(o.image);
     return o.differences != 0;

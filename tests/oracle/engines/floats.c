@@ -262,7 +262,7 @@ int main(int argc, char **argv)
                           .seed = 1,
                           .show = 3};
     parse(&a, argc, argv);
-    rig_create(&rig, a.model, a.engine);
+    rig_create(&rig, a.model, false, a.engine);
     rig.seed = a.seed;
     unsigned rows = 0, differ = 0;
     for (unsigned i = 0; i < A64_ROW_COUNT; i++) {

@@ -675,6 +675,7 @@ static struct rig_world random_world(struct oracle *o)
         .spsel = 1,
         .mmu = true,
         .big = random & 1,
+        .many = random >> 8 & 1,
         .counted = random >> 1 & 3,
         .high = random >> 3 & 1,
         .tbi = random >> 4 & 3,
@@ -960,7 +961,7 @@ int main(int argc, char **argv)
         rig_plant(a.plant);
         a.engine[1] = rig_planted.name;
     }
-    rig_create(&o.rig, a.model, a.engine);
+    rig_create(&o.rig, a.model, false, a.engine);
     words_init(&o.words, "");
     o.words.forward = true;
     o.seed = a.seed;

@@ -174,34 +174,41 @@ static void make_tables(struct rig_side *side, uint64_t guarded)
         memcpy(side->ram + first + at, &(uint32_t){RIG_END}, 4);
 }
 
-static void create_side(struct rig_side *side, const char *model, const char *engine)
+static struct a64_cpu *create_cpu(struct rig_side *side, const char *model, bool el2)
 {
-    const struct a64_model_options options = {.pa_bits = 36};
+    const struct a64_model_options options = {.pa_bits = 36, .el2 = el2};
+    struct a64_cpu *cpu = aligned_zero(64, sizeof *cpu);
+    cpu->index = side->sys.cpu_count;
+    if (!a64_model_find(model) || a64_cpu_init(cpu, &side->sys, a64_model_find(model), &options))
+        fail("cannot be made", model);
+    side->sys.cpus[side->sys.cpu_count++] = cpu;
+    a64_monitor_attach(cpu);
+    return cpu;
+}
+
+static void create_side(struct rig_side *side, const char *model, bool el2, const char *engine)
+{
     side->engine = find_engine(engine);
     side->ram = aligned_zero(0x4000, RIG_SIZE);
-    side->cpu = aligned_zero(64, sizeof(struct a64_cpu));
     side->sys.bus = (struct a64_bus){bus_page, side};
     side->sys.clock = (struct a64_clock){.now = no_time};
     side->sys.ppi = wire;
     side->sys.kick = no_kick;
     pthread_mutex_init(&side->sys.lock, NULL);
-    if (!a64_model_find(model) || a64_monitor_create(&side->sys) ||
-        a64_broadcast_create(&side->sys) ||
-        a64_cpu_init(side->cpu, &side->sys, a64_model_find(model), &options))
-        fail("cannot be made", model);
-    side->sys.cpus[0] = side->cpu;
-    side->sys.cpu_count = 1;
-    a64_monitor_attach(side->cpu);
+    if (a64_monitor_create(&side->sys) || a64_broadcast_create(&side->sys))
+        fail("out of memory", "rig");
+    side->cpu = create_cpu(side, model, el2);
+    side->second = create_cpu(side, model, el2);
     if (side->engine->init(side->cpu))
         fail("the engine refuses", engine);
     make_tables(side, 0);
 }
 
-void rig_create(struct rig *rig, const char *model, const char *const engine[2])
+void rig_create(struct rig *rig, const char *model, bool el2, const char *const engine[2])
 {
     *rig = (struct rig){0};
     for (unsigned i = 0; i < 2; i++) {
-        create_side(&rig->side[i], model, engine[i]);
+        create_side(&rig->side[i], model, el2, engine[i]);
         rig->start[i] = aligned_zero(64, sizeof(struct a64_cpu));
     }
 }
@@ -212,11 +219,14 @@ void rig_destroy(struct rig *rig)
         struct rig_side *side = &rig->side[i];
         side->engine->free(side->cpu);
         a64_monitor_detach(side->cpu);
+        a64_monitor_detach(side->second);
         a64_cpu_free(side->cpu);
+        a64_cpu_free(side->second);
         a64_broadcast_destroy(&side->sys);
         a64_monitor_destroy(&side->sys);
         pthread_mutex_destroy(&side->sys.lock);
         free(side->cpu);
+        free(side->second);
         free(side->ram);
         free(rig->start[i]);
     }
@@ -247,14 +257,18 @@ void *rig_at(struct rig_side *side, uint64_t pa)
 static void set_registers(struct a64_cpu *cpu, const struct rig_world *world)
 {
     struct a64_sysregs *sr = &cpu->sr;
+    const unsigned el = world->host ? 2 : 1;
     const uint64_t table = world->big ? RIG_BIG_L2 : RIG_SMALL_L1;
-    sr->ttbr0[1] = table | (uint64_t)world->asid << 48;
-    sr->ttbr1[1] = table;
-    sr->tcr[1] = (world->big ? TCR_BIG : TCR_SMALL) | world->tbi << 37;
-    sr->mair[1] = MAIR;
-    sr->sctlr[1] = world->sctlr | (world->mmu ? SCTLR_M : 0);
-    sr->vbar[1] = RIG_VECTORS;
-    sr->cpacr_el1 = world->fp_trapped ? 0 : CPACR_NONE;
+    sr->ttbr0[el] = table | (uint64_t)world->asid << 48;
+    sr->ttbr1[el] = table;
+    sr->tcr[el] = (world->big ? TCR_BIG : TCR_SMALL) | world->tbi << 37;
+    sr->mair[el] = MAIR;
+    sr->sctlr[el] = world->sctlr | (world->mmu ? SCTLR_M : 0);
+    sr->vbar[1] = sr->vbar[2] = RIG_VECTORS;
+    sr->cpacr_el1 = world->fp_trapped && !world->host ? 0 : CPACR_NONE;
+    sr->cptr_el2 = world->host && !world->fp_trapped ? CPACR_NONE : 0;
+    sr->hcr_el2 =
+        A64_HCR_RW | (world->host ? A64_HCR_E2H | A64_HCR_TGE : A64_HCR_API | A64_HCR_APK);
     for (unsigned k = 0; k < A64_KEY_COUNT; k++)
         sr->key[k] =
             (struct a64_pac_key){0x0123456789abcdefull * (k + 1), ~0x5a5a1234ull * (k + 3)};
@@ -277,13 +291,14 @@ void rig_set_world(struct rig *rig, const struct rig_world *world)
         side->sys.clock.ctx = side;
         side->deadline = ~0ull;
         memset(side->ram, 0, RIG_SIZE);
+        side->sys.cpu_count = world->many ? 2 : 1;
         make_tables(side, world->btype_pages ? DESC_GP : 0);
         a64_cpu_reset(cpu);
         atomic_store(&cpu->lines, 0);
         atomic_store(&cpu->attention, 0);
         cpu->icount = count;
         set_registers(cpu, world);
-        a64_select_el(cpu, world->el, world->spsel);
+        a64_select_el(cpu, world->host && world->el ? 2 : world->el, world->spsel);
         cpu->ps.daif = ALL_MASKED;
         a64_mmu_update(cpu);
         a64_update_watch(cpu);
@@ -296,8 +311,10 @@ void rig_set_world(struct rig *rig, const struct rig_world *world)
 /* Everything that an access's translation depends on. */
 static bool same_regime(const struct a64_sysregs *a, const struct a64_sysregs *b)
 {
-    return a->sctlr[1] == b->sctlr[1] && a->tcr[1] == b->tcr[1] && a->mair[1] == b->mair[1] &&
-           a->ttbr0[1] == b->ttbr0[1] && a->ttbr1[1] == b->ttbr1[1];
+    return !memcmp(a->sctlr, b->sctlr, sizeof a->sctlr) && !memcmp(a->tcr, b->tcr, sizeof a->tcr) &&
+           !memcmp(a->mair, b->mair, sizeof a->mair) &&
+           !memcmp(a->ttbr0, b->ttbr0, sizeof a->ttbr0) &&
+           !memcmp(a->ttbr1, b->ttbr1, sizeof a->ttbr1) && a->hcr_el2 == b->hcr_el2;
 }
 
 void rig_restart(struct rig *rig)
@@ -307,6 +324,7 @@ void rig_restart(struct rig *rig)
         struct a64_cpu *cpu = rig->side[i].cpu;
         const bool same = same_regime(&cpu->sr, &rig->start[i]->sr);
         a64_clear_exclusive(cpu);
+        memcpy(&rig->start[i]->excl, &cpu->excl, sizeof cpu->excl); /* shared with the other CPU */
         memcpy(cpu, rig->start[i], sizeof *cpu);
         cpu->icount = count;
         rig->side[i].deadline = ~0ull;
@@ -365,6 +383,10 @@ static const struct {
     {"ESR_EL1", offsetof(struct a64_sysregs, esr[1])},
     {"FAR_EL1", offsetof(struct a64_sysregs, far[1])},
     {"PAR_EL1", offsetof(struct a64_sysregs, par_el1)},
+    {"ELR_EL2", offsetof(struct a64_sysregs, elr[2])},
+    {"SPSR_EL2", offsetof(struct a64_sysregs, spsr[2])},
+    {"ESR_EL2", offsetof(struct a64_sysregs, esr[2])},
+    {"FAR_EL2", offsetof(struct a64_sysregs, far[2])},
     {"SCTLR_EL1", offsetof(struct a64_sysregs, sctlr[1])},
     {"TPIDR_EL0", offsetof(struct a64_sysregs, tpidr[0])},
     {"TPIDR_EL1", offsetof(struct a64_sysregs, tpidr[1])},
@@ -424,7 +446,7 @@ static bool registers_differ(const struct a64_cpu *a, const struct a64_cpu *b, F
         any |= differs(out, "v%u high", n, a->v[n].d[1], b->v[n].d[1]);
     }
     any |= differs(out, "sp", 0, a->sp, b->sp);
-    for (unsigned el = 0; el < 2; el++)
+    for (unsigned el = 0; el < 3; el++)
         any |= differs(out, "sp_el%u", el, a64_get_sp_el(a, el), a64_get_sp_el(b, el));
     any |= differs(out, "nzcv", 0, a->nzcv, b->nzcv);
     any |= differs(out, "fpcr", 0, a->fpcr, b->fpcr);

@@ -56,7 +56,9 @@ struct rig_world {
     bool mmu, big;   /* stage 1 on; 16 KiB pages instead of 4 KiB */
     bool counted;    /* slices and a clock of instructions; else time stands */
     bool fp_trapped; /* at EL0 and EL1 */
-    bool high;       /* PSTATE.PAN, UAO ... may be set; TBI off for the upper half */
+    bool high;       /* addresses of the upper half are used, too */
+    bool many;       /* the VM has a second CPU, which does nothing */
+    bool host;       /* with EL2: HCR_EL2.{E2H,TGE} are set, and where EL1 is said, EL2 is meant */
     uint64_t sctlr;  /* bits beside M */
     uint64_t tbi;    /* TCR.TBI1:TBI0 in bits 1..0 */
     uint32_t fpcr;
@@ -66,7 +68,7 @@ struct rig_world {
 
 struct rig_side {
     struct a64_system sys;
-    struct a64_cpu *cpu;
+    struct a64_cpu *cpu, *second;
     uint8_t *ram;
     const struct hv_engine *engine;
     enum engine_stop stop;
@@ -87,8 +89,9 @@ static inline unsigned rig_pick(struct rig *rig, unsigned count)
     return (unsigned)(rig_random(rig) >> 33) % count;
 }
 
-/* Two CPUs of MODEL; exits the program with a message when an engine is unknown or refuses. */
-void rig_create(struct rig *rig, const char *model, const char *const engine[2]);
+/* Two CPUs of MODEL, with EL2 or not; exits the program with a message when an engine is unknown or
+ * refuses. */
+void rig_create(struct rig *rig, const char *model, bool el2, const char *const engine[2]);
 void rig_destroy(struct rig *rig);
 
 /* Both sides get WORLD: system registers, tables, memory that is 0, an empty TLB. rig->start[] is
