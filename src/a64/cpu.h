@@ -214,6 +214,17 @@ struct a64_cpu {
     unsigned index;        /* in its system */
 };
 
+/* N more instructions retired. Other threads look at icount for statistics (a64_retired()). */
+static inline void a64_retire(struct a64_cpu *cpu, uint64_t n)
+{
+    __atomic_store_n(&cpu->icount, cpu->icount + n, __ATOMIC_RELAXED);
+}
+
+static inline uint64_t a64_retired(const struct a64_cpu *cpu)
+{
+    return __atomic_load_n(&cpu->icount, __ATOMIC_RELAXED);
+}
+
 static inline uint64_t a64_x(const struct a64_cpu *cpu, unsigned n)
 {
     return cpu->x[n];

@@ -259,7 +259,7 @@ static bool follow_status(struct dbt *dbt, uint64_t entry, enum engine_stop *sto
     const bool retired = status != A64_FAULT || cpu->exc.after;
     const bool counting = cpu->slice_end != UINT64_MAX;
     if (retired || (!counting && cpu->pc != entry))
-        cpu->icount++;
+        a64_retire(cpu, 1);
     if (!retired && dbt->hot->btype)
         cpu->ps.btype = (uint8_t)dbt->hot->btype;
     dbt->hot->btype = 0;

@@ -40,7 +40,7 @@ hv_return_t hv_pomona_vm_get_instruction_count(uint64_t *count)
     *count = vm ? vm->retired_before : 0;
     for (unsigned i = 0; vm && i < HV_MAX_VCPUS; i++)
         if (vm->vcpus[i])
-            *count += vm->vcpus[i]->cpu.icount;
+            *count += a64_retired(&vm->vcpus[i]->cpu);
     pthread_mutex_unlock(&context->lock);
     return vm ? HV_SUCCESS : HV_NO_DEVICE;
 }

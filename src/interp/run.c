@@ -56,7 +56,7 @@ static int run_block(struct a64_cpu *cpu, const struct block *block, uint64_t li
     int status;
     do {
         if (__builtin_expect(insn->flags & (cpu->watch | A64_F_SYS), 0)) {
-            cpu->icount += (uint64_t)(insn - counted);
+            a64_retire(cpu, (uint64_t)(insn - counted));
             counted = insn;
             status = run_watched(cpu, insn);
         } else {
@@ -72,7 +72,7 @@ static int run_block(struct a64_cpu *cpu, const struct block *block, uint64_t li
     else if (status == A64_SYNC || status == A64_WAIT)
         cpu->pc += 4;
     const bool retired = status != A64_NEXT && (status != A64_FAULT || cpu->exc.after);
-    cpu->icount += (uint64_t)(insn - counted) + retired;
+    a64_retire(cpu, (uint64_t)(insn - counted) + retired);
     return status;
 }
 
