@@ -91,12 +91,12 @@ static const struct a64_id_value m2_ids[] = {
     {0, 0},
 };
 
-/* MMFR0 without the M2's ECV and FGT, which only `max` has here. */
 static const struct a64_id_value m2_el2_ids[] = {
     {MIDR_EL1, 0x611f0330},
+    {AIDR_EL1, 0x6afd5797},
     {A64_ID_AA64PFR0_EL1, 0x1101000011110111},
     {A64_ID_AA64DFR0_EL1, 0x10305f09},
-    {A64_ID_AA64MMFR0_EL1, 0x000012120f100001},
+    {A64_ID_AA64MMFR0_EL1, 0x110012120f100001}, /* FGT, ECV without CNTPOFF_EL2 */
     {A64_ID_AA64MMFR1_EL1, 0x0000000011212100},
     {A64_ID_AA64MMFR2_EL1, 0x1201111100001011},
     {0, 0},

@@ -19,6 +19,7 @@
 #define EL1PCTEN(e2h) ((e2h) ? 1ull << 10 : 1ull << 0)
 #define EL1PCEN(e2h)  ((e2h) ? 1ull << 11 : 1ull << 1)
 #define ECV_FIELDS    (0x3full << 12)
+#define ECV_ENABLE    (1ull << 12) /* CNTPOFF_EL2 counts */
 #define EL1TVT        (1ull << 13)
 #define EL1TVCT       (1ull << 14)
 
@@ -145,8 +146,10 @@ static uint64_t read_control(struct a64_cpu *cpu, const struct a64_sysreg *reg)
 
 static void write_control(struct a64_cpu *cpu, const struct a64_sysreg *reg, uint64_t value)
 {
-    const uint64_t ecv = a64_has(&cpu->feat, A64_FEAT_ECV) ? 0 : ECV_FIELDS;
-    const uint64_t mask = reg->index < 2 ? reg->write_mask & ~ecv : ~0ull;
+    const struct a64_features *feat = &cpu->feat;
+    const uint64_t absent = (a64_has(feat, A64_FEAT_ECV) ? 0 : ECV_FIELDS) |
+                            (a64_has(feat, A64_FEAT_ECV_POFF) ? 0 : ECV_ENABLE);
+    const uint64_t mask = reg->index < 2 ? reg->write_mask & ~absent : ~0ull;
     *control(cpu, reg->index) = value & mask;
     a64_timer_update(cpu);
 }
@@ -176,7 +179,7 @@ static const struct a64_sysreg rows[] = {
     CONTROL("CNTKCTL_EL1", 0, 14, 1, 0, 1, 0, A64_FEAT_BASE, 0x203ff),
     CONTROL("CNTHCTL_EL2", 4, 14, 1, 0, 2, 1, A64_FEAT_EL2, 0x3ffff),
     CONTROL("CNTVOFF_EL2", 4, 14, 0, 3, 2, 2, A64_FEAT_EL2, ~0ull),
-    CONTROL("CNTPOFF_EL2", 4, 14, 0, 6, 2, 3, A64_FEAT_ECV, ~0ull),
+    CONTROL("CNTPOFF_EL2", 4, 14, 0, 6, 2, 3, A64_FEAT_ECV_POFF, ~0ull),
     TIMER("CNTP", "EL0", 3, 2, 0, A64_TIMER_PHYS, check_physical_timer, A64_FEAT_BASE),
     TIMER("CNTV", "EL0", 3, 3, 0, A64_TIMER_VIRT, check_virtual_timer, A64_FEAT_BASE),
     TIMER("CNTHP", "EL2", 4, 2, 0, A64_TIMER_HYP, check_hyp_timer, A64_FEAT_EL2),

@@ -3,7 +3,7 @@
  * event stream.
  *
  * All run on the 24 MHz system counter that system->clock.now gives. Offsets: CNTVOFF_EL2 for the
- * virtual view, CNTPOFF_EL2 (FEAT_ECV) for EL1's and EL0's physical one, and below both the
+ * virtual view, CNTPOFF_EL2 (FEAT_ECV_POFF) for EL1's and EL0's physical one, and below both the
  * monitor's vtimer_offset: without EL2 it is the virtual counter's alone, as Hypervisor.framework
  * has it; a guest with EL2 owns the virtual offset itself, and the monitor's then moves all
  * counters alike.
@@ -57,7 +57,7 @@ static uint64_t timer_offset(const struct a64_cpu *cpu, enum a64_timer_id id)
     const uint64_t common = common_offset(cpu);
     if (id == A64_TIMER_VIRT)
         return a64_el2_enabled(cpu) ? common + cpu->sr.cntvoff_el2 : cpu->vtimer_offset;
-    if (id == A64_TIMER_PHYS && a64_has(&cpu->feat, A64_FEAT_ECV) && a64_el2_enabled(cpu) &&
+    if (id == A64_TIMER_PHYS && a64_has(&cpu->feat, A64_FEAT_ECV_POFF) && a64_el2_enabled(cpu) &&
         (cpu->sr.cnthctl_el2 & CNTHCTL_ECV) && !a64_e2h_tge(cpu))
         return common + cpu->sr.cntpoff_el2;
     return common;

@@ -51,17 +51,18 @@ static const struct {
     {PFR1, 0, 1, A64_FEAT_BTI},         {PFR1, 4, 1, A64_FEAT_SSBS},
     {PFR1, 4, 2, A64_FEAT_SSBS2},       {MMFR0, 4, 2, A64_FEAT_ASID16},
     {MMFR0, 44, 1, A64_FEAT_ExS},       {MMFR0, 56, 1, A64_FEAT_FGT},
-    {MMFR0, 60, 1, A64_FEAT_ECV},       {MMFR1, 0, 1, A64_FEAT_HAFDBS},
-    {MMFR1, 4, 2, A64_FEAT_VMID16},     {MMFR1, 8, 1, A64_FEAT_VHE},
-    {MMFR1, 12, 1, A64_FEAT_HPDS},      {MMFR1, 12, 2, A64_FEAT_HPDS2},
-    {MMFR1, 16, 1, A64_FEAT_LOR},       {MMFR1, 20, 1, A64_FEAT_PAN},
-    {MMFR1, 20, 2, A64_FEAT_PAN2},      {MMFR1, 28, 1, A64_FEAT_XNX},
-    {MMFR2, 0, 1, A64_FEAT_CNP},        {MMFR2, 4, 1, A64_FEAT_UAO},
-    {MMFR2, 12, 1, A64_FEAT_IESB},      {MMFR2, 16, 1, A64_FEAT_LVA},
-    {MMFR2, 24, 1, A64_FEAT_NV},        {MMFR2, 32, 1, A64_FEAT_LSE2},
-    {MMFR2, 36, 1, A64_FEAT_IDST},      {MMFR2, 40, 1, A64_FEAT_S2FWB},
-    {MMFR2, 48, 1, A64_FEAT_TTL},       {MMFR2, 56, 2, A64_FEAT_EVT},
-    {MMFR2, 60, 1, A64_FEAT_E0PD},      {DFR0, 40, 1, A64_FEAT_TRF},
+    {MMFR0, 60, 1, A64_FEAT_ECV},       {MMFR0, 60, 2, A64_FEAT_ECV_POFF},
+    {MMFR1, 0, 1, A64_FEAT_HAFDBS},     {MMFR1, 4, 2, A64_FEAT_VMID16},
+    {MMFR1, 8, 1, A64_FEAT_VHE},        {MMFR1, 12, 1, A64_FEAT_HPDS},
+    {MMFR1, 12, 2, A64_FEAT_HPDS2},     {MMFR1, 16, 1, A64_FEAT_LOR},
+    {MMFR1, 20, 1, A64_FEAT_PAN},       {MMFR1, 20, 2, A64_FEAT_PAN2},
+    {MMFR1, 28, 1, A64_FEAT_XNX},       {MMFR2, 0, 1, A64_FEAT_CNP},
+    {MMFR2, 4, 1, A64_FEAT_UAO},        {MMFR2, 12, 1, A64_FEAT_IESB},
+    {MMFR2, 16, 1, A64_FEAT_LVA},       {MMFR2, 24, 1, A64_FEAT_NV},
+    {MMFR2, 32, 1, A64_FEAT_LSE2},      {MMFR2, 36, 1, A64_FEAT_IDST},
+    {MMFR2, 40, 1, A64_FEAT_S2FWB},     {MMFR2, 48, 1, A64_FEAT_TTL},
+    {MMFR2, 56, 2, A64_FEAT_EVT},       {MMFR2, 60, 1, A64_FEAT_E0PD},
+    {DFR0, 40, 1, A64_FEAT_TRF},
 };
 
 /* Fields that stand for something else, and the values they may have: a bit a value. */
@@ -192,6 +193,44 @@ static void apple_values(void **state)
     cpu_rig_free(rig);
 }
 
+/* With EL2: the hardware's, but for EL3 (none) and the GIC (an option). */
+static void hardware_values(void **state)
+{
+    static const struct {
+        const char *model;
+        unsigned enc;
+        uint64_t value;
+    } cases[] = {
+        {"apple-m1", A64_SYSREG(3, 0, 0, 0, 0), 0x611f0231},
+        {"apple-m1", A64_SYSREG(3, 1, 0, 0, 7), 0x02fd5717},
+        {"apple-m1", PFR0, 0x1101000010110111},
+        {"apple-m1", PFR1, 0x20},
+        {"apple-m1", DFR0, 0x10305f09},
+        {"apple-m1", ISAR0, 0x0221100110212120},
+        {"apple-m1", ISAR1, 0x0000011110211202},
+        {"apple-m1", ISAR2, 0},
+        {"apple-m1", MMFR0, 0x000012120f100001},
+        {"apple-m1", MMFR1, 0x11212100},
+        {"apple-m1", MMFR2, 0x1201111100001011},
+        {"apple-m1", A64_SYSREG(3, 3, 0, 0, 1), 0x84448004},
+        {"apple-m1", A64_SYSREG(3, 3, 0, 0, 7), 4},
+        {"apple-m1", A64_SYSREG(3, 1, 0, 0, 1), 0x81000023},
+        {"apple-m2", A64_SYSREG(3, 1, 0, 0, 7), 0x6afd5797},
+        {"apple-m2", PFR1, 0x21},
+        {"apple-m2", ISAR1, 0x0010111110211402},
+        {"apple-m2", MMFR0, 0x110012120f100001},
+        {"apple-m2", A64_SYSREG(3, 3, 0, 0, 1), 0x8444c004},
+    };
+    for (unsigned k = 0; k < sizeof cases / sizeof *cases; k++) {
+        struct cpu_rig *rig = cpu_rig_new(cases[k].model, true);
+        const uint64_t value = cpu_rig_mrs(rig->cpu, cases[k].enc, NULL);
+        if (value != cases[k].value)
+            fail_msg("%s: %s is %#llx", cases[k].model, a64_sysreg_name(cases[k].enc),
+                     (unsigned long long)value);
+        cpu_rig_free(rig);
+    }
+}
+
 static void options(void **state)
 {
     static const struct {
@@ -234,8 +273,11 @@ static void rows_have_models(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(fields_and_features), cmocka_unit_test(pointer_authentication),
-        cmocka_unit_test(apple_values),        cmocka_unit_test(options),
+        cmocka_unit_test(fields_and_features),
+        cmocka_unit_test(pointer_authentication),
+        cmocka_unit_test(apple_values),
+        cmocka_unit_test(hardware_values),
+        cmocka_unit_test(options),
         cmocka_unit_test(rows_have_models),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -746,7 +746,8 @@ static void control_registers(void **state)
     } cases[] = {
         {"max", SR(3, 4, 1, 1, 1), 0x08000fff}, /* MDCR_EL2: TDCC, debug, the PMU's */
         {"apple-m1", SR(3, 4, 1, 1, 1), 0xf00},
-        {"max", SR(3, 4, 14, 1, 0), 0x3ffff}, /* CNTHCTL_EL2 with FEAT_ECV */
+        {"max", SR(3, 4, 14, 1, 0), 0x3ffff},      /* CNTHCTL_EL2 with FEAT_ECV */
+        {"apple-m2", SR(3, 4, 14, 1, 0), 0x3efff}, /* without CNTPOFF_EL2 */
         {"apple-m1", SR(3, 4, 14, 1, 0), 0xfff},
         {"max", SR(3, 4, 1, 1, 7), 0}, /* HACR_EL2 */
         {"apple-m1", SR(3, 4, 1, 1, 7), ~0ull},
