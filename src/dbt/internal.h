@@ -207,7 +207,7 @@ struct dbt {
     size_t stubs_end; /* the stubs stand at the start of the code */
     struct {
         uintptr_t enter, leave, exec, exec_flags, attention, link, stale, empty_jump,
-            lookup, vectors, flags;
+            lookup, vectors, flags, read_fpsr, clear_mxcsr;
         uintptr_t indirect[4]; /* by BTYPE */
         uintptr_t look;
         uintptr_t sign[DBT_PAC_PLACES][A64_KEY_COUNT], auth[DBT_PAC_PLACES][A64_KEY_COUNT];

@@ -12,6 +12,10 @@
 #define SYSREG_SP_EL0     A64_SYSREG(3, 0, 4, 1, 0)
 #define SYSREG_CURRENT_EL A64_SYSREG(3, 0, 4, 2, 2)
 #define SYSREG_DAIF       A64_SYSREG(3, 3, 4, 2, 1)
+#define SYSREG_FPCR       A64_SYSREG(3, 3, 4, 4, 0)
+#define SYSREG_FPSR       A64_SYSREG(3, 3, 4, 4, 1)
+
+#define FPSR_BITS 0x0800009f /* QC, IDC, IXC, UFC, OFC, DZC, IOC */
 
 /* MDSCR_EL1 bits that make PSTATE.D matter: SS, KDE, MDE. */
 #define MDSCR_ACTIVE (1 << 0 | 1 << 13 | 1 << 15)
@@ -76,6 +80,18 @@ static bool read_special(struct lower *l, const struct a64_insn *insn, unsigned 
     return true;
 }
 
+/* FPCR and FPSR, which has what MXCSR has seen. */
+static void read_float(struct lower *l, const struct a64_insn *insn, unsigned enc)
+{
+    const unsigned dst = lower_dst(insn->rd, RAX);
+    if (enc == SYSREG_FPSR) {
+        lower_clobber(l);
+        x86_call_to(&l->a, l->dbt->stub.read_fpsr);
+    }
+    x86_mov(&l->a, 0, dst, enc == SYSREG_FPSR ? CPU(fpsr) : CPU(fpcr));
+    lower_done(l, insn->rd, dst);
+}
+
 static void lower_mrs(struct lower *l, const struct a64_insn *insn)
 {
     size_t offset;
@@ -83,6 +99,8 @@ static void lower_mrs(struct lower *l, const struct a64_insn *insn)
     const unsigned enc = a64_sysreg_of(insn->word);
     if (insn->rd == 31)
         lower_call(l, insn);
+    else if ((enc == SYSREG_FPCR || enc == SYSREG_FPSR) && !(l->mode & DBT_MODE_NO_FP))
+        read_float(l, insn, enc);
     else if (a64_sysreg_plain(l->dbt->cpu, enc, false, &offset, &mask))
         read_plain(l, insn, offset);
     else if (!read_special(l, insn, enc))
@@ -122,6 +140,16 @@ static void write_sp_el0(struct lower *l, const struct a64_insn *insn)
     join(l);
 }
 
+static void write_fpsr(struct lower *l, const struct a64_insn *insn)
+{
+    struct x86 *a = &l->a;
+    lower_clobber(l);
+    lower_copy(l, 0, insn->rd, RAX);
+    x86_alu_imm(a, ALU_AND, 0, x86_r(RAX), FPSR_BITS);
+    x86_store(a, 0, CPU(fpsr), RAX);
+    x86_call_to(a, l->dbt->stub.clear_mxcsr);
+}
+
 static void lower_msr(struct lower *l, const struct a64_insn *insn)
 {
     size_t offset;
@@ -133,6 +161,8 @@ static void lower_msr(struct lower *l, const struct a64_insn *insn)
         write_daif(l, insn);
     else if (enc == SYSREG_SP_EL0 && el)
         write_sp_el0(l, insn);
+    else if (enc == SYSREG_FPSR && !(l->mode & DBT_MODE_NO_FP))
+        write_fpsr(l, insn);
     else
         lower_call(l, insn);
 }

@@ -44,12 +44,11 @@ static void emit_enter(struct dbt *dbt, struct x86 *a)
     x86_jmp_rm(a, x86_r(RAX));
 }
 
-/* The exceptions that MXCSR has seen go to FPSR (IE, ZE, OE, UE, PE to IOC, DZC, OFC, UFC, IXC; DE is nothing
- * to Arm), and the host's own MXCSR comes back. Costs RAX, RDX. */
+/* The exceptions that MXCSR has seen go to FPSR: IE, ZE, OE, UE, PE to IOC, DZC, OFC, UFC, IXC; DE is nothing
+ * to Arm. Costs RAX, RDX. */
 static void merge_exceptions(struct dbt *dbt, struct x86 *a)
 {
     x86_stmxcsr(a, x86_at(&dbt->hot->mxcsr_seen));
-    x86_ldmxcsr(a, x86_at(&dbt->hot->mxcsr_host));
     x86_mov(a, 0, RAX, x86_at(&dbt->hot->mxcsr_seen));
     x86_mov_rr(a, 0, RDX, RAX);
     x86_shift_imm(a, SHIFT_SHR, 0, RDX, 1);
@@ -57,6 +56,23 @@ static void merge_exceptions(struct dbt *dbt, struct x86 *a)
     x86_alu_imm(a, ALU_AND, 0, x86_r(RDX), 0x1e);
     x86_alu(a, ALU_OR, 0, RAX, x86_r(RDX));
     x86_alu_store(a, ALU_OR, 0, CPU(fpsr), RAX);
+}
+
+/* Called: FPSR becomes whole; and MXCSR forgets what it has seen, for a new FPSR. */
+static void emit_fpsr(struct dbt *dbt, struct x86 *a)
+{
+    dbt->stub.read_fpsr = x86_here(a);
+    x86_alu_imm(a, ALU_CMP, 0, x86_at(&dbt->hot->vectors), 0);
+    const struct x86_label whole = x86_jcc(a, CC_E);
+    merge_exceptions(dbt, a);
+    x86_land(a, whole);
+    x86_ret(a);
+    dbt->stub.clear_mxcsr = x86_here(a);
+    x86_alu_imm(a, ALU_CMP, 0, x86_at(&dbt->hot->vectors), 0);
+    const struct x86_label none = x86_jcc(a, CC_E);
+    x86_ldmxcsr(a, x86_at(&dbt->hot->mxcsr_guest));
+    x86_land(a, none);
+    x86_ret(a);
 }
 
 /* Vector registers go to struct a64_cpu if they hold V0..V31. Costs RAX, RDX. */
@@ -68,6 +84,7 @@ static void spill_vectors(struct dbt *dbt, struct x86 *a)
         if (vhost_of(dbt, n) >= 0)
             x86_vstore(a, guest_vector(n), (unsigned)vhost_of(dbt, n));
     merge_exceptions(dbt, a);
+    x86_ldmxcsr(a, x86_at(&dbt->hot->mxcsr_host));
     x86_store32_imm(a, x86_at(&dbt->hot->vectors), 0);
     x86_land(a, none);
 }
@@ -418,6 +435,7 @@ void dbt_emit_stubs(struct dbt *dbt)
     memcpy(dbt->hot->fp, dbt_fp_constants, sizeof dbt->hot->fp);
     dbt->hot->unordered = 128;
     emit_flags(dbt, &a);
+    emit_fpsr(dbt, &a);
     emit_enter(dbt, &a);
     emit_leave(dbt, &a);
     dbt->stub.exec = emit_exec(dbt, &a, false);
