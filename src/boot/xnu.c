@@ -19,7 +19,7 @@
 #include "../image/container.h"
 #include "../image/img4.h"
 #include "../image/macho.h"
-#include "../image/trust_cache.h"
+#include "../image/trust_collect.h"
 #include "load.h"
 #include "xnu_tree.h"
 #include "xnu_volume.h"
@@ -347,21 +347,38 @@ static bool is_raw(struct xnu_boot *b, const struct blob *file, const struct blo
     return true;
 }
 
-/* The region that the kernel wants, made from a single trust cache where the file is one. */
-static int open_trust_cache(const char *path, struct blob *out, struct error *err)
+/* A trust cache of all programs on the RAM disk. */
+static int make_trust_cache(const char *ramdisk, struct blob *out, struct error *err)
 {
-    struct blob module;
-    if (image_open_plain(out, path, err))
+    struct trust_collection collection = {.cache.version = 1};
+    if (!ramdisk)
+        return error_set(err, ERROR_USAGE, "--trust-cache auto is made of --ramdisk: give one");
+    int result = trust_collect(&collection, ramdisk, err);
+    trust_collection_finish(&collection);
+    if (!result)
+        result = trust_cache_write(&collection.cache, out, err);
+    trust_cache_free(&collection.cache);
+    return result;
+}
+
+/* The region that the kernel wants, made from a single trust cache where the file is one. */
+static int open_trust_cache(const struct boot_options *options, struct blob *out, struct error *err)
+{
+    struct blob found;
+    int result = strcmp(options->trust_cache, "auto")
+                     ? image_open_plain(&found, options->trust_cache, err)
+                     : make_trust_cache(options->ramdisk, &found, err);
+    if (result)
         return -1;
-    module = *out;
-    int result = 0;
-    if (trust_cache_recognise(&module))
-        result = trust_region_write(&module, 1, out, err);
-    else if (trust_region_recognise(&module))
+    if (trust_cache_recognise(&found)) {
+        result = trust_region_write(&found, 1, out, err);
+    } else if (trust_region_recognise(&found)) {
+        *out = found;
         return 0;
-    else
-        result = blob_error(&module, 0, err, "not a trust cache, nor a region of them");
-    blob_free(&module);
+    } else {
+        result = blob_error(&found, 0, err, "not a trust cache, nor a region of them");
+    }
+    blob_free(&found);
     return result;
 }
 
@@ -377,7 +394,7 @@ int xnu_load(struct machine *machine, const struct boot_options *options, struct
                          options->initrd);
     int result = open_kernel(options, &file, &plain, err);
     if (!result && options->trust_cache)
-        result = open_trust_cache(options->trust_cache, &trust_cache, err);
+        result = open_trust_cache(options, &trust_cache, err);
     if (!result && !is_raw(&b, &file, &plain)) {
         result = macho_open(&plain, &b.macho, err);
         if (!result)
