@@ -68,6 +68,18 @@ HV_EXPORT hv_return_t hv_pomona_vm_config_set_e2h_fixed(hv_vm_config_t config, b
  * an unknown name there makes hv_vm_create return HV_BAD_ARGUMENT. */
 HV_EXPORT hv_return_t hv_pomona_vm_config_set_engine(hv_vm_config_t config, const char *name);
 
+/* For tests: makes what is rare in engines common. LIST has any of these, between commas:
+ *     avx2         translated code keeps to the host features of AVX2's time
+ *     code=SIZE    of a CPU's code cache: 64K to 1024M
+ *     every-block  translated blocks are not joined: each returns to the main loop
+ *     evict        code caches are emptied now and then
+ *     no-slots     accesses of translated code remember no pages
+ *     one-tlb      the TLB holds one page
+ * Guests see no difference but time. HV_BAD_ARGUMENT: something else. Where nobody chooses,
+ * POMONA_ENGINE_KNOBS in the environment does; with something else there hv_vm_create returns
+ * HV_BAD_ARGUMENT. With HV_POMONA_CAP_ENGINES. */
+HV_EXPORT hv_return_t hv_pomona_vm_config_set_engine_knobs(hv_vm_config_t config, const char *list);
+
 /* Guest time. With the instruction clock the counter advances by one tick (1/24 us) for every
  * INSNS_PER_TICK instructions that the VM's vCPUs retire together, at most one vCPU runs at a time,
  * and a token passes between the online ones (hv_pomona_vcpu_set_online) in their order every

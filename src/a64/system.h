@@ -39,7 +39,18 @@ struct a64_clock {
     void *ctx;
 };
 
+/* Ways to make what is rare common, for tests; see hv_pomona_vm_config_set_engine_knobs. */
+struct a64_knobs {
+    bool avx2;          /* no host features beyond AVX2's time */
+    bool one_tlb;       /* the TLB holds one page */
+    bool every_block;   /* translated blocks are not joined */
+    bool evict;         /* code caches are emptied now and then */
+    bool no_slots;      /* accesses of translated code remember no pages */
+    uint32_t code_size; /* bytes of a code cache; 0: what is good */
+};
+
 struct a64_system {
+    struct a64_knobs knobs; /* before there are CPUs */
     struct a64_bus bus;
     struct a64_clock clock;
     struct a64_cpu *cpus[A64_MAX_CPUS];

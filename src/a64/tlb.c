@@ -50,6 +50,7 @@ struct a64_mmu_priv {
     uint16_t any_asid[GROUPS]; /* the group whose key differs at most in the ASID, which is 0 */
     struct mmu_ctx_key key[GROUPS];
     struct a64_dbg_pair watch[A64_DBG_PAIRS]; /* the watchpoints that fills look at */
+    unsigned filled; /* the entry entered last */
     bool low_global; /* a global page of the lower half was entered */
     /* Where blocks and contiguous ranges were entered, by hashes of VA[..:21] and, of more than 2 MiB, of
      * VA[..:30]: an invalidation of one page there drops more than the page. */
@@ -249,12 +250,22 @@ static bool block_near(const struct a64_mmu_priv *priv, uint64_t va)
            (priv->large_blocks[large / 64] >> large % 64 & 1);
 }
 
+static void drop(struct a64_mmu *mmu, unsigned i)
+{
+    struct a64_tlb_entry *entry = &mmu->tlb[i];
+    entry->read = entry->write = entry->exec = A64_TLB_NONE;
+    entry->owner = mmu->priv->owner[i] = 0;
+}
+
 /* ---- fills ---- */
 
 void mmu_tlb_fill(struct a64_cpu *cpu, uint64_t addr, uint64_t ctx, const struct a64_walk *walk,
                   const struct a64_page *page)
 {
     struct a64_tlb_entry *entry = a64_tlb_slot(cpu->mmu, addr, ctx);
+    if (cpu->sys->knobs.one_tlb)
+        drop(cpu->mmu, cpu->mmu->priv->filled);
+    cpu->mmu->priv->filled = (unsigned)(entry - cpu->mmu->tlb);
     const uint64_t base = addr & ~A64_PAGE_MASK;
     const unsigned variant = ctx & ((1u << VARIANT_BITS) - 1);
     const unsigned shift = (unsigned)__builtin_ctzll(walk->page_size) - A64_PAGE_SHIFT;
@@ -280,13 +291,6 @@ void mmu_tlb_fill(struct a64_cpu *cpu, uint64_t addr, uint64_t ctx, const struct
 }
 
 /* ---- invalidation ---- */
-
-static void drop(struct a64_mmu *mmu, unsigned i)
-{
-    struct a64_tlb_entry *entry = &mmu->tlb[i];
-    entry->read = entry->write = entry->exec = A64_TLB_NONE;
-    entry->owner = mmu->priv->owner[i] = 0;
-}
 
 static void note_drop(struct a64_mmu *mmu, struct a64_tlb_drop what)
 {

@@ -19,7 +19,7 @@
 #define SLOW_NS      1000000000ull /* what takes longer shows its progress on a terminal */
 
 struct run_values {
-    const char *machine, *cpu, *engine, *clock, *boot, *initrd, *ramdisk, *trust_cache,
+    const char *machine, *cpu, *engine, *engine_knobs, *clock, *boot, *initrd, *ramdisk, *trust_cache,
         *device_tree;
     uint64_t cpus, memory, slide, seed, quantum, ecid, load_address, entry_offset;
     bool el2, vhe_only, semihosting, dry_run, stats;
@@ -57,6 +57,8 @@ static const struct option options[] = {
     {"serial", 0, OPTION_LIST, AT(serials), "stdio|pty|unix:P|tcp:H:P|file:P", NULL,
      "where a serial line goes; the second and later are virtio consoles (default: stdio)"},
     {"engine", 0, OPTION_CHOICE, AT(engine), "ENGINE", engines, "what runs the CPUs"},
+    {"engine-knobs", 0, OPTION_STRING, AT(engine_knobs), "LIST", NULL,
+     "for tests: makes an engine's rare paths common"},
     {"el2", 0, OPTION_FLAG, AT(el2), NULL, NULL, "the CPUs have EL2 and start there"},
     {"vhe-only", 0, OPTION_FLAG, AT(vhe_only), NULL, NULL,
      "--el2: HCR_EL2.E2H is always 1, as on the M1"},
@@ -243,6 +245,7 @@ static int fill_config(struct run *run, struct error *err)
         .board = board,
         .cpu = v->cpu,
         .engine = v->engine,
+        .engine_knobs = v->engine_knobs,
         .cpus = v->cpus == NOT_GIVEN ? board->default_cpus
                                      : (unsigned)(v->cpus < UINT32_MAX ? v->cpus : UINT32_MAX),
         .memory = v->memory == NOT_GIVEN ? board->default_memory : v->memory,
@@ -386,6 +389,7 @@ static int run_run(const struct verb *self, int argc, char **argv)
     struct run run = {.values = {.machine = "vmapple",
                                  .cpu = "apple-m1",
                                  .engine = getenv("POMONA_ENGINE"),
+                                 .engine_knobs = getenv("POMONA_ENGINE_KNOBS"),
                                  .clock = "host",
                                  .boot = "auto",
                                  .cpus = NOT_GIVEN,
@@ -411,7 +415,8 @@ const struct verb verb_run = {
     .summary = "boots a guest: an XNU or Linux kernel, an ELF program, a flat image",
     .description = "FILE is looked into to find out what it is; without one the embedded guest "
                    "starts. Ctrl-A x leaves, Ctrl-A h "
-                   "helps. POMONA_ENGINE in the environment is the default of --engine. Exit "
+                   "helps. POMONA_ENGINE and POMONA_ENGINE_KNOBS in the environment are the defaults of --engine "
+                   "and --engine-knobs. Exit "
                    "status: 0 the guest powered off; 3 it panicked or loops in "
                    "exceptions; 64 and up: usage, "
                    "input (65) and host errors.",

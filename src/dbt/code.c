@@ -40,7 +40,9 @@ static int map_code(struct dbt *dbt, int fd)
 
 int dbt_code_create(struct dbt *dbt)
 {
-    dbt->code_size = DBT_CODE_SIZE;
+    const uint32_t wanted = dbt->cpu->sys->knobs.code_size;
+    dbt->code_size = wanted ? wanted : DBT_CODE_SIZE;
+    dbt->cold_start = dbt->code_size / 12 * 7 & ~(size_t)63;
     const int fd = memfd_create("pomona-code", MFD_CLOEXEC);
     if (fd < 0)
         return -errno;
@@ -362,8 +364,8 @@ void dbt_flush(struct dbt *dbt)
     dbt->block_count = dbt->page_count = dbt->link_count = 0;
     dbt->slot_count = DBT_JUMPS;
     dbt->code_used = dbt->stubs_end;
-    dbt->cold_used = DBT_COLD_START;
-    dbt->literals = DBT_CODE_SIZE;
+    dbt->cold_used = dbt->cold_start;
+    dbt->literals = dbt->code_size;
     dbt->flushes++;
     dbt->stats[STAT_FLUSHES]++;
 }

@@ -12,6 +12,7 @@
 #include "../a64/cpu.h"
 #include "../a64/decode.h"
 #include "../a64/mmu.h"
+#include "../a64/system.h"
 #include "../interp/interp.h"
 
 #define DBT_MAX_INSNS 64u
@@ -19,8 +20,7 @@
 #define DBT_SLOTS     (128u << 10) /* page caches of access sites and cross-page jumps */
 #define DBT_HASH_BITS 15
 #define DBT_PAGE_BITS 12
-#define DBT_CODE_SIZE  (48u << 20)
-#define DBT_COLD_START (28u << 20) /* offset of the cold paths in the code memory */
+#define DBT_CODE_SIZE (48u << 20)
 #define DBT_CONSTANTS 64           /* of vector code */
 #define DBT_FILLED    (16u << 10) /* slots of pages that are not global: no more are remembered */
 #define DBT_BUCKETS   64u
@@ -203,6 +203,7 @@ struct dbt {
     uint8_t *code;       /* as it executes */
     uint8_t *code_write; /* the same memory, writable */
     size_t code_size, code_used, cold_used;
+    size_t cold_start; /* offset of the cold paths */
     size_t literals;  /* constants stand from here to the end */
     size_t stubs_end; /* the stubs stand at the start of the code */
     struct {
@@ -237,6 +238,7 @@ struct dbt {
         uint64_t ctx, ctx_any_asid, epoch_local, epoch_global;
     } ctx[DBT_MODES];
     int8_t vhost[32];    /* host register of V0..V31; -1: in memory */
+    uint64_t random; /* of when the cache is emptied for no reason */
     bool avx512;         /* VL, BW, DQ */
     bool avx512vnni, avx512cd, avx512bitalg, gfni, aes, pclmul, sha;
     bool vaes; /* VAES and VPCLMULQDQ, for registers above 15 */

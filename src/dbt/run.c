@@ -58,13 +58,14 @@ static void find_features(struct dbt *dbt)
 {
     const unsigned ebx = extended_features(false), ecx = extended_features(true);
     __builtin_cpu_init();
-    dbt->avx512 = __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw") &&
+    const bool avx2 = dbt->cpu->sys->knobs.avx2;
+    dbt->avx512 = !avx2 && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw") &&
                   __builtin_cpu_supports("avx512dq");
     dbt->avx512vnni = dbt->avx512 && __builtin_cpu_supports("avx512vnni");
     dbt->avx512cd = dbt->avx512 && __builtin_cpu_supports("avx512cd");
     dbt->avx512bitalg = dbt->avx512 && __builtin_cpu_supports("avx512bitalg");
     dbt->vaes = dbt->avx512 && ecx >> 9 & 1 && ecx >> 10 & 1;
-    dbt->gfni = __builtin_cpu_supports("gfni");
+    dbt->gfni = !avx2 && __builtin_cpu_supports("gfni");
     dbt->aes = __builtin_cpu_supports("aes");
     dbt->pclmul = __builtin_cpu_supports("pclmul");
     dbt->sha = ebx >> 29 & 1;
@@ -283,6 +284,8 @@ static void shorten(struct dbt *dbt, const struct way *way, const struct dbt_blo
     const bool global = cpu->ps.el && a64_tlb_is_global(a64_tlb_slot(cpu->mmu, cpu->pc, cpu->mmu->ctx_fetch));
     struct dbt_hot *hot = dbt->hot;
     const uint64_t code = (uint64_t)(uintptr_t)dbt->code + block->code;
+    if (cpu->sys->knobs.every_block)
+        return;
     if (way->from == DBT_EXIT_LOOKUP) {
         dbt_fill(dbt, &hot->slot[cpu->pc >> 2 & (DBT_JUMPS - 1)], cpu->pc,
                  (struct dbt_slot){.tag = cpu->pc ^ hot->mode_mix[cpu->ps.btype], .value = code}, global);
@@ -325,12 +328,23 @@ static void enter(struct dbt *dbt, const struct dbt_block *block)
     dbt->stats[hot->exit]++;
 }
 
+/* Once in 64 times. */
+static bool must_evict(struct dbt *dbt)
+{
+    if (!dbt->cpu->sys->knobs.evict)
+        return false;
+    dbt->random = dbt->random * 6364136223846793005u + 1442695040888963407u;
+    return dbt->random >> 58 == 0;
+}
+
 /* Enters at cpu->pc; true: leave the engine with *STOP. */
 static bool run_once(struct dbt *dbt, struct way *way, enum engine_stop *stop)
 {
     struct a64_cpu *cpu = dbt->cpu;
     struct dbt_hot *hot = dbt->hot;
     const unsigned mode = mode_of(cpu);
+    if (must_evict(dbt))
+        dbt_flush(dbt);
     follow_code(dbt);
     follow_addresses(dbt, mode);
     struct dbt_block *block = find_block(dbt, mode);

@@ -63,6 +63,27 @@ static struct dbt_page *page_for(struct dbt *dbt, uint64_t pa, const uint32_t *h
     return page;
 }
 
+/* Emits the block of L, or, into a code memory too small for it, the first part of it. False: none of it fits. */
+static bool emit(struct dbt *dbt, struct lower *l)
+{
+    if (dbt_lower(dbt, l))
+        return true;
+    for (dbt_flush(dbt); !dbt_lower(dbt, l); l->count /= 2)
+        if (l->count == 1)
+            return false;
+    return true;
+}
+
+static void count(struct dbt *dbt, unsigned insns, size_t code, size_t cold, uint64_t start)
+{
+    dbt->stats[STAT_BLOCKS]++;
+    dbt->stats[STAT_INSNS] += insns;
+    dbt->stats[STAT_GUEST_BYTES] += insns * 4;
+    dbt->stats[STAT_CODE_BYTES] += code;
+    dbt->stats[STAT_COLD_BYTES] += cold;
+    dbt->stats[STAT_NANOSECONDS] += now() - start;
+}
+
 struct dbt_block *dbt_translate(struct dbt *dbt, uint64_t pa, const uint32_t *host, unsigned mode)
 {
     const uint64_t start = now();
@@ -73,25 +94,17 @@ struct dbt_block *dbt_translate(struct dbt *dbt, uint64_t pa, const uint32_t *ho
     l->mode = mode;
     l->offset = (uint32_t)(pa & A64_PAGE_MASK);
     decode(dbt, l, first, host, words);
-    for (unsigned attempt = 0; attempt < 2; attempt++) {
-        const uint32_t code = (uint32_t)dbt->code_used;
-        const size_t cold = dbt->cold_used;
-        if (dbt_lower(dbt, l)) {
-            struct dbt_page *page = page_for(dbt, pa, host, first, words, l->count);
-            struct dbt_block *block =
-                page ? dbt_add_block(dbt, page, pa, mode, words, l->count) : NULL;
-            if (!block)
-                return NULL;
-            block->code = code;
-            dbt->stats[STAT_BLOCKS]++;
-            dbt->stats[STAT_INSNS] += l->count;
-            dbt->stats[STAT_GUEST_BYTES] += l->count * 4;
-            dbt->stats[STAT_CODE_BYTES] += dbt->code_used - code;
-            dbt->stats[STAT_COLD_BYTES] += dbt->cold_used - cold;
-            dbt->stats[STAT_NANOSECONDS] += now() - start;
-            return block;
-        }
-        dbt_flush(dbt);
-    }
-    return NULL;
+    const size_t code = dbt->code_used, cold = dbt->cold_used;
+    const uint32_t flushes = dbt->flushes;
+    if (!emit(dbt, l))
+        return NULL;
+    const bool anew = flushes != dbt->flushes;
+    struct dbt_page *page = page_for(dbt, pa, host, first, words, l->count);
+    struct dbt_block *block = page ? dbt_add_block(dbt, page, pa, mode, words, l->count) : NULL;
+    if (!block)
+        return NULL;
+    const size_t start_code = anew ? dbt->stubs_end : code, start_cold = anew ? dbt->cold_start : cold;
+    block->code = (uint32_t)start_code;
+    count(dbt, l->count, dbt->code_used - start_code, dbt->cold_used - start_cold, start);
+    return block;
 }

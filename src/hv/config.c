@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The configuration objects of VMs and vCPUs, Apple's setters and ours. */
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "../a64/sysreg.h"
@@ -14,7 +15,8 @@ void hv_vm_config_defaults(struct hv_vm_config_s *config)
 {
     config->granule = HV_IPA_GRANULE_16KB;
     config->model = a64_model_find(DEFAULT_MODEL);
-    config->engine = hv_engine_find(NULL);
+    if (hv_engine_knobs(getenv("POMONA_ENGINE_KNOBS"), &config->knobs))
+        config->engine = hv_engine_find(NULL);
 }
 
 hv_vm_config_t hv_vm_config_create(void)
@@ -141,6 +143,15 @@ hv_return_t hv_pomona_vm_config_set_engine(hv_vm_config_t config, const char *na
     if (!engine)
         return HV_BAD_ARGUMENT;
     config->engine = engine;
+    return HV_SUCCESS;
+}
+
+hv_return_t hv_pomona_vm_config_set_engine_knobs(hv_vm_config_t config, const char *list)
+{
+    struct a64_knobs knobs;
+    if (!config || !list || !hv_engine_knobs(list, &knobs))
+        return HV_BAD_ARGUMENT;
+    config->knobs = knobs;
     return HV_SUCCESS;
 }
 

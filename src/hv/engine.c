@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The engines of this build, the preferred one first. */
+/* The engines of this build, the preferred one first, and the knobs that make their rare paths common. */
 
 #include "engine.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,4 +26,58 @@ const struct hv_engine *hv_engine_find(const char *name)
         if (strcmp(engines[i].name, name) == 0)
             return &engines[i];
     return NULL;
+}
+
+/* ---- knobs ---- */
+
+#define LEAST_CODE (64u << 10)
+#define MOST_CODE  (1u << 30)
+
+static const struct {
+    const char *name;
+    size_t at; /* of a bool */
+} flags[] = {
+    {"avx2", offsetof(struct a64_knobs, avx2)},
+    {"every-block", offsetof(struct a64_knobs, every_block)},
+    {"evict", offsetof(struct a64_knobs, evict)},
+    {"no-slots", offsetof(struct a64_knobs, no_slots)},
+    {"one-tlb", offsetof(struct a64_knobs, one_tlb)},
+};
+
+/* "64K", "2M" */
+static bool parse_code_size(const char *text, size_t length, struct a64_knobs *knobs)
+{
+    char *end;
+    const unsigned long number = strtoul(text, &end, 10);
+    const unsigned shift = *end == 'K' ? 10 : *end == 'M' ? 20 : 0;
+    if (!shift || end + 1 != text + length || number > MOST_CODE >> shift || number << shift < LEAST_CODE)
+        return false;
+    knobs->code_size = (uint32_t)number << shift;
+    return true;
+}
+
+static bool parse_knob(const char *text, size_t length, struct a64_knobs *knobs)
+{
+    static const char code[] = "code=";
+    for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+        if (strlen(flags[i].name) == length && !memcmp(text, flags[i].name, length)) {
+            *(bool *)((char *)knobs + flags[i].at) = true;
+            return true;
+        }
+    }
+    const size_t prefix = sizeof(code) - 1;
+    return length > prefix && !memcmp(text, code, prefix) &&
+           parse_code_size(text + prefix, length - prefix, knobs);
+}
+
+bool hv_engine_knobs(const char *list, struct a64_knobs *knobs)
+{
+    *knobs = (struct a64_knobs){0};
+    while (list && *list) {
+        const size_t length = strcspn(list, ",");
+        if (!parse_knob(list, length, knobs))
+            return false;
+        list += length + (list[length] == ',');
+    }
+    return true;
 }

@@ -5,6 +5,7 @@
 /* What executes a vCPU's instructions, seen by the API. The stops and their rules are those of
  * src/interp/interp.h, whichever engine it is. */
 
+#include "../a64/system.h"
 #include "../interp/interp.h"
 
 struct hv_engine {
@@ -20,5 +21,8 @@ struct hv_engine {
 /* By name; NULL: the one that POMONA_ENGINE in the environment names, or the first. NULL when
  * unknown. */
 const struct hv_engine *hv_engine_find(const char *name);
+/* A comma-separated LIST of hv_pomona_vm_config_set_engine_knobs; NULL or empty: none. False: there is
+ * no such knob. */
+bool hv_engine_knobs(const char *list, struct a64_knobs *knobs);
 
 #endif

@@ -45,6 +45,7 @@ struct hv_vm_config_s {
     bool e2h_fixed, loop_exit, timers_to_fiq;
     const struct a64_model *model;
     const struct hv_engine *engine;
+    struct a64_knobs knobs;
     hv_pomona_clock_config_t clock;
 };
 /* What the CPUs of VM are to be like beside their model. */

@@ -52,6 +52,7 @@ static int init_system(struct hv_vm *vm)
     sys->ppi = system_ppi;
     sys->kick = hv_kick;
     sys->sysreg_trap = hv_sysreg_trap;
+    sys->knobs = vm->config.knobs;
     sys->paravirt_pac = !vm->config.el2;
     pthread_mutex_init(&sys->lock, NULL);
     int error = a64_monitor_create(sys);

@@ -102,15 +102,32 @@ static int configure_el2(const struct machine_config *config, hv_vm_config_t vm,
     return result ? hv_refused(err, "--el2", result) : 0;
 }
 
-static int configure_cpu(const struct machine_config *config, hv_vm_config_t vm, struct error *err)
+static int configure_engine(const struct machine_config *config, hv_vm_config_t vm,
+                            struct error *err)
 {
-    hv_return_t result;
     if (config->engine && *config->engine) {
         if (require(HV_POMONA_CAP_ENGINES, "--engine", err))
             return -1;
         if (hv_pomona_vm_config_set_engine(vm, config->engine))
             return error_set(err, ERROR_UNAVAILABLE, "no engine '%s' here", config->engine);
     }
+    if (config->engine_knobs && *config->engine_knobs) {
+        if (require(HV_POMONA_CAP_ENGINES, "--engine-knobs", err))
+            return -1;
+        if (hv_pomona_vm_config_set_engine_knobs(vm, config->engine_knobs))
+            return error_set(err, ERROR_USAGE,
+                             "--engine-knobs %s: give avx2, code=64K (or more), every-block, evict, "
+                             "no-slots, one-tlb, with commas between them",
+                             config->engine_knobs);
+    }
+    return 0;
+}
+
+static int configure_cpu(const struct machine_config *config, hv_vm_config_t vm, struct error *err)
+{
+    hv_return_t result;
+    if (configure_engine(config, vm, err))
+        return -1;
     if (hv_pomona_supports(HV_POMONA_CAP_CPU_MODEL)) {
         if (hv_pomona_vm_config_set_cpu_model(vm, config->cpu))
             return error_set(err, ERROR_USAGE, "no CPU '%s'; there are apple-m1, apple-m2 and max",

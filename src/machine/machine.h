@@ -32,6 +32,7 @@ struct machine_config {
     const struct board *board;
     const char *cpu;    /* the model's name: "apple-m1" */
     const char *engine; /* "dbt", "interp"; NULL: the best there is */
+    const char *engine_knobs; /* of hv_pomona_vm_config_set_engine_knobs; NULL: none */
     unsigned cpus;      /* 1 to board->max_cpus */
     uint64_t memory;    /* bytes of RAM, a multiple of 16 KiB */
     bool el2;           /* the CPUs have EL2 and start there */

@@ -245,7 +245,7 @@ void lower_sp_written(struct lower *l, bool aligned)
     if (aligned)
         return;
     lower_clobber(l);
-    x86_test8_imm(a, x86_r(host_of[GUEST_SP]), 15);
+    x86_test8_imm(a, lower_rm(GUEST_SP), 15);
     const struct x86_label bad = x86_jcc(a, CC_NE);
     x86_land(&l->cold, bad);
     lower_leave(l, &l->cold);
@@ -468,7 +468,7 @@ bool dbt_lower(struct dbt *dbt, struct lower *l)
     l->clean32 = l->clean64 = l->made32 = l->made64 = 0;
     l->counted = 0;
     l->flags.host = l->flags.dirty = false;
-    l->a = emitter(dbt, dbt->code_used, DBT_COLD_START);
+    l->a = emitter(dbt, dbt->code_used, dbt->cold_start);
     l->cold = emitter(dbt, dbt->cold_used, dbt->literals);
     l->literals = emitter(dbt, dbt->literals, dbt->literals);
     find_live_flags(l);

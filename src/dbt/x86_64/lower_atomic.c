@@ -170,13 +170,13 @@ static void lower_casp32(struct lower *l, const struct a64_insn *insn)
     lower_checked(l, miss);
 }
 
-/* CMPXCHG16B wants RCX:RBX for what to store, so RBX (X19) and a register for the address, which
- * holds none of the operands that are still to be read, are lent. */
+/* CMPXCHG16B wants RCX:RBX for what to store, so RBX (X19) and a register for the address, R8 (X2) or RSI
+ * (X0), which holds none of the operands that are still to be read, are lent. */
 static void lower_casp64(struct lower *l, const struct a64_insn *insn)
 {
     struct x86 *a = &l->a;
     const unsigned s = insn->rm, t = insn->rd;
-    const unsigned at = t == 0 ? (unsigned)host_of[2] : (unsigned)host_of[0];
+    const unsigned at = t == 0 ? R8 : RSI;
     if (lower_sp_faults(l, insn)) {
         lower_call(l, insn);
         return;

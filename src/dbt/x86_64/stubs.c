@@ -366,6 +366,11 @@ static uintptr_t emit_fill(struct dbt *dbt, struct x86 *a, unsigned access, bool
     struct x86_label miss[5], slow;
     unsigned misses = 0;
     const uintptr_t here = x86_here(a);
+    if (dbt->cpu->sys->knobs.no_slots) {
+        x86_alu(a, ALU_CMP, 0, RAX, x86_r(RAX));
+        x86_ret(a);
+        return here;
+    }
     x86_push(a, RSI);
     x86_mov_rr(a, 0, RSI, RAX);
     if (aligned) { /* the limit is the number of aligned places */
@@ -428,7 +433,7 @@ void dbt_emit_stubs(struct dbt *dbt)
 {
     struct x86 a = {
         .p = dbt->code_write,
-        .end = dbt->code_write + DBT_COLD_START,
+        .end = dbt->code_write + dbt->cold_start,
         .run = dbt->code - dbt->code_write,
     };
     memcpy(dbt->hot->constant, vector_constants, sizeof vector_constants);

@@ -24,12 +24,16 @@
 
 /* Host registers of X0..X30, XZR, SP; X86_NONE: in memory. */
 static const int8_t host_of[33] = {
+#ifndef POMONA_DBT_NO_PIN
     [0] = RSI, [1] = RDI, [2] = R8, [3] = R9, [4] = R10, [5] = R11, [6] = X86_NONE, [7] = X86_NONE,
     [8] = R12, [9] = X86_NONE, [10] = X86_NONE, [11] = X86_NONE, [12] = X86_NONE, [13] = X86_NONE,
     [14] = X86_NONE, [15] = X86_NONE, [16] = X86_NONE, [17] = X86_NONE, [18] = X86_NONE, [19] = RBX,
     [20] = R13, [21] = X86_NONE, [22] = X86_NONE, [23] = X86_NONE, [24] = X86_NONE, [25] = X86_NONE,
     [26] = X86_NONE, [27] = X86_NONE, [28] = X86_NONE, [29] = X86_NONE, [30] = R14, [31] = X86_NONE,
     [32] = R15,
+#else /* a variant for tests: all are in memory */
+    [0 ... 32] = X86_NONE,
+#endif
 };
 
 /* Vector registers: XMM13..XMM15 are scratch. With AVX-512VL V0..V28 have registers of their own; with AVX2

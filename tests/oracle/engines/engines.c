@@ -4,7 +4,7 @@
  * off, both page sizes, traps, rounding modes; with an instruction budget that may end anywhere, or
  * none. Everything must come out equal: registers, memory, exceptions, exits, instruction counts.
  *
- *     engines [--first NAME] [--second NAME] [--insns N] [--seed S] [--group-of-blocks G]
+ *     engines [--first NAME] [--second NAME] [--knobs LIST] [--insns N] [--seed S] [--group-of-blocks G]
  *             [--rows PREFIX] [--model NAME] [--el2 1] [--show N] [--plant ROW]
  *
  * A group of blocks runs in one world; group G of seed S is always the same. A difference is
@@ -302,7 +302,7 @@ static unsigned rows_met(const struct oracle *o)
 }
 
 struct arguments {
-    const char *engine[2], *rows, *model, *plant;
+    const char *engine[2], *knobs, *rows, *model, *plant;
     uint64_t insns, seed, show, group;
     bool one_group, el2;
 };
@@ -315,6 +315,8 @@ static void parse(struct arguments *a, int argc, char **argv)
             a->engine[0] = arg;
         else if (!strcmp(name, "--second"))
             a->engine[1] = arg;
+        else if (!strcmp(name, "--knobs"))
+            a->knobs = arg;
         else if (!strcmp(name, "--insns"))
             a->insns = strtoull(arg, NULL, 0);
         else if (!strcmp(name, "--seed"))
@@ -353,7 +355,7 @@ int main(int argc, char **argv)
         a.engine[1] = rig_planted.name;
     }
     o.el2 = a.el2;
-    rig_create(&o.rig, a.model, a.el2, a.engine);
+    rig_create(&o.rig, a.model, a.el2, a.engine, a.knobs);
     words_init(&o.words, a.rows);
     if (!o.words.count)
         fprintf(stderr, "no row is named %s...\n", a.rows), exit(2);

@@ -4,7 +4,7 @@
  * cases, the ends of integers), alone: FPSR is read and cleared behind each instruction. In half of
  * the worlds FPCR is 0, elsewhere its bits are random.
  *
- *     floats [--first NAME] [--second NAME] [--cases N] [--seed S] [--rows PREFIX] [--model NAME]
+ *     floats [--first NAME] [--second NAME] [--knobs LIST] [--cases N] [--seed S] [--rows PREFIX] [--model NAME]
  *            [--show N]
  *
  * N cases are tried of each row. Exits 1 on a difference. */
@@ -25,7 +25,7 @@
 #define EOR_ROR(d, m) (0xcac01c00u | (m) << 16 | (d) << 5 | (d)) /* EOR Xd, Xd, Xm, ROR #7 */
 
 struct arguments {
-    const char *engine[2], *rows, *model;
+    const char *engine[2], *knobs, *rows, *model;
     uint64_t cases, seed, show;
 };
 
@@ -235,6 +235,8 @@ static void parse(struct arguments *a, int argc, char **argv)
             a->engine[0] = arg;
         else if (!strcmp(name, "--second"))
             a->engine[1] = arg;
+        else if (!strcmp(name, "--knobs"))
+            a->knobs = arg;
         else if (!strcmp(name, "--cases"))
             a->cases = strtoull(arg, NULL, 0);
         else if (!strcmp(name, "--seed"))
@@ -262,7 +264,7 @@ int main(int argc, char **argv)
                           .seed = 1,
                           .show = 3};
     parse(&a, argc, argv);
-    rig_create(&rig, a.model, false, a.engine);
+    rig_create(&rig, a.model, false, a.engine, a.knobs);
     rig.seed = a.seed;
     unsigned rows = 0, differ = 0;
     for (unsigned i = 0; i < A64_ROW_COUNT; i++) {

@@ -7,7 +7,7 @@
  * Both engines run a program in steps of random length; after each, all registers and the counts
  * must be equal, at its end all memory. A sum of all the states is printed: a trace's hash.
  *
- *     programs [--first NAME] [--second NAME] [--count N] [--seed S] [--program P] [--model NAME]
+ *     programs [--first NAME] [--second NAME] [--knobs LIST] [--count N] [--seed S] [--program P] [--model NAME]
  *              [--plant ROW] [--show N]
  *
  * Program P of seed S is always the same. Where two runs part, the last instructions before are
@@ -916,7 +916,7 @@ static void check_program(struct oracle *o, uint64_t p)
 }
 
 struct arguments {
-    const char *engine[2], *model, *plant;
+    const char *engine[2], *knobs, *model, *plant;
     uint64_t count, seed, show, program;
     bool one;
 };
@@ -929,6 +929,8 @@ static void parse(struct arguments *a, int argc, char **argv)
             a->engine[0] = arg;
         else if (!strcmp(name, "--second"))
             a->engine[1] = arg;
+        else if (!strcmp(name, "--knobs"))
+            a->knobs = arg;
         else if (!strcmp(name, "--count"))
             a->count = strtoull(arg, NULL, 0);
         else if (!strcmp(name, "--seed"))
@@ -961,7 +963,7 @@ int main(int argc, char **argv)
         rig_plant(a.plant);
         a.engine[1] = rig_planted.name;
     }
-    rig_create(&o.rig, a.model, false, a.engine);
+    rig_create(&o.rig, a.model, false, a.engine, a.knobs);
     words_init(&o.words, "");
     o.words.forward = true;
     o.seed = a.seed;

@@ -186,7 +186,8 @@ static struct a64_cpu *create_cpu(struct rig_side *side, const char *model, bool
     return cpu;
 }
 
-static void create_side(struct rig_side *side, const char *model, bool el2, const char *engine)
+static void create_side(struct rig_side *side, const char *model, bool el2, const char *engine,
+                        const char *knobs)
 {
     side->engine = find_engine(engine);
     side->ram = aligned_zero(0x4000, RIG_SIZE);
@@ -195,6 +196,8 @@ static void create_side(struct rig_side *side, const char *model, bool el2, cons
     side->sys.ppi = wire;
     side->sys.kick = no_kick;
     pthread_mutex_init(&side->sys.lock, NULL);
+    if (!hv_engine_knobs(knobs, &side->sys.knobs))
+        fail("no such knobs", knobs);
     if (a64_monitor_create(&side->sys) || a64_broadcast_create(&side->sys))
         fail("out of memory", "rig");
     side->cpu = create_cpu(side, model, el2);
@@ -204,11 +207,12 @@ static void create_side(struct rig_side *side, const char *model, bool el2, cons
     make_tables(side, 0);
 }
 
-void rig_create(struct rig *rig, const char *model, bool el2, const char *const engine[2])
+void rig_create(struct rig *rig, const char *model, bool el2, const char *const engine[2],
+                const char *knobs)
 {
     *rig = (struct rig){0};
     for (unsigned i = 0; i < 2; i++) {
-        create_side(&rig->side[i], model, el2, engine[i]);
+        create_side(&rig->side[i], model, el2, engine[i], i ? knobs : NULL);
         rig->start[i] = aligned_zero(64, sizeof(struct a64_cpu));
     }
 }

@@ -89,9 +89,11 @@ static inline unsigned rig_pick(struct rig *rig, unsigned count)
     return (unsigned)(rig_random(rig) >> 33) % count;
 }
 
-/* Two CPUs of MODEL, with EL2 or not; exits the program with a message when an engine is unknown or
- * refuses. */
-void rig_create(struct rig *rig, const char *model, bool el2, const char *const engine[2]);
+/* Two CPUs of MODEL, with EL2 or not, the second one's engine with KNOBS
+ * (hv_pomona_vm_config_set_engine_knobs; NULL: none); exits the program with a message when an engine
+ * is unknown or refuses. */
+void rig_create(struct rig *rig, const char *model, bool el2, const char *const engine[2],
+                const char *knobs);
 void rig_destroy(struct rig *rig);
 
 /* Both sides get WORLD: system registers, tables, memory that is 0, an empty TLB. rig->start[] is
