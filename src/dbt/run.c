@@ -328,13 +328,13 @@ static void enter(struct dbt *dbt, const struct dbt_block *block)
     dbt->stats[hot->exit]++;
 }
 
-/* Once in 64 times. */
+/* Once in 256 times. */
 static bool must_evict(struct dbt *dbt)
 {
     if (!dbt->cpu->sys->knobs.evict)
         return false;
     dbt->random = dbt->random * 6364136223846793005u + 1442695040888963407u;
-    return dbt->random >> 58 == 0;
+    return dbt->random >> 56 == 0;
 }
 
 /* Enters at cpu->pc; true: leave the engine with *STOP. */
