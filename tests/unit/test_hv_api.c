@@ -83,6 +83,21 @@ static void test_engine_by_environment(void **state)
     free(saved);
 }
 
+static void test_knobs(void **state)
+{
+    static const char *const good[] = {"", "avx2", "code=64K", "code=1024M,evict", "one-tlb,no-slots,every-block"};
+    static const char *const bad[] = {"avx", "avx22", "avx2,,evict", "code=", "code=63K", "code=1025M", "code=64",
+                                      "code=64KB", "code=-1K", "no-slots one-tlb"};
+    hv_vm_config_t config = hv_vm_config_create();
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
+        OK(hv_pomona_vm_config_set_engine_knobs(config, good[i]));
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_int_equal(hv_pomona_vm_config_set_engine_knobs(config, bad[i]), HV_BAD_ARGUMENT);
+    assert_int_equal(hv_pomona_vm_config_set_engine_knobs(config, NULL), HV_BAD_ARGUMENT);
+    assert_int_equal(hv_pomona_vm_config_set_engine_knobs(NULL, ""), HV_BAD_ARGUMENT);
+    os_release(config);
+}
+
 static void test_vm_config(void **state)
 {
     uint32_t max, bits = 1;
@@ -1097,6 +1112,7 @@ int main(void)
         cmocka_unit_test(test_shapes),
         cmocka_unit_test(test_vm_lifetime),
         cmocka_unit_test(test_engine_by_environment),
+        cmocka_unit_test(test_knobs),
         cmocka_unit_test(test_vm_config),
         cmocka_unit_test(test_memory_rules),
         cmocka_unit_test(test_allocate),
