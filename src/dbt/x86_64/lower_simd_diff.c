@@ -21,13 +21,61 @@ static void add_long(struct lower *l, const struct a64_insn *insn, by_size op, b
     lower_vdone(l, insn->rd, dst);
 }
 
+/* Whether the next instruction is exec ID on the same registers and sizes, with the other halves
+ * (Q). */
+static bool other_halves_follow(const struct lower *l, const struct a64_insn *insn, unsigned id)
+{
+    const uint32_t operands = 3u << 22 | 0x1fu << 16 | 0x3ff;
+    if (l->at + 1 >= l->count)
+        return false;
+    const struct a64_insn *next = insn + 1;
+    return next->row != A64_ROW_NONE && a64_exec_ids[next->row] == id &&
+           vec_q(next) != vec_q(insn) && !((next->word ^ insn->word) & operands);
+}
+
+/* S0 = the sums of each element of M's low half and its fellow of the upper half. */
+static void add_halves(struct lower *l, struct x86_rm m, unsigned size, bool sign)
+{
+    x86_vload(&l->a, S0, vector_constant(l, size ? K_HALVES_H : K_HALVES_B));
+    if (m.reg >= 0) {
+        vec_r(l, VPSHUFB, S0, (unsigned)m.reg, S0);
+    } else {
+        x86_vload(&l->a, S1, m);
+        vec_r(l, VPSHUFB, S0, S1, S0);
+    }
+    if (size) {
+        vec_k(l, VPMADDWD, S0, S0, K_0001);
+    } else if (sign) {
+        x86_vload(&l->a, S1, vector_constant(l, K_01B));
+        vec_r(l, VPMADDUBSW, S0, S1, S0);
+    } else {
+        vec_k(l, VPMADDUBSW, S0, S0, K_01B);
+    }
+}
+
+/* Compilers add up a whole vector by two of these: an instruction of the host's adds pairs. */
+static bool add_wide_twice(struct lower *l, const struct a64_insn *insn, bool sign)
+{
+    const unsigned size = vec_size(insn);
+    if (size == 2 || (size == 1 && !sign) || insn->rd != insn->rn || insn->rd == insn->rm ||
+        !other_halves_follow(l, insn, a64_exec_ids[insn->row]))
+        return false;
+    add_halves(l, vec_rm(l, insn->rm), size, sign);
+    l->at++;
+    return true;
+}
+
 static void add_wide(struct lower *l, const struct a64_insn *insn, by_size op, bool sign)
 {
     const unsigned size = vec_size(insn);
     lower_vectors(l);
     const unsigned dst = lower_vdst(l, insn->rd, S0);
-    vec_extend(l, S1, insn->rm, size, sign, vec_q(insn));
-    vec_r(l, op[size + 1], dst, lower_vsrc(l, insn->rn, S0), S1);
+    if (op == op_add && add_wide_twice(l, insn, sign)) {
+        vec(l, op_add[size + 1], dst, S0, vec_rm(l, insn->rd));
+    } else {
+        vec_extend(l, S1, insn->rm, size, sign, vec_q(insn));
+        vec_r(l, op[size + 1], dst, lower_vsrc(l, insn->rn, S0), S1);
+    }
     lower_vdone(l, insn->rd, dst);
 }
 
@@ -43,20 +91,43 @@ static void add_narrow(struct lower *l, const struct a64_insn *insn, by_size op,
     vec_narrow(l, insn, S0, size, true);
 }
 
-/* The absolute difference is the greater less the lesser, and never negative as an unsigned number.
- */
-static void difference_long(struct lower *l, const struct a64_insn *insn, bool sign,
-                            bool accumulate)
+/* S0 = the absolute differences, the greater less the lesser: never negative as unsigned numbers.
+ * Uses S1. */
+static void difference(struct lower *l, const struct a64_insn *insn, bool sign)
 {
     static by_size max[2] = {{VPMAXUB, VPMAXUW, VPMAXUD}, {VPMAXSB, VPMAXSW, VPMAXSD}};
     static by_size min[2] = {{VPMINUB, VPMINUW, VPMINUD}, {VPMINSB, VPMINSW, VPMINSD}};
-    const unsigned size = vec_size(insn);
-    lower_vectors(l);
-    const unsigned dst = lower_vdst(l, insn->rd, S0), n = lower_vsrc(l, insn->rn, S1);
+    const unsigned size = vec_size(insn), n = lower_vsrc(l, insn->rn, S1);
     vec(l, max[sign][size], S0, n, vec_rm(l, insn->rm));
     vec(l, min[sign][size], S1, n, vec_rm(l, insn->rm));
     vec_r(l, op_sub[size], S0, S0, S1);
-    vec_extend_rm(l, accumulate ? S0 : dst, x86_r(S0), size, false, vec_q(insn));
+}
+
+/* The other halves' differences are added by the next instruction: they are computed together. */
+static bool both_differences(struct lower *l, const struct a64_insn *insn, unsigned dst, bool sign)
+{
+    const unsigned size = vec_size(insn);
+    if (insn->rd == insn->rn || insn->rd == insn->rm ||
+        !other_halves_follow(l, insn, sign ? A64_EXEC_simd_sabal : A64_EXEC_simd_uabal))
+        return false;
+    difference(l, insn, sign);
+    vec_extend_rm(l, S1, x86_r(S0), size, false, true);
+    vec_extend_rm(l, S0, x86_r(S0), size, false, false);
+    vec_r(l, op_add[size + 1], dst, S0, S1);
+    l->at++;
+    return true;
+}
+
+static void difference_long(struct lower *l, const struct a64_insn *insn, bool sign,
+                            bool accumulate)
+{
+    const unsigned size = vec_size(insn);
+    lower_vectors(l);
+    const unsigned dst = lower_vdst(l, insn->rd, S0);
+    if (accumulate || !both_differences(l, insn, dst, sign)) {
+        difference(l, insn, sign);
+        vec_extend_rm(l, accumulate ? S0 : dst, x86_r(S0), size, false, vec_q(insn));
+    }
     if (accumulate)
         vec(l, op_add[size + 1], dst, S0, vec_rm(l, insn->rd));
     lower_vdone(l, insn->rd, dst);
@@ -101,7 +172,13 @@ static void product(struct lower *l, const struct a64_insn *insn, unsigned dst, 
 {
     const unsigned size = vec_size(insn);
     const bool high = vec_upper(insn);
-    if (size == 0) {
+    if (size == 0 && sign && high) {
+        /* Both factors times 256, of whose product the upper half is wanted. */
+        vec_zero(l, S2);
+        vec(l, VPUNPCKHBW, S0, S2, vec_rm(l, insn->rn));
+        vec(l, VPUNPCKHBW, S1, S2, m);
+        vec_r(l, VPMULHW, dst, S0, S1);
+    } else if (size == 0) {
         vec_extend(l, S0, insn->rn, 0, sign, high);
         vec_extend_rm(l, S1, m, 0, sign, high);
         vec_r(l, VPMULLW, dst, S0, S1);

@@ -158,7 +158,9 @@ enum vector_constant {
     K_REVERSE_LOW,
     K_REVERSE_HIGH, /* of a nibble */
     K_CLZ_HIGH,
-    K_CLZ_LOW,        /* of a byte, by its nibbles */
+    K_CLZ_LOW, /* of a byte, by its nibbles */
+    K_HALVES_B,
+    K_HALVES_H,       /* VPSHUFB: the elements of the two halves in turns */
     K_REVERSE_MATRIX, /* VGF2P8AFFINEQB */
     K_COUNT
 };
@@ -382,6 +384,11 @@ static inline void vec_extend_rm(struct lower *l, unsigned dst, struct x86_rm fr
 {
     static const unsigned op[2][3] = {{VPMOVZXBW, VPMOVZXWD, VPMOVZXDQ},
                                       {VPMOVSXBW, VPMOVSXWD, VPMOVSXDQ}};
+    static const unsigned with_zeros[3] = {VPUNPCKHBW, VPUNPCKHWD, VPUNPCKHDQ};
+    if (high && from.reg >= 0 && !sign) {
+        vec_k(l, with_zeros[size], dst, (unsigned)from.reg, K_ZERO);
+        return;
+    }
     if (high && from.reg >= 0) {
         vec_i(l, VPSHUFD, dst, 0, from, 0xee);
         from = x86_r((int)dst);

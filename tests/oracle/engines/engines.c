@@ -96,6 +96,16 @@ static void chain(uint32_t *word)
         word[0] = chained;
 }
 
+/* An instruction has the registers and sizes of the one before it, and the other half (Q). */
+static void follow_half(uint32_t *word)
+{
+    const uint32_t operands = 1u << 30 | 3u << 22 | 0x1fu << 16 | 0x3ff;
+    const struct a64_row *row = a64_decode(word[0]);
+    const uint32_t other = (word[0] & ~operands) | ((word[-1] ^ 1u << 30) & operands);
+    if (row && row->wv && a64_decode(other) == row)
+        word[0] = other;
+}
+
 static void random_block(struct oracle *o, unsigned index)
 {
     struct rig *rig = &o->rig;
@@ -107,6 +117,8 @@ static void random_block(struct oracle *o, unsigned index)
     for (unsigned i = 1; i < block->count; i++)
         if (!rig_pick(rig, 8))
             chain(&block->word[i]);
+        else if (!rig_pick(rig, 8))
+            follow_half(&block->word[i]);
     for (unsigned i = block->count; i < BLOCK_MAX + TRAIL; i++)
         block->word[i] = RIG_END;
     block->seed = rig_random(rig);
