@@ -228,19 +228,28 @@ hv_return_t hv_vm_protect(hv_ipa_t ipa, size_t size, hv_memory_flags_t flags)
 
 /* ---- host memory ---- */
 
+#define HUGE_PAGE (2u << 20)
+
+/* Guest memory in large pages where the host has them: the guest's first touch of it, and all translation of
+ * the host's own, cost less. */
 hv_return_t hv_vm_allocate(void **uvap, size_t size, hv_allocate_flags_t flags)
 {
     if (!uvap || !size || (size & (HV_GRANULE_16K - 1)) || flags != HV_ALLOCATE_DEFAULT)
         return HV_BAD_ARGUMENT;
-    /* One granule more, and what lies before and behind the aligned part given back. */
-    uint8_t *base = mmap(NULL, size + HV_GRANULE_16K, PROT_READ | PROT_WRITE,
+    const size_t align = size < HUGE_PAGE ? HV_GRANULE_16K : HUGE_PAGE;
+    /* One alignment more, and what lies before and behind the aligned part given back. */
+    uint8_t *base = mmap(NULL, size + align, PROT_READ | PROT_WRITE,
                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (base == MAP_FAILED)
         return HV_NO_RESOURCES;
-    const size_t before = -(uintptr_t)base & (HV_GRANULE_16K - 1);
+    const size_t before = -(uintptr_t)base & (align - 1);
     if (before)
         munmap(base, before);
-    munmap(base + before + size, HV_GRANULE_16K - before);
+    munmap(base + before + size, align - before);
+#ifdef MADV_HUGEPAGE
+    if (align == HUGE_PAGE)
+        madvise(base + before, size, MADV_HUGEPAGE);
+#endif
     *uvap = base + before;
     return HV_SUCCESS;
 }
@@ -252,14 +261,20 @@ hv_return_t hv_vm_deallocate(void *uva, size_t size)
     return munmap(uva, size) ? HV_BAD_ARGUMENT : HV_SUCCESS;
 }
 
+/* Larger writes are taken to be anywhere. */
+#define CODE_PAGES 64u
+
 hv_return_t hv_pomona_code_changed(hv_ipa_t ipa, size_t size)
 {
     struct hv_pomona_context_s *context = hv_context();
     struct hv_vm *vm = context->vm;
     if (!vm)
         return HV_NO_DEVICE;
-    /* Blocks are re-validated by content, so where the bytes are does not matter. */
-    if (size)
+    const uint64_t first = ipa & ~(uint64_t)(HV_GRANULE_4K - 1);
+    if (size > CODE_PAGES * HV_GRANULE_4K)
         a64_code_changed(&vm->sys);
+    else if (size)
+        for (uint64_t page = first; page <= ipa + size - 1; page += HV_GRANULE_4K)
+            a64_code_changed_at(&vm->sys, page);
     return HV_SUCCESS;
 }
