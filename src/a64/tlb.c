@@ -33,7 +33,8 @@
 #define GROUPS       1024u
 #define BUCKETS      2048u
 #define VARIANT_BITS 2
-#define BLOCK_BITS   1024u
+#define REGION_BUCKETS 1024u
+#define REGION_WAYS    8u
 
 /* All that a translation depends on, beside the tables and the variant. */
 struct mmu_ctx_key {
@@ -52,9 +53,9 @@ struct a64_mmu_priv {
     struct a64_dbg_pair watch[A64_DBG_PAIRS]; /* the watchpoints that fills look at */
     unsigned filled; /* the entry entered last */
     bool low_global; /* a global page of the lower half was entered */
-    /* Where blocks and contiguous ranges were entered, by hashes of VA[..:21] and, of more than 2 MiB, of
-     * VA[..:30]: an invalidation of one page there drops more than the page. */
-    uint64_t small_blocks[BLOCK_BITS / 64], large_blocks[BLOCK_BITS / 64];
+    /* Where blocks and contiguous ranges were entered: an invalidation of one page there drops more than the page.
+     * Regions of 2 MiB and, for larger blocks, of 1 GiB, by a hash; in vain (~0): a bucket was full once. */
+    uint64_t region[REGION_BUCKETS][REGION_WAYS];
     bool watching;                            /* MDSCR_EL1.MDE: some of them may be enabled */
 };
 
@@ -231,23 +232,48 @@ static bool page_watched(const struct a64_mmu_priv *priv, uint64_t base)
 
 /* ---- blocks ---- */
 
-static unsigned block_bit(uint64_t region)
+#define REGION_SMALL 21
+#define REGION_LARGE 30
+#define REGION_ANY   (~0ull)
+
+/* The region of VA of 2^SHIFT bytes; never 0. */
+static uint64_t region_of(uint64_t va, unsigned shift)
 {
-    return (unsigned)(region * 0x9e3779b97f4a7c15ull >> 54) % BLOCK_BITS;
+    return (va >> shift) << 6 | shift;
+}
+
+/* Where REGION is, or would be: NULL: neither is it there nor is there room. */
+static uint64_t *find_region(struct a64_mmu_priv *priv, uint64_t region)
+{
+    uint64_t *const bucket = priv->region[region * 0x9e3779b97f4a7c15ull >> 40 & (REGION_BUCKETS - 1)];
+    uint64_t *room = NULL;
+    for (unsigned i = 0; i < REGION_WAYS; i++) {
+        if (bucket[i] == region || bucket[i] == REGION_ANY)
+            return &bucket[i];
+        if (!bucket[i])
+            room = &bucket[i];
+    }
+    if (!room)
+        bucket[0] = REGION_ANY;
+    return room;
 }
 
 static void note_block(struct a64_mmu_priv *priv, uint64_t va, uint64_t size)
 {
-    const bool small = size <= 1u << 21;
-    const unsigned bit = block_bit(small ? va >> 21 : va >> 30);
-    (small ? priv->small_blocks : priv->large_blocks)[bit / 64] |= 1ull << bit % 64;
+    const uint64_t region = region_of(va, size <= 1u << REGION_SMALL ? REGION_SMALL : REGION_LARGE);
+    uint64_t *place = find_region(priv, region);
+    if (place && !*place)
+        *place = region;
 }
 
-static bool block_near(const struct a64_mmu_priv *priv, uint64_t va)
+static bool has_region(struct a64_mmu_priv *priv, uint64_t va, unsigned shift)
 {
-    const unsigned small = block_bit(va >> 21), large = block_bit(va >> 30);
-    return (priv->small_blocks[small / 64] >> small % 64 & 1) ||
-           (priv->large_blocks[large / 64] >> large % 64 & 1);
+    const uint64_t region = region_of(va, shift);
+    const uint64_t *bucket = priv->region[region * 0x9e3779b97f4a7c15ull >> 40 & (REGION_BUCKETS - 1)];
+    for (unsigned i = 0; i < REGION_WAYS; i++)
+        if (bucket[i] == region || bucket[i] == REGION_ANY)
+            return true;
+    return false;
 }
 
 static void drop(struct a64_mmu *mmu, unsigned i)
@@ -305,8 +331,7 @@ void a64_tlb_flush(struct a64_cpu *cpu)
         drop(mmu, i);
     note_drop(mmu, (struct a64_tlb_drop){.what = A64_DROP_ALL});
     mmu->priv->low_global = false;
-    memset(mmu->priv->small_blocks, 0, sizeof mmu->priv->small_blocks);
-    memset(mmu->priv->large_blocks, 0, sizeof mmu->priv->large_blocks);
+    memset(mmu->priv->region, 0, sizeof mmu->priv->region);
 }
 
 /* Whether the entry's block has an address in [start, last], all of them sign-extended from bit 55.
@@ -362,28 +387,50 @@ static bool entry_matches(const struct a64_mmu_priv *priv, uint64_t owner,
 /* The most pages that are looked for one by one. */
 #define FEW_PAGES 64u
 
-/* Pages of [START, LAST], which may end with the address space. */
-static uint64_t page_count(uint64_t start, uint64_t last)
+/* Whether [*START, *LAST] can be looked for page by page, or by regions with blocks that it is widened to then. */
+static bool few_regions(struct a64_mmu_priv *priv, uint64_t *start, uint64_t *last)
 {
-    return (last >> A64_PAGE_SHIFT) - (start >> A64_PAGE_SHIFT) + 1;
+    if (*last - *start >= FEW_PAGES << A64_PAGE_SHIFT)
+        return false;
+    static const unsigned shift[] = {REGION_LARGE, REGION_SMALL};
+    for (unsigned i = 0; i < 2; i++) {
+        const uint64_t mask = (1ull << shift[i]) - 1;
+        const bool first = has_region(priv, *start, shift[i]), second = has_region(priv, *last, shift[i]);
+        if (!first && !second)
+            continue;
+        if ((*start ^ *last) & ~mask)
+            return false;
+        *start &= ~mask;
+        *last |= mask;
+        return true;
+    }
+    return true;
+}
+
+/* No block is known there any more. */
+static void forget_regions(struct a64_mmu_priv *priv, uint64_t start, uint64_t last)
+{
+    const bool large = last - start == (1ull << REGION_LARGE) - 1;
+    if (!large && last - start != (1ull << REGION_SMALL) - 1)
+        return;
+    uint64_t *place = find_region(priv, region_of(start, large ? REGION_LARGE : REGION_SMALL));
+    if (place && *place != REGION_ANY)
+        *place = 0;
 }
 
 /* What OP on [START, LAST] drops, in the TLB or not any more. */
-static struct a64_tlb_drop what_drops(const struct a64_mmu_priv *priv, const struct a64_tlbi *op,
+static struct a64_tlb_drop what_drops(struct a64_mmu_priv *priv, const struct a64_tlbi *op,
                                       uint64_t start, uint64_t last)
 {
-    struct a64_tlb_drop all = {.what = A64_DROP_ALL}, local = {.what = A64_DROP_LOCAL};
+    const struct a64_tlb_drop all = {.what = A64_DROP_ALL}, local = {.what = A64_DROP_LOCAL};
+    const bool low = !(start >> 63) && !(last >> 63);
     if (op->kind == A64_TLBI_ASID)
         return local;
     if (op->kind != A64_TLBI_VA && op->kind != A64_TLBI_VAA)
         return all;
-    const uint64_t pages = page_count(start, last);
-    bool few = pages <= FEW_PAGES;
-    for (uint64_t n = 0; few && n < pages; n++)
-        few = !block_near(priv, start + (n << A64_PAGE_SHIFT));
-    if (few)
+    if (few_regions(priv, &start, &last))
         return (struct a64_tlb_drop){A64_DROP_RANGE, start, last};
-    return op->kind == A64_TLBI_VA && !(start >> 63) && !(last >> 63) && !priv->low_global ? local : all;
+    return op->kind == A64_TLBI_VA && low && !priv->low_global ? local : all;
 }
 
 static void drop_if_match(struct a64_mmu *mmu, unsigned i, const struct a64_tlbi *op, uint64_t start,
@@ -401,18 +448,32 @@ static void drop_page(struct a64_mmu *mmu, const struct a64_tlbi *op, uint64_t v
         drop_if_match(mmu, (unsigned)(a64_tlb_slot(mmu, va, ctx) - mmu->tlb), op, va, va | A64_PAGE_MASK);
 }
 
+/* Everything that OP matches. False: pieces of blocks are left in WHAT's range. */
+static bool drop_matching(struct a64_mmu *mmu, const struct a64_tlbi *op, uint64_t start, uint64_t last,
+                          const struct a64_tlb_drop *what)
+{
+    bool clean = true;
+    for (unsigned i = 0; i < A64_TLB_SIZE; i++) {
+        drop_if_match(mmu, i, op, start, last);
+        const uint64_t owner = mmu->priv->owner[i];
+        if ((owner >> TLB_OWNER_SHIFT & 0x1f) > 2 && in_range(owner, what->start, what->last))
+            clean = false;
+    }
+    return clean;
+}
+
 void a64_tlb_invalidate(struct a64_cpu *cpu, const struct a64_tlbi *op)
 {
     struct a64_mmu *mmu = cpu->mmu;
     const uint64_t start = (uint64_t)((int64_t)(op->start << 8) >> 8);
     const uint64_t last = (uint64_t)((int64_t)((op->end - 1) << 8) >> 8);
     const struct a64_tlb_drop what = what_drops(mmu->priv, op, start, last);
-    const uint64_t pages = page_count(start, last);
-    if (what.what == A64_DROP_RANGE && pages * mmu->priv->groups < A64_TLB_SIZE / 8)
-        for (uint64_t n = 0; n < pages; n++)
-            drop_page(mmu, op, start + (n << A64_PAGE_SHIFT));
-    else
-        for (unsigned i = 0; i < A64_TLB_SIZE; i++)
-            drop_if_match(mmu, i, op, start, last);
+    const uint64_t pages = (last - start) / (A64_PAGE_MASK + 1) + 1;
+    const bool range = what.what == A64_DROP_RANGE;
+    if (range && what.start == start && what.last == last && pages * mmu->priv->groups < A64_TLB_SIZE / 8)
+        for (uint64_t i = 0; i < pages; i++)
+            drop_page(mmu, op, start + i * (A64_PAGE_MASK + 1));
+    else if (drop_matching(mmu, op, start, last, &what) && range)
+        forget_regions(mmu->priv, what.start, what.last);
     note_drop(mmu, what);
 }

@@ -92,10 +92,12 @@ FILL_FN static unsigned bucket_of_page(uint64_t va)
     return va >> A64_PAGE_SHIFT & (DBT_BUCKETS - 1);
 }
 
-/* Whether a slot's tag is of the page at VA; those of the jump cache have the mode in their upper bits. */
-static bool same_page(uint64_t tag, uint64_t va)
+/* Whether a slot's tag is in the pages from START to LAST; those of the jump cache have the mode in their upper
+ * bits. */
+static bool in_range(uint64_t tag, uint64_t start, uint64_t last)
 {
-    return !((tag ^ va) << 16 >> (16 + A64_PAGE_SHIFT));
+    const uint64_t page = (uint64_t)((int64_t)(tag << 16) >> 16) & ~A64_PAGE_MASK;
+    return page - start <= last - start;
 }
 
 /* Nobody's name for it counts from now on. */
@@ -174,19 +176,28 @@ void dbt_forget_local(struct dbt *dbt)
     dbt->epoch_local++;
 }
 
-void dbt_forget_page(struct dbt *dbt, uint64_t va)
+static void forget_in_bucket(struct dbt *dbt, unsigned n, uint64_t start, uint64_t last)
 {
-    struct dbt_log *log = &dbt->filled[bucket_of_page(va)];
-    dbt->stats[STAT_FORGETS_PAGE]++;
+    struct dbt_log *log = &dbt->filled[n];
     for (uint32_t i = 0; i < log->count;) {
         struct dbt_slot *slot = &dbt->hot->slot[log->slot[i]];
-        if (same_page(slot->tag, va)) {
+        if (in_range(slot->tag, start, last)) {
             empty(dbt, slot);
             log->slot[i] = log->slot[--log->count];
         } else {
             i++;
         }
     }
+}
+
+void dbt_forget_range(struct dbt *dbt, uint64_t start, uint64_t last)
+{
+    const uint64_t pages = (last - start) / (A64_PAGE_MASK + 1) + 1;
+    dbt->stats[STAT_FORGETS_RANGE]++;
+    start = (uint64_t)((int64_t)(start << 16) >> 16);
+    last = (uint64_t)((int64_t)(last << 16) >> 16);
+    for (uint64_t i = 0; i < (pages < DBT_BUCKETS ? pages : DBT_BUCKETS); i++)
+        forget_in_bucket(dbt, bucket_of_page(start + i * (A64_PAGE_MASK + 1)), start, last);
 }
 
 /* ---- blocks ---- */

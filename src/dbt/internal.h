@@ -180,7 +180,7 @@ enum dbt_stat {
     STAT_FLUSHES,
     STAT_FORGETS,
     STAT_FORGETS_LOCAL,
-    STAT_FORGETS_PAGE,
+    STAT_FORGETS_RANGE,
     STAT_PAGE_CHECKS,
     STAT_STALE,
     STAT_FILLS,
@@ -254,8 +254,8 @@ void dbt_flush(struct dbt *dbt);
 /* Empties what depends on translations of addresses: slots and jump cache; of EL0's blocks, or of all. */
 void dbt_forget_local(struct dbt *dbt);
 void dbt_forget_addresses(struct dbt *dbt);
-/* The same for one page of all regimes. */
-void dbt_forget_page(struct dbt *dbt, uint64_t va);
+/* The same for the pages from START to LAST of all regimes. */
+void dbt_forget_range(struct dbt *dbt, uint64_t start, uint64_t last);
 /* Fills SLOT and remembers that. GLOBAL: the page is the same for all ASIDs, and the block is not one of EL0. VA is an address of the page. No
  * vector registers are touched. */
 void dbt_fill(struct dbt *dbt, struct dbt_slot *slot, uint64_t va, struct dbt_slot value, bool global);

@@ -33,7 +33,7 @@ const char *const dbt_statistics[STAT_COUNT + 1] = {
     [STAT_FLUSHES] = "code cache emptied",
     [STAT_FORGETS] = "address caches emptied",
     [STAT_FORGETS_LOCAL] = "address caches of EL0 emptied",
-    [STAT_FORGETS_PAGE] = "pages dropped from address caches",
+    [STAT_FORGETS_RANGE] = "ranges left by address caches",
     [STAT_PAGE_CHECKS] = "code pages compared",
     [STAT_STALE] = "blocks dropped",
     [STAT_FILLS] = "page caches first filled",
@@ -180,8 +180,7 @@ static void follow_drop(struct dbt *dbt, const struct a64_tlb_drop *drop)
 {
     switch (drop->what) {
     case A64_DROP_RANGE:
-        for (uint64_t va = drop->start; va <= drop->last && va >= drop->start; va += A64_PAGE_MASK + 1)
-            dbt_forget_page(dbt, va);
+        dbt_forget_range(dbt, drop->start, drop->last);
         break;
     case A64_DROP_LOCAL:
         dbt_forget_local(dbt);
