@@ -76,6 +76,12 @@ static struct rig_world random_world(struct oracle *o)
     };
     world.many = random >> 30 & 1;
     world.host = o->el2 && random >> 31 & 1;
+    if (!(random >> 32 & 15) && !world.host)
+        world.watchpoint = RIG_DATA_VA +
+                           (rig_pick(rig, 2) ? 0 : (world.big ? 0x4000 : 0x1000) - 64) +
+                           rig_pick(rig, 256);
+    if (!(random >> 36 & 31) && !world.host)
+        world.breakpoint = RIG_CODE + rig_pick(rig, BLOCKS * SLOT / 4) * 4;
     world.spsel = world.el && random >> 23 & 3;
     world.sctlr = SCTLR_BASE ^ (rig_random(rig) & rig_random(rig) & SCTLR_VARIES);
     if (!(random >> 25 & 15))
@@ -214,11 +220,10 @@ static void print_world(const struct rig_world *world, FILE *out)
 {
     fprintf(out,
             "  EL%u spsel %u host %u CPUs %u mmu %u pages %s counted %u fp trapped %u sctlr %#lx "
-            "tbi %lu pan %u "
-            "uao %u guarded %u\n",
+            "tbi %lu pan %u uao %u guarded %u watchpoint %#lx breakpoint %#lx\n",
             world->el, world->spsel, world->host, world->many + 1, world->mmu,
             world->big ? "16K" : "4K", world->counted, world->fp_trapped, world->sctlr, world->tbi,
-            world->pan, world->uao, world->btype_pages);
+            world->pan, world->uao, world->btype_pages, world->watchpoint, world->breakpoint);
 }
 
 /* Finds the run of BLOCK after which the sides differ, reduces and prints it. */

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "a64/broadcast.h"
+#include "a64/debug.h"
 #include "a64/decode.h"
 #include "a64/exception.h"
 #include "a64/mmu.h"
@@ -40,6 +41,11 @@ static const uint8_t physical[RIG_PAGES] = {3, 7, 1, 10, 0, 5, 9, 2, 11, 4, 8, 6
 
 #define SCTLR_M    1ull
 #define CPACR_NONE (3ull << 20)
+#define MDSCR_KDE  (1ull << 13)
+#define MDSCR_MDE  (1ull << 15)
+#define WATCH_ALL  0x1fffull /* loads and stores of eight bytes, EL0 and EL1 */
+#define BREAK_ALL  0x1e7ull
+#define DAIF_D     8u
 #define ALL_MASKED 15u
 
 uint64_t rig_random(struct rig *rig)
@@ -258,6 +264,21 @@ void *rig_at(struct rig_side *side, uint64_t pa)
     return side->ram + (pa - RIG_RAM);
 }
 
+/* Self-hosted debug, at EL0 and EL1. */
+static void set_debug(struct a64_cpu *cpu, const struct rig_world *world)
+{
+    struct a64_sysregs *sr = &cpu->sr;
+    if (!world->watchpoint && !world->breakpoint)
+        return;
+    sr->oslsr_el1 &= ~A64_OSLSR_OSLK;
+    sr->mdscr_el1 = MDSCR_MDE | MDSCR_KDE;
+    cpu->ps.daif &= (uint8_t)~DAIF_D;
+    if (world->watchpoint)
+        sr->wp[0] = (struct a64_dbg_pair){world->watchpoint & ~7ull, WATCH_ALL};
+    if (world->breakpoint)
+        sr->bp[0] = (struct a64_dbg_pair){world->breakpoint, BREAK_ALL};
+}
+
 static void set_registers(struct a64_cpu *cpu, const struct rig_world *world)
 {
     struct a64_sysregs *sr = &cpu->sr;
@@ -304,6 +325,7 @@ void rig_set_world(struct rig *rig, const struct rig_world *world)
         set_registers(cpu, world);
         a64_select_el(cpu, world->host && world->el ? 2 : world->el, world->spsel);
         cpu->ps.daif = ALL_MASKED;
+        set_debug(cpu, world);
         a64_mmu_update(cpu);
         a64_update_watch(cpu);
         a64_tlb_flush(cpu);

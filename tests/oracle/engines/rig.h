@@ -64,6 +64,7 @@ struct rig_world {
     uint32_t fpcr;
     uint8_t pan, uao, btype_pages;
     uint16_t asid;
+    uint64_t watchpoint, breakpoint; /* addresses; 0: none */
 };
 
 struct rig_side {
