@@ -108,6 +108,11 @@ HV_EXPORT hv_return_t hv_pomona_vm_config_set_loop_exit(hv_vm_config_t config, b
  * HV_EXIT_REASON_VTIMER_ACTIVATED protocol. */
 HV_EXPORT hv_return_t hv_pomona_vm_config_set_timer_wires(hv_vm_config_t config, bool to_fiq);
 
+/* Nobody outside of the VM uses atomic operations or exclusives on words of its memory that the
+ * guest does so as well on: devices write what is theirs, and order it by barriers. A lone vCPU's
+ * atomic instructions then need not be atomic for the host. */
+HV_EXPORT hv_return_t hv_pomona_vm_config_set_private_memory(hv_vm_config_t config, bool enabled);
+
 /* ---- the VM ---- */
 
 /* The host wrote [ipa, ipa + size) of guest memory: code there is looked at again before it runs.

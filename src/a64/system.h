@@ -73,6 +73,8 @@ struct a64_system {
     void (*kick)(struct a64_cpu *cpu);
     /* By row of the decode table: an engine has decoded such an instruction to execute it. */
     _Atomic bool row_met[A64_ROW_COUNT];
+    /* Nobody but CPUs uses atomic operations on guest memory, so that those of a lone CPU need not be atomic. */
+    bool private_memory;
     uint64_t paravirt_pac;         /* 1: HVC #0 with x0 = 0xC10000xx is answered here */
 };
 

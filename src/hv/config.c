@@ -184,6 +184,14 @@ hv_return_t hv_pomona_vm_config_set_timer_wires(hv_vm_config_t config, bool to_f
     return HV_SUCCESS;
 }
 
+hv_return_t hv_pomona_vm_config_set_private_memory(hv_vm_config_t config, bool enabled)
+{
+    if (!config)
+        return HV_BAD_ARGUMENT;
+    config->private_memory = enabled;
+    return HV_SUCCESS;
+}
+
 /* ---- vCPU configurations ---- */
 
 hv_vcpu_config_t hv_vcpu_config_create(void)

@@ -42,7 +42,7 @@ struct hv_vm_config_s {
     hv_ipa_granule_t granule;
     bool el2;
     uint32_t pa_bits; /* 0: ipa_bits */
-    bool e2h_fixed, loop_exit, timers_to_fiq;
+    bool e2h_fixed, loop_exit, timers_to_fiq, private_memory;
     const struct a64_model *model;
     const struct hv_engine *engine;
     struct a64_knobs knobs;

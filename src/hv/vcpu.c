@@ -128,8 +128,11 @@ static hv_return_t init_cpu(struct hv_vm *vm, struct hv_vcpu *vcpu)
     }
     reset_as_apple(cpu);
     hv_gic_mpidr_changed(vcpu);
+    /* What runs now may rely on there being one CPU. */
+    hv_pause(vm);
     publish_cpu(cpu, true);
     a64_monitor_attach(cpu);
+    hv_resume(vm);
     return HV_SUCCESS;
 }
 

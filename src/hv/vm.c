@@ -54,6 +54,7 @@ static int init_system(struct hv_vm *vm)
     sys->sysreg_trap = hv_sysreg_trap;
     sys->knobs = vm->config.knobs;
     sys->paravirt_pac = !vm->config.el2;
+    sys->private_memory = vm->config.private_memory;
     pthread_mutex_init(&sys->lock, NULL);
     int error = a64_monitor_create(sys);
     if (error)

@@ -133,6 +133,7 @@ static int configure_cpu(const struct machine_config *config, hv_vm_config_t vm,
             return error_set(err, ERROR_USAGE, "no CPU '%s'; there are apple-m1, apple-m2 and max",
                              config->cpu);
         hv_pomona_vm_config_set_pa_bits(vm, address_bits(config));
+        hv_pomona_vm_config_set_private_memory(vm, true);
     }
     if (hv_pomona_supports(HV_POMONA_CAP_LOOP_EXIT))
         hv_pomona_vm_config_set_loop_exit(vm, true);

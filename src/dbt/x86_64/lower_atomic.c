@@ -2,7 +2,8 @@
 /* The LSE read-modify-write instructions (Arm manual C4.1.94: "Atomic memory operations", "Compare
  * and swap"). The host's locked instructions are sequentially consistent, which covers the acquire
  * and release forms. LDADD is XADD and SWP is XCHG; where the old value is not wanted, the logical
- * ones are a locked instruction too; all others are loops around CMPXCHG.
+ * ones are a locked instruction too; all others are loops around CMPXCHG. Where nobody else looks
+ * (lower_shared()), the same goes without a lock, and the loops are a load and a store.
  *
  * Only aligned addresses are handled here. What FEAT_LSE2 allows beside them, misaligned within 16
  * aligned bytes, is the interpreter's. */
@@ -15,15 +16,17 @@ static unsigned sized(unsigned op, unsigned size)
     return size == 1 ? op | X_8 : (op + 1) | (size == 2 ? X_66 : size == 8 ? X_W : 0);
 }
 
-/* OP on memory, locked. */
-static void locked(struct x86 *a, unsigned op, unsigned size, unsigned reg, struct x86_rm memory)
+/* OP on the memory at RCX. */
+static void atomic(struct lower *l, unsigned op, unsigned size, unsigned reg)
 {
-    x86_u8(a, 0xf0);
-    x86_op(a, sized(op, size), reg, memory, 0);
+    if (lower_shared(l))
+        x86_u8(&l->a, 0xf0);
+    x86_op(&l->a, sized(op, size), reg, x86_m(RCX, 0), 0);
 }
 
 #define OP_CMP     0x3a
-#define OP_XCHG    0x86
+#define OP_STORE   0x88
+#define OP_XCHG    0x86 /* locks by itself */
 #define OP_CMPXCHG (0xb0 | X_0F)
 #define OP_XADD    (0xc0 | X_0F)
 
@@ -55,9 +58,14 @@ static void load_old(struct x86 *a, unsigned size)
     lower_load_general(a, (enum lower_type)type[size], RAX, x86_m(RCX, 0));
 }
 
-/* ---- one locked instruction ---- */
+static void store_new(struct lower *l, unsigned size, unsigned reg)
+{
+    x86_op(&l->a, sized(OP_STORE, size), reg, x86_m(RCX, 0), 0);
+}
 
-static void exchange(struct lower *l, const struct a64_insn *insn, unsigned size, unsigned op)
+/* ---- one instruction ---- */
+
+static void add(struct lower *l, const struct a64_insn *insn, unsigned size)
 {
     if (lower_sp_faults(l, insn)) {
         lower_call(l, insn);
@@ -65,21 +73,41 @@ static void exchange(struct lower *l, const struct a64_insn *insn, unsigned size
     }
     const struct lower_miss miss = begin(l, insn, size);
     lower_copy(l, 1, insn->rm, RDX);
-    if (op == OP_XADD && insn->rd == 31)
-        locked(&l->a, ALU_ADD << 3, size, RDX, x86_m(RCX, 0));
-    else
-        locked(&l->a, op, size, RDX, x86_m(RCX, 0));
+    atomic(l, insn->rd == 31 ? ALU_ADD << 3 : OP_XADD, size, RDX);
     finish(l, insn->rd, size, RDX);
+    lower_checked(l, miss);
+}
+
+static void swap(struct lower *l, const struct a64_insn *insn, unsigned size)
+{
+    if (lower_sp_faults(l, insn)) {
+        lower_call(l, insn);
+        return;
+    }
+    const struct lower_miss miss = begin(l, insn, size);
+    if (lower_shared(l)) {
+        lower_copy(l, 1, insn->rm, RDX);
+        x86_op(&l->a, sized(OP_XCHG, size), RDX, x86_m(RCX, 0), 0);
+        finish(l, insn->rd, size, RDX);
+    } else {
+        load_old(&l->a, size);
+        store_new(l, size, lower_src(l, 1, insn->rm, RDX));
+        lower_done(l, insn->rd, RAX);
+    }
     lower_checked(l, miss);
 }
 
 /* ---- loops ---- */
 
 /* Stores RDX if RAX is still what is there; else round again. */
-static void store_or_repeat(struct x86 *a, unsigned size, uintptr_t again)
+static void store_or_repeat(struct lower *l, unsigned size, uintptr_t again)
 {
-    locked(a, OP_CMPXCHG, size, RDX, x86_m(RCX, 0));
-    x86_jcc_to(a, CC_NE, again);
+    if (!lower_shared(l)) {
+        store_new(l, size, RDX);
+        return;
+    }
+    atomic(l, OP_CMPXCHG, size, RDX);
+    x86_jcc_to(&l->a, CC_NE, again);
 }
 
 /* CLR is AND with the complement. */
@@ -95,7 +123,7 @@ static void logical(struct lower *l, const struct a64_insn *insn, unsigned size,
         lower_copy(l, 1, insn->rm, RDX);
         if (op == ALU_AND)
             x86_not(a, 1, RDX);
-        locked(a, (unsigned)op << 3, size, RDX, x86_m(RCX, 0));
+        atomic(l, (unsigned)op << 3, size, RDX);
     } else {
         load_old(a, size);
         const uintptr_t again = x86_here(a);
@@ -103,7 +131,7 @@ static void logical(struct lower *l, const struct a64_insn *insn, unsigned size,
         if (op == ALU_AND)
             x86_not(a, 1, RDX);
         x86_alu(a, op, 1, RDX, x86_r(RAX));
-        store_or_repeat(a, size, again);
+        store_or_repeat(l, size, again);
         lower_done(l, insn->rd, RAX);
     }
     lower_checked(l, miss);
@@ -123,7 +151,7 @@ static void extreme(struct lower *l, const struct a64_insn *insn, unsigned size,
     lower_copy(l, 1, insn->rm, RDX);
     x86_op(a, sized(OP_CMP, size), RAX, x86_r(RDX), 0);
     x86_cmov(a, cc, 1, RDX, x86_r(RAX));
-    store_or_repeat(a, size, again);
+    store_or_repeat(l, size, again);
     lower_done(l, insn->rd, RAX);
     lower_checked(l, miss);
 }
@@ -139,7 +167,7 @@ static void compare_and_swap(struct lower *l, const struct a64_insn *insn, unsig
     const struct lower_miss miss = begin(l, insn, size);
     lower_copy(l, size == 8, insn->rm, RAX);
     const unsigned new = lower_src(l, 1, insn->rd, RDX);
-    locked(&l->a, OP_CMPXCHG, size, new, x86_m(RCX, 0));
+    atomic(l, OP_CMPXCHG, size, new);
     finish(l, insn->rm, size, RAX);
     lower_checked(l, miss);
 }
@@ -162,7 +190,7 @@ static void lower_casp32(struct lower *l, const struct a64_insn *insn)
     const struct lower_miss miss = begin(l, insn, 8);
     join_words(l, insn->rm, RAX);
     join_words(l, insn->rd, RDX);
-    locked(a, OP_CMPXCHG, 8, RDX, x86_m(RCX, 0));
+    atomic(l, OP_CMPXCHG, 8, RDX);
     x86_mov_rr(a, 0, RDX, RAX);
     lower_done(l, insn->rm, RDX);
     x86_shift_imm(a, SHIFT_SHR, 1, RAX, 32);
@@ -211,8 +239,8 @@ static void lower_casp64(struct lower *l, const struct a64_insn *insn)
         function(l, insn, __VA_ARGS__);                                                            \
     }
 
-SIZES(atomic_add, exchange, OP_XADD)
-SIZES(atomic_swp, exchange, OP_XCHG)
+SIZES(atomic_add, add)
+SIZES(atomic_swp, swap)
 SIZES(atomic_clr, logical, ALU_AND)
 SIZES(atomic_eor, logical, ALU_XOR)
 SIZES(atomic_set, logical, ALU_OR)

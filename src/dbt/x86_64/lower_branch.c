@@ -205,10 +205,28 @@ static void lower_nop(struct lower *l, const struct a64_insn *insn)
 {
 }
 
+static bool is_full_barrier(const struct a64_insn *insn)
+{
+    return insn->row != A64_ROW_NONE && a64_exec_ids[insn->row] == A64_EXEC_dmb &&
+           (insn->word >> 8 & 3) != 1 && (insn->word >> 8 & 3) != 2;
+}
+
+/* Whether nothing has been stored since a full barrier in this block. */
+static bool is_behind_barrier(const struct lower *l)
+{
+    for (unsigned i = l->at; i--;) {
+        if (is_full_barrier(&l->insn[i]))
+            return true;
+        if (l->insn[i].row == A64_ROW_NONE || l->insn[i].flags & (A64_F_MW | A64_F_SYS | A64_F_END))
+            return false;
+    }
+    return false;
+}
+
 /* Only a store followed by a load can be seen out of order on this host. */
 static void lower_dmb(struct lower *l, const struct a64_insn *insn)
 {
-    if ((insn->word >> 8 & 3) != 1 && (insn->word >> 8 & 3) != 2) {
+    if (is_full_barrier(insn) && !is_behind_barrier(l)) {
         lower_clobber(l);
         x86_u8(&l->a, 0xf0); /* LOCK OR [RSP - 8], 0 */
         x86_alu_imm(&l->a, ALU_OR, 0, x86_m(RSP, -8), 0);

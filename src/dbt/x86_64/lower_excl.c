@@ -2,7 +2,7 @@
 /* Exclusive accesses, and what other stores owe to them: the emitted side of src/a64/monitor.h,
  * whose words these are.
  *
- * With one CPU, LDXR notes what it loaded, and STXR is one compare-and-swap. With several, LDXR
+ * With one CPU, LDXR notes what it loaded, and STXR compares and stores. With several, LDXR
  * notes the state of its entry too if the entry is ready; STXR locks the entry if the state still
  * is that, and does the same. Whatever else is the case is left to the interpreter's functions,
  * also that STXR fails.
@@ -131,6 +131,28 @@ static struct lower_miss claim(struct lower *l, const struct a64_insn *insn, uns
     return miss;
 }
 
+/* A lone CPU's STXR, to [RCX]: nobody else stores. A value that is not LDXR's any more is the rare
+ * path's. */
+static void store_alone(struct lower *l, const struct a64_insn *insn, unsigned size,
+                        struct lower_miss miss)
+{
+    static const uint8_t type[] = {[1] = U8, [2] = U16, [4] = U32, [8] = U64};
+    static const unsigned cmp[] = {
+        [1] = 0x3a | X_8, [2] = 0x3b | X_66, [4] = 0x3b, [8] = 0x3b | X_W};
+    struct x86 *a = &l->a;
+    x86_mov(a, 1, RAX, CPU(excl.value[0]));
+    x86_op(a, cmp[size], RAX, x86_m(RCX, 0), 0);
+    x86_jcc_to(a, CC_NE, miss.slow);
+    lower_store_general(a, (enum lower_type)type[size], x86_m(RCX, 0),
+                        lower_src(l, 1, insn->rd, RDX));
+    x86_store64_imm(a, CPU(excl.key), 0);
+    if (insn->rm != 31) {
+        x86_imm(a, RAX, 0);
+        lower_done(l, insn->rm, RAX);
+    }
+    lower_checked(l, miss);
+}
+
 /* ZF tells whether the value was stored. */
 static void release(struct lower *l, const struct a64_insn *insn, struct lower_miss miss)
 {
@@ -168,6 +190,10 @@ static void store(struct lower *l, const struct a64_insn *insn, unsigned size)
         return;
     }
     const struct lower_miss miss = claim(l, insn, size, &disp);
+    if (!lower_shared(l)) {
+        store_alone(l, insn, size, miss);
+        return;
+    }
     store_if_same(&l->a, size, lower_src(l, 1, insn->rd, RDX), disp);
     release(l, insn, miss);
 }

@@ -10,6 +10,8 @@
 
 #include "lower.h"
 
+#include "../../a64/system.h"
+
 struct lower_miss {
     struct x86_label done; /* the rare path's jump to behind the instruction */
     uintptr_t slow;        /* where the interpreter's function is called */
@@ -54,6 +56,15 @@ static inline bool lower_sp_faults(const struct lower *l, const struct a64_insn 
 
 /* The base plus IMM in RAX; EFLAGS stay. */
 void lower_address(struct lower *l, const struct a64_insn *insn, int64_t imm);
+
+/* Whether somebody else may use atomic operations on what an instruction works on. A lone CPU's are
+ * atomic for itself without a lock, as interrupts come between instructions. Devices are not in the
+ * inner shareable domain, for which acquire and release hold; what is meant for them, barriers order.
+ */
+static inline bool lower_shared(const struct lower *l)
+{
+    return l->mode & DBT_MODE_MANY || !l->dbt->cpu->sys->private_memory;
+}
 
 /* What a load or store of a general register moves: bits, and W or X for what is extended. */
 enum lower_type { U8, U16, U32, U64, S8W, S16W, S8X, S16X, S32X };

@@ -3,8 +3,8 @@
  *
  * The host's loads and stores already are acquire and release; what it lacks is that a
  * store-release stays before a later load-acquire. XCHG, which locks, is the store that later loads
- * wait for; so loads need nothing. Misaligned addresses are the interpreter's (FEAT_LSE2,
- * SCTLR_ELx.nAA). */
+ * wait for; so loads need nothing. A lone CPU (lower_shared()) stores as ever. Misaligned addresses
+ * are the interpreter's (FEAT_LSE2, SCTLR_ELx.nAA). */
 
 #include "lower_mem.h"
 
@@ -36,8 +36,12 @@ static void store_release(struct lower *l, const struct a64_insn *insn, enum low
     lower_clobber(l);
     lower_address(l, insn, offset);
     const struct lower_miss miss = lower_check_aligned(l, insn, lower_bytes(type), DBT_FILL_WRITE);
-    lower_copy(l, 1, insn->rd, RDX);
-    x86_op(&l->a, xchg[type], RDX, lower_operand(0), 0);
+    if (lower_shared(l)) {
+        lower_copy(l, 1, insn->rd, RDX);
+        x86_op(&l->a, xchg[type], RDX, lower_operand(0), 0);
+    } else {
+        lower_store_general(&l->a, type, lower_operand(0), lower_src(l, 1, insn->rd, RDX));
+    }
     lower_checked(l, miss);
 }
 

@@ -201,6 +201,7 @@ static void create_side(struct rig_side *side, const char *model, bool el2, cons
     side->sys.clock = (struct a64_clock){.now = no_time};
     side->sys.ppi = wire;
     side->sys.kick = no_kick;
+    side->sys.private_memory = strcmp(model, "max") != 0; /* so that both are seen */
     pthread_mutex_init(&side->sys.lock, NULL);
     if (!hv_engine_knobs(knobs, &side->sys.knobs))
         fail("no such knobs", knobs);
