@@ -232,7 +232,8 @@ static const struct a64_sysreg rows[] = {
     FLAG("SSBS", 2, 6, 0, SSBS, ssbs, 12),
     SYSREG("FPCR", 3, 3, 4, 4, 0, 0, 0, .read = read_fpcr, .write = write_fpcr, .check = check_fp,
            .flags = A64_SR_SYNC),
-    SYSREG("FPSR", 3, 3, 4, 4, 1, 0, 0, .read = read_fpsr, .write = write_fpsr, .check = check_fp),
+    SYSREG("FPSR", 3, 3, 4, 4, 1, 0, 0, .read = read_fpsr, .write = write_fpsr, .check = check_fp,
+           .flags = A64_SR_SYNC),
 
     VM_REG("AFSR0_EL1", 5, 1, 0, afsr0[1], 0),
     VM_REG("AFSR1_EL1", 5, 1, 1, afsr1[1], 1),

@@ -106,11 +106,12 @@ enum dbt_mode {
     DBT_MODE_ALIGN = 1 << 7,    /* SCTLR.A */
     DBT_MODE_COUNT = 1 << 8,    /* instructions are counted */
     DBT_MODE_BTYPE = 3 << 9,
-    DBT_MODE_FPCR = 1 << 11,    /* FPCR has FZ, FZ16 or AHP: arithmetic goes to the interpreter */
+    DBT_MODE_FPCR = 1 << 11,    /* FPCR wants what the host has not: arithmetic goes to the interpreter */
     DBT_MODE_MANY = 1 << 12,    /* more than one CPU: pairs must be single-copy atomic */
+    DBT_MODE_FZ = 1 << 14,      /* FPCR.FZ, and FPSR.IXC is set: see x86_64/lower_fp.h */
 };
 
-#define DBT_MODES (1u << 13)
+#define DBT_MODES (1u << 13) /* that differ in what addresses mean */
 #define DBT_BTYPE_SHIFT 9
 
 /* With this, what a block depends on: its page is guarded (FEAT_BTI). It follows from the page, so that no jump has
@@ -296,11 +297,13 @@ void dbt_link_jump(struct dbt *dbt, const struct dbt_link *link, uint32_t target
 /* Runs from block code at OFFSET until an exit. */
 void dbt_enter(struct dbt *dbt, uint32_t offset);
 
-/* What MXCSR is for FPCR: its rounding mode, all exceptions masked, none seen. */
+/* What MXCSR is for FPCR: its rounding mode and flushing of results to zero, all exceptions masked, none
+ * seen. */
 static inline uint32_t dbt_mxcsr(uint32_t fpcr)
 {
     const uint32_t rmode = fpcr >> 22 & 3; /* the host has up and down the other way round */
-    return 0x1f80u | (rmode >> 1 | (rmode & 1) << 1) << 13;
+    const uint32_t ftz = fpcr >> 24 & 1; /* FZ */
+    return 0x1f80u | ftz << 15 | (rmode >> 1 | (rmode & 1) << 1) << 13;
 }
 
 /* By format: half, single, double. */

@@ -126,6 +126,14 @@ void dbt_free(struct a64_cpu *cpu)
 
 /* ---- what a block depends on ---- */
 
+/* FPCR's rarer bits. */
+static unsigned float_mode(const struct a64_cpu *cpu)
+{
+    const struct dbt *dbt = cpu->engine;
+    const bool flushes = dbt->avx512 && !(cpu->fpcr & (FPCR_FZ16 | FPCR_AHP));
+    return flushes && cpu->fpsr & FPSR_IXC ? DBT_MODE_FZ : DBT_MODE_FPCR;
+}
+
 static unsigned mode_of(const struct a64_cpu *cpu)
 {
     unsigned mode = cpu->ps.el;
@@ -144,7 +152,7 @@ static unsigned mode_of(const struct a64_cpu *cpu)
     if (cpu->slice_end != UINT64_MAX)
         mode |= DBT_MODE_COUNT;
     if (cpu->fpcr & (FPCR_FZ | FPCR_FZ16 | FPCR_AHP))
-        mode |= DBT_MODE_FPCR;
+        mode |= float_mode(cpu);
     if (cpu->sys->cpu_count > 1)
         mode |= DBT_MODE_MANY;
     return mode | (unsigned)cpu->ps.btype << DBT_BTYPE_SHIFT;
@@ -194,7 +202,7 @@ static void follow_drop(struct dbt *dbt, const struct a64_tlb_drop *drop)
 static void follow_addresses(struct dbt *dbt, unsigned mode)
 {
     const struct a64_mmu *mmu = dbt->cpu->mmu;
-    struct dbt_contexts *known = &dbt->ctx[mode & ~(unsigned)DBT_MODE_BTYPE];
+    struct dbt_contexts *known = &dbt->ctx[mode & ~(unsigned)(DBT_MODE_BTYPE | DBT_MODE_FZ)];
     const uint64_t ctx = mmu->ctx | mmu->ctx_fetch << 16 | mmu->ctx_user << 32;
     if (mmu->generation - dbt->tlb_generation > A64_TLB_DROPS)
         dbt_forget_addresses(dbt);

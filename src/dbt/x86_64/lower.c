@@ -441,6 +441,9 @@ static void lower_rows(struct lower *l)
     for (; l->at < l->count && !l->ended; l->at++) {
         const unsigned first = l->at;
         lower_insn(l);
+        if (l->rejoin.at && !l->a.full && !l->cold.full)
+            x86_patch(l->rejoin, l->a.run, x86_here(&l->a));
+        l->rejoin.at = NULL;
         for (unsigned i = first; i <= l->at; i++)
             follow_vectors(l, &l->insn[i]);
     }
@@ -466,6 +469,7 @@ bool dbt_lower(struct dbt *dbt, struct lower *l)
     l->dbt = dbt;
     l->ended = l->vectors = false;
     l->clean32 = l->clean64 = l->made32 = l->made64 = 0;
+    l->rejoin.at = NULL;
     l->counted = 0;
     l->flags.host = l->flags.dirty = false;
     l->a = emitter(dbt, dbt->code_used, dbt->cold_start);

@@ -38,6 +38,7 @@ struct lower {
     /* By vector register, a bit each: what is above the low 32 or 64 bits is 0 for certain; and what of
      * that the instruction now has made so. See lower_made(). */
     uint32_t clean32, clean64, made32, made64;
+    struct x86_label rejoin; /* of the instruction now: leads to its end; `at` is NULL: none */
     struct {
         bool host, dirty; /* in EFLAGS; not in memory */
         enum flags_kind kind;

@@ -22,6 +22,37 @@ const struct dbt_fp_constants dbt_fp_constants[3] = {
      EVERY64(~0ull)},
 };
 
+/* ---- operands ---- */
+
+/* VFPCLASSPx of V<n> into mask register K. */
+static void find_denormals(struct lower *l, unsigned bits, unsigned k, unsigned n)
+{
+    x86_evex(&l->a, 0x66 | X_0F3A | X_66 | (bits == 64 ? X_W : 0), k, 0, fp_rm(l, n), 0, false, 1);
+    x86_u8(&l->a, 0x20);
+}
+
+void fp_check_denormals(struct lower *l, const struct a64_insn *insn, unsigned from)
+{
+    struct x86 *a = &l->a;
+    const char *reads = a64_rows[insn->row].rv;
+    unsigned count = 0;
+    uint32_t seen = 0;
+    for (; *reads; reads++) {
+        const unsigned n = *reads == 'n'   ? insn->rn
+                           : *reads == 'm' ? insn->rm
+                           : *reads == 'a' ? insn->ra
+                                           : insn->rd;
+        if (seen >> n & 1)
+            continue;
+        seen |= 1u << n;
+        find_denormals(l, from, ++count, n);
+    }
+    if (count == 3) /* KORB K1, K1, K3 */
+        x86_vex(a, 0x45 | X_0F | X_66 | X_L, 1, 1, x86_r(3), 0);
+    x86_vex(a, 0x98 | X_0F | X_66, 1, 0, x86_r(count == 1 ? 1 : 2), 0); /* KORTESTB */
+    l->rejoin = fp_rare(l, insn, x86_jcc(a, CC_NE)).done;
+}
+
 /* ---- results ---- */
 
 static enum x86_cc check_scalar(struct lower *l, unsigned bits, unsigned r, enum fp_check check)
@@ -421,7 +452,9 @@ static void fcmp(struct lower *l, const struct a64_insn *insn, unsigned op, bool
     if (!fp_begin_lowering(l, insn, a64_fp_shape(insn->imm).bits))
         return;
     compare(l, insn, op, zero, better_swapped(l));
-    if (!lower_flags_wanted(l))
+    if (l->mode & DBT_MODE_FZ)
+        lower_save_flags(l); /* where the rare path leaves them */
+    if (!lower_flags_wanted(l) || l->mode & DBT_MODE_FZ)
         l->flags.host = false;
 }
 
@@ -430,7 +463,7 @@ static void fccmp(struct lower *l, const struct a64_insn *insn, unsigned op)
     struct x86 *a = &l->a;
     const unsigned cond = insn->word >> 12 & 15, nzcv = insn->word & 15;
     const unsigned bits = a64_fp_shape(insn->imm).bits;
-    if (bits == 16 || l->mode & DBT_MODE_FPCR || cond >= 14) {
+    if (bits == 16 || l->mode & (DBT_MODE_FPCR | DBT_MODE_FZ) || cond >= 14) {
         lower_call(l, insn);
         return;
     }

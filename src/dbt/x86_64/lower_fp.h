@@ -6,17 +6,23 @@
  * and Arm's FPSR.
  *
  * While V0..V31 are in host registers MXCSR is the guest's: its rounding mode is FPCR's, and the
- * exceptions that it accumulates go to FPSR when the vectors leave (stubs.c). The rest of FPCR:
- * with FZ, FZ16 or AHP the block is in mode DBT_MODE_FPCR and arithmetic is the interpreter's; DN
- * acts on NaNs alone, which are always the interpreter's.
+ * exceptions that it accumulates go to FPSR when the vectors leave (stubs.c). The rest
+ * of FPCR:
+ *  - DN acts on NaNs alone, which are always the interpreter's.
+ *  - FZ is MXCSR.FTZ, which raises Inexact where Arm does not: it is used while FPSR.IXC is set
+ *    (DBT_MODE_FZ). Denormal operands are rare then, and looked for (fp_begin_lowering()), so that
+ *    FPSR.IDC comes out right. That takes AVX-512.
+ *  - Otherwise, and with FZ16 or AHP, the block is in mode DBT_MODE_FPCR, and arithmetic is the
+ *    interpreter's.
  *
  * The host differs from the Arm manual in two things, for which a result is looked at:
  *  - NaNs: Arm's default NaN is positive, and of two NaNs a signalling one comes first; the host's
  *    default NaN is negative, and the first operand's comes out. CHECK_NAN.
  *  - Underflow: Arm finds out that a result is tiny before rounding, the host after (Intel's
- * manual, volume 1, 4.9.1.5). They differ where an inexact result is rounded up to the least normal
- *    number. CHECK_TINY looks for that number too. A sum that small is exact, and a quotient below
- * a power of two is farther from it than half a unit of its last place, so these do not need it.
+ *    manual, volume 1, 4.9.1.5). They differ where an inexact result is rounded up to the least
+ *    normal number. CHECK_TINY looks for that number too. A sum that small is exact, and a quotient
+ *    below a power of two is farther from it than half a unit of its last place, so these do not
+ *    need it.
  * What is found goes to a rare path, which runs the instruction again in the interpreter; so
  * nothing may be written before the check. The flags raised until then are among those that Arm's
  * operation raises.
@@ -78,9 +84,14 @@ static inline void fp_logic(struct lower *l, unsigned bits, unsigned op, unsigne
     x86_v3(&l->a, op | X_0F | (bits == 64 ? X_66 : 0), bits == 64, dst, src1, src2, 0);
 }
 
-/* Begins a lowering: V0..V31 and MXCSR are in place, EFLAGS may be used. False: the interpreter's
- * function was called instead, because FPCR or the format wants it. */
-static inline bool fp_begin_lowering(struct lower *l, const struct a64_insn *insn, unsigned bits)
+/* A denormal number of FROM bits in a register that the instruction reads is rare (DBT_MODE_FZ). */
+void fp_check_denormals(struct lower *l, const struct a64_insn *insn, unsigned from);
+
+/* Begins a lowering that works in elements of BITS, and reads ones of FROM bits: V0..V31 and MXCSR
+ * are in place, EFLAGS may be used. False: the interpreter's function was called instead, because
+ * FPCR or the format wants it. */
+static inline bool fp_begin_conversion(struct lower *l, const struct a64_insn *insn, unsigned from,
+                                       unsigned bits)
 {
     if (bits == 16 || l->mode & DBT_MODE_FPCR) {
         lower_call(l, insn);
@@ -88,7 +99,14 @@ static inline bool fp_begin_lowering(struct lower *l, const struct a64_insn *ins
     }
     lower_clobber(l);
     lower_vectors(l);
+    if (l->mode & DBT_MODE_FZ && from != 16)
+        fp_check_denormals(l, insn, from);
     return true;
+}
+
+static inline bool fp_begin_lowering(struct lower *l, const struct a64_insn *insn, unsigned bits)
+{
+    return fp_begin_conversion(l, insn, bits, bits);
 }
 
 /* ---- operands ---- */

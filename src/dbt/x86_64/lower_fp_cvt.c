@@ -311,7 +311,7 @@ static void lower_fcvt(struct lower *l, const struct a64_insn *insn)
     static const uint8_t bits_of[4] = {32, 64, 0, 16};
     const unsigned from = a64_fp_shape(insn->imm).bits, to = bits_of[insn->word >> 15 & 3];
     const struct fp_shape s = {.bits = (uint8_t)to, .scalar = true};
-    if (!fp_begin_lowering(l, insn, from == 64 && to == 16 ? 16 : to == 16 ? 32 : to))
+    if (!fp_begin_conversion(l, insn, from, from == 64 && to == 16 ? 16 : 32))
         return;
     if (from == 16) {
         from_half(l, insn, to);
@@ -335,7 +335,7 @@ static void lower_fcvtl(struct lower *l, const struct a64_insn *insn)
 {
     struct x86 *a = &l->a;
     const struct fp_shape s = {.bits = (uint8_t)a64_fp_shape(insn->imm).bits};
-    if (!fp_begin_lowering(l, insn, s.bits))
+    if (!fp_begin_conversion(l, insn, s.bits / 2, s.bits))
         return;
     unsigned n = lower_vsrc(l, insn->rn, VSCRATCH0);
     if (insn->word >> 30 & 1) { /* VUNPCKHPD */

@@ -161,7 +161,7 @@ static void lower_msr(struct lower *l, const struct a64_insn *insn)
         write_daif(l, insn);
     else if (enc == SYSREG_SP_EL0 && el)
         write_sp_el0(l, insn);
-    else if (enc == SYSREG_FPSR && !(l->mode & DBT_MODE_NO_FP))
+    else if (enc == SYSREG_FPSR && !(l->mode & (DBT_MODE_NO_FP | DBT_MODE_FZ | DBT_MODE_FPCR)))
         write_fpsr(l, insn);
     else
         lower_call(l, insn);

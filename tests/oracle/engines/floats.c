@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Holds one engine against another at floating-point: every row, on values where results turn (NaNs
  * of all kinds, infinities, denormals, the least normal number and what rounds to it, halfway
- * cases, the ends of integers), alone: FPSR is read and cleared behind each instruction. In half of
- * the worlds FPCR is 0, elsewhere its bits are random.
+ * cases, the ends of integers), alone: FPSR is read and cleared, or set to Inexact, behind each
+ * instruction. In half of the worlds FPCR is 0, elsewhere its bits are random.
  *
  *     floats [--first NAME] [--second NAME] [--knobs LIST] [--cases N] [--seed S] [--rows PREFIX] [--model NAME]
  *            [--show N]
@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "a64/dis.h"
+#include "interp/fp_core.h"
 #include "rig.h"
 #include "words.h"
 
@@ -21,7 +22,7 @@
 #define STRIDE 4u  /* words of an instruction with what is behind it */
 
 #define MRS_FPSR(t)   (0xd53b4420u | (t))
-#define MSR_FPSR_XZR  0xd51b443fu
+#define MSR_FPSR(t)   (0xd51b4420u | (t))
 #define EOR_ROR(d, m) (0xcac01c00u | (m) << 16 | (d) << 5 | (d)) /* EOR Xd, Xd, Xm, ROR #7 */
 
 struct arguments {
@@ -132,8 +133,9 @@ static void set_registers(struct rig *rig)
         cpu->v[n] = (union a64_vreg){.d = {low, rig_pick(rig, 4) ? elements(rig, theme) : 0}};
         other->v[n] = cpu->v[n];
     }
+    other->x[26] = cpu->x[26] = FPSR_IXC;
     other->nzcv = cpu->nzcv = (uint32_t)rig_random(rig) & 0xf0000000u;
-    other->fpsr = cpu->fpsr = 0;
+    other->fpsr = cpu->fpsr = pick & 2 ? FPSR_IXC : 0;
     other->pc = cpu->pc = RIG_CODE;
 }
 
@@ -152,7 +154,7 @@ static void random_world(struct rig *rig)
     struct rig_world world = {.el = 1, .spsel = 1, .counted = random & 1};
     world.sctlr = 1ull << 11 | 1ull << 22 | 1ull << 28 | 1ull << 29;
     if (random >> 1 & 1) /* FZ16, RMode, FZ, DN, AHP */
-        world.fpcr = (uint32_t)rig_random(rig) & (random >> 2 & 1 ? 0x07c80000 : 0x02c00000);
+        world.fpcr = (uint32_t)rig_random(rig) & (random >> 2 & 1 ? 0x07c80000 : 0x03c00000);
     rig->side[1].cpu->icount = rig->side[0].cpu->icount; /* not all worlds count */
     rig_set_world(rig, &world);
 }
@@ -161,10 +163,11 @@ static void put_block(struct rig *rig, const struct a64_row *row)
 {
     uint32_t words[INSNS * STRIDE + 8];
     unsigned at = 0;
+    const bool inexact = rig->world.fpcr & FPCR_FZ && rig_pick(rig, 3);
     for (unsigned i = 0; i < INSNS; i++) {
         words[at++] = words_of(rig, row, 0);
         words[at++] = MRS_FPSR(28);
-        words[at++] = MSR_FPSR_XZR;
+        words[at++] = MSR_FPSR(inexact ? 26 : 31);
         words[at++] = EOR_ROR(27, 28);
     }
     while (at < sizeof words / sizeof *words)
