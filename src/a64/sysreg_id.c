@@ -14,7 +14,7 @@
 
 /* An ID register of group 3. */
 #define ID(NAME, crm, op2)                                                                         \
-    SYSREG(NAME, 3, 0, 0, crm, op2, 1, A64_NEVER, ID_OFFSET(crm, op2), .flags = A64_SR_ID,       \
+    SYSREG(NAME, 3, 0, 0, crm, op2, 1, A64_NEVER, ID_OFFSET(crm, op2), .flags = A64_SR_ID,         \
            .trap_read = A64_HCR_TID3)
 #define RESERVED(crm, op2) ID("ID_S3_0_C0_C" #crm "_" #op2, crm, op2)
 

@@ -389,8 +389,8 @@ static void patch_chosen(struct tree *t)
     keep(t, fdt_setprop(t->fdt, node, "kaslr-seed", p->seed, 8));
 }
 
-/* 0, or why USER is no tree that can be worked on. Trees before version 16 (2005) keep full paths as
- * names, which libfdt 1.6.1's fdt_check_full() does not survive. */
+/* 0, or why USER is no tree that can be worked on. Trees before version 16 (2005) keep full paths
+ * as names, which libfdt 1.6.1's fdt_check_full() does not survive. */
 static int check_user_tree(const void *user, size_t size)
 {
     if (size < sizeof(struct fdt_header))

@@ -115,10 +115,11 @@ static int configure_engine(const struct machine_config *config, hv_vm_config_t 
         if (require(HV_POMONA_CAP_ENGINES, "--engine-knobs", err))
             return -1;
         if (hv_pomona_vm_config_set_engine_knobs(vm, config->engine_knobs))
-            return error_set(err, ERROR_USAGE,
-                             "--engine-knobs %s: give avx2, code=64K (or more), every-block, evict, "
-                             "no-slots, one-tlb, with commas between them",
-                             config->engine_knobs);
+            return error_set(
+                err, ERROR_USAGE,
+                "--engine-knobs %s: give avx2, code=64K (or more), every-block, evict, "
+                "no-slots, one-tlb, with commas between them",
+                config->engine_knobs);
     }
     return 0;
 }
