@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* `pomona img4 info|extract|create`, and `pomona img4` with the options of img4tool, which does the
- * same work. What is printed is built once, as JSON. */
+ * same work. */
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/img4_input.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
 #include "image/compress.h"
@@ -101,201 +102,6 @@ static const struct option img4tool_options[] = {
     {0},
 };
 
-/* ---- opening ---- */
-
-/* A file, and what of an IMG4 is in it. */
-struct input {
-    struct blob file, ticket_im4m;
-    struct img4 img4;
-    uint64_t generator; /* of a ticket */
-};
-
-static int input_open(const char *path, struct input *in, struct error *err)
-{
-    *in = (struct input){0};
-    if (image_open(&in->file, path, err))
-        return -1;
-    int result;
-    if (img4_is_ticket(&in->file)) {
-        result = img4_open_ticket(&in->file, &in->ticket_im4m, &in->generator, err);
-        in->img4.im4m = in->ticket_im4m;
-        in->img4.im4m.owned = NULL;
-    } else {
-        result = img4_open(&in->file, &in->img4, err);
-    }
-    if (result)
-        blob_free(&in->file);
-    return result;
-}
-
-static void input_close(struct input *in)
-{
-    blob_free(&in->ticket_im4m);
-    blob_free(&in->file);
-}
-
-/* ---- info ---- */
-
-/* A property's value. */
-static json_t *value_json(const struct der *value)
-{
-    const struct blob *content = &value->content;
-    uint64_t number;
-    if (der_unsigned(value, &number))
-        return number < 1u << 31 ? json_integer((json_int_t)number) : json_address(number);
-    if (value->tag == DER_BOOLEAN && content->size == 1)
-        return json_boolean(content->data[0]);
-    if (value->tag == DER_IA5_STRING)
-        return json_text((const char *)content->data, content->size);
-    if (value->tag == DER_OCTET_STRING)
-        return json_hex(content->data, content->size);
-    return json_hex(value->whole.data, value->whole.size);
-}
-
-static json_t *properties_json(const struct blob *set)
-{
-    json_t *out = json_object();
-    struct img4_property property;
-    for (uint64_t at = 0; img4_next_property(set, &at, &property);)
-        json_object_set_new(out, property.name,
-                            property.value.tag == DER_SET ? properties_json(&property.value.content)
-                                                          : value_json(&property.value));
-    return out;
-}
-
-static const char *compression_of(const struct im4p *im4p)
-{
-    return im4p->keybag.size                 ? "unknown (encrypted)"
-           : lzss_recognise(&im4p->payload)  ? "lzss"
-           : lzfse_recognise(&im4p->payload) ? "lzfse"
-           : im4p->compression_element.size  ? "unknown (encrypted?)"
-                                             : "none";
-}
-
-static json_t *keybags_json(const struct im4p *im4p)
-{
-    json_t *out = json_array();
-    struct img4_keybag bag;
-    for (uint64_t at = 0; im4p_next_keybag(im4p, &at, &bag);)
-        json_array_append_new(out, json_pack("{s:s, s:o, s:o}", "type",
-                                             bag.type == 1   ? "production"
-                                             : bag.type == 2 ? "development"
-                                                             : "unknown",
-                                             "iv", json_hex(bag.iv.data, bag.iv.size), "key",
-                                             json_hex(bag.key.data, bag.key.size)));
-    return out;
-}
-
-static json_t *payload_json(const struct im4p *im4p)
-{
-    struct blob set;
-    json_t *out =
-        json_pack("{s:o, s:o, s:I, s:s, s:b}", "type", json_text(im4p->type, 4), "description",
-                  json_text((const char *)im4p->version.data, im4p->version.size), "size",
-                  (json_int_t)im4p->payload.size, "compression", compression_of(im4p), "encrypted",
-                  im4p->keybag.size != 0);
-    if (im4p->compression_element.size)
-        json_object_set_new(out, "uncompressed_size", json_integer((json_int_t)im4p->raw_size));
-    else if (lzss_recognise(&im4p->payload))
-        json_object_set_new(out, "uncompressed_size",
-                            json_integer(get_be32(im4p->payload.data + 12)));
-    const struct blob extra = lzss_extra(&im4p->payload);
-    if (extra.size)
-        json_object_set_new(out, "extra_size", json_integer((json_int_t)extra.size));
-    if (im4p->keybag.size)
-        json_object_set_new(out, "keybags", keybags_json(im4p));
-    if (img4_payload_properties(im4p, &set))
-        json_object_set_new(out, "properties", properties_json(&set));
-    return out;
-}
-
-static json_t *certificates_json(const struct im4m *im4m)
-{
-    json_t *out = json_array();
-    struct img4_certificate c;
-    for (unsigned i = 0; img4_certificate(im4m, i, &c); i++)
-        json_array_append_new(out, json_pack("{s:o, s:o, s:s, s:s, s:s}", "subject",
-                                             json_text(c.subject, strlen(c.subject)), "issuer",
-                                             json_text(c.issuer, strlen(c.issuer)), "not_before",
-                                             c.not_before, "not_after", c.not_after, "signed_with",
-                                             c.algorithm));
-    return out;
-}
-
-/* What the signature is, never that it is valid: no root is known here. */
-static const char *signature_text(const struct img4_signature *s)
-{
-    if (!s->present)
-        return "unsigned";
-    if (!s->count)
-        return "signed, without certificates";
-    if (!s->body_verifies)
-        return "broken: no certificate's key made it";
-    if (!s->chain_verifies)
-        return "of a certificate in it, but the chain is broken";
-    if (s->self_signed)
-        return "self-signed";
-    return s->apple_shaped ? "Apple-shaped (its root is not known here)"
-                           : "chained to a root that is not known here";
-}
-
-static json_t *manifest_json(const struct im4m *im4m, const struct img4 *img4)
-{
-    static const char *const digests[] = {"none for this type", "matches", "DOES NOT MATCH"};
-    struct img4_signature signature;
-    img4_check_signature(im4m, &signature);
-    json_t *out =
-        json_pack("{s:o, s:s, s:I}", "body", properties_json(&im4m->manb), "signature",
-                  signature_text(&signature), "signature_size", (json_int_t)im4m->signature.size);
-    if (img4->im4p.size)
-        json_object_set_new(out, "digest_of_payload",
-                            json_string(digests[img4_check_digest(im4m, &img4->im4p)]));
-    if (signature.count)
-        json_object_set_new(out, "certificates", certificates_json(im4m));
-    return out;
-}
-
-static json_t *restore_json(const struct blob *im4r, uint64_t generator)
-{
-    uint8_t nonce[8];
-    if (im4r->size && im4r_nonce(im4r, nonce))
-        return json_pack("{s:o, s:o}", "nonce", json_hex(nonce, 8), "generator",
-                         json_sprintf("0x%016" PRIx64, get_le64(nonce)));
-    return json_pack("{s:o}", "generator", json_sprintf("0x%016" PRIx64, generator));
-}
-
-static int print_info(const struct values *values, const char *path, struct error *err)
-{
-    struct input in;
-    struct im4p im4p;
-    struct im4m im4m;
-    if (input_open(path, &in, err))
-        return -1;
-    json_t *out = json_object();
-    int result = 0;
-    bool good = true;
-    if (in.img4.im4p.size && !(result = im4p_parse(&in.img4.im4p, &im4p, err)))
-        json_object_set_new(out, "payload", payload_json(&im4p));
-    if (!result && in.img4.im4m.size && !values->im4p_only &&
-        !(result = im4m_parse(&in.img4.im4m, &im4m, err))) {
-        json_object_set_new(out, "manifest", manifest_json(&im4m, &in.img4));
-        good = img4_check_digest(&im4m, &in.img4.im4p) == IMG4_DIGEST_GOOD;
-    } else {
-        good = false;
-    }
-    if (!result && !values->im4p_only && (in.img4.im4r.size || in.generator))
-        json_object_set_new(out, "restore_info", restore_json(&in.img4.im4r, in.generator));
-    if (!result && values->json)
-        print_json(json_incref(out));
-    else if (!result)
-        print_tree(out);
-    json_decref(out);
-    if (!result && values->verify && !good)
-        result = blob_error(&in.file, 0, err, "the manifest does not have this payload's digest");
-    input_close(&in);
-    return result;
-}
-
 /* ---- extract ---- */
 
 /* DIGITS hexadecimal characters or fewer, two a byte; how many bytes, 0 when it is none. */
@@ -372,7 +178,7 @@ static int write_part(const char *path, const struct blob *part, const struct bl
 }
 
 /* The restore info, made from a ticket's generator where it has none of its own. */
-static int write_restore_info(const struct values *values, const struct input *in,
+static int write_restore_info(const struct values *values, const struct img4_input *in,
                               struct error *err)
 {
     struct blob made;
@@ -387,9 +193,9 @@ static int write_restore_info(const struct values *values, const struct input *i
 
 static int extract(const struct values *values, const char *path, struct error *err)
 {
-    struct input in;
+    struct img4_input in;
     struct im4p im4p;
-    if (input_open(path, &in, err))
+    if (img4_input_open(path, &in, err))
         return -1;
     const bool other = values->im4p || values->im4m || values->im4r || values->extra;
     int result = write_part(values->im4p, &in.img4.im4p, &in.file, "IM4P", err);
@@ -407,7 +213,7 @@ static int extract(const struct values *values, const char *path, struct error *
         if (!result && (values->output || !other))
             result = write_payload(values, &im4p, err);
     }
-    input_close(&in);
+    img4_input_close(&in);
     return result;
 }
 
@@ -530,7 +336,7 @@ static int change_im4p(const struct values *values, const struct blob *base, str
 
 /* Everything that an IMG4 is made of, and what of it is to be freed. */
 struct parts {
-    struct input base, im4m, im4r;
+    struct img4_input base, im4m, im4r;
     struct blob made_im4p, made_im4r;
     struct img4 img4;
 };
@@ -538,7 +344,7 @@ struct parts {
 static int gather_manifest(const struct values *values, struct parts *parts, struct error *err)
 {
     if (values->im4m) {
-        if (input_open(values->im4m, &parts->im4m, err))
+        if (img4_input_open(values->im4m, &parts->im4m, err))
             return -1;
         if (!parts->im4m.img4.im4m.size)
             return blob_error(&parts->im4m.file, 0, err, "there is no manifest in it");
@@ -550,7 +356,7 @@ static int gather_manifest(const struct values *values, struct parts *parts, str
         parts->img4.im4r = parts->made_im4r;
     }
     if (values->im4r) {
-        if (input_open(values->im4r, &parts->im4r, err))
+        if (img4_input_open(values->im4r, &parts->im4r, err))
             return -1;
         if (!parts->im4r.img4.im4r.size)
             return blob_error(&parts->im4r.file, 0, err, "there is no restore info in it");
@@ -567,7 +373,7 @@ static int gather(const struct values *values, struct parts *parts, struct error
         parts->img4.im4p = parts->made_im4p;
         return gather_manifest(values, parts, err);
     }
-    if (input_open(values->im4p, &parts->base, err))
+    if (img4_input_open(values->im4p, &parts->base, err))
         return -1;
     parts->img4 = parts->base.img4;
     if (!parts->img4.im4p.size)
@@ -608,9 +414,9 @@ static int create(const struct values *values, const char *output, struct error 
     }
     blob_free(&parts.made_im4p);
     blob_free(&parts.made_im4r);
-    input_close(&parts.base);
-    input_close(&parts.im4m);
-    input_close(&parts.im4r);
+    img4_input_close(&parts.base);
+    img4_input_close(&parts.im4m);
+    img4_input_close(&parts.im4r);
     return result;
 }
 
@@ -626,7 +432,8 @@ static int run_info(const struct verb *self, int argc, char **argv)
         return status;
     if (operands.count != 1)
         return usage(self);
-    return print_info(&values, operands.items[0], &err) ? report(&err) : finish_output();
+    const struct img4_print print = {.json = values.json, .verify = values.verify};
+    return img4_print_info(&print, operands.items[0], &err) ? report(&err) : finish_output();
 }
 
 static int run_extract(const struct verb *self, int argc, char **argv)
@@ -664,6 +471,7 @@ static int run_img4tool(const struct verb *self, int argc, char **argv)
     int status;
     if (!verb_parse(self, argc, argv, &values, &operands, &status))
         return status;
+    const struct img4_print print = {.json = values.json, .im4p_only = values.im4p_only};
     const char *file = values.ticket ? values.ticket : operands.count ? operands.items[0] : NULL;
     int result;
     if (!file && !(values.create && values.im4p))
@@ -675,7 +483,7 @@ static int run_img4tool(const struct verb *self, int argc, char **argv)
         values.im4p = file;
         result = create(&values, values.output, &err);
     } else {
-        result = values.all || !values.extract ? print_info(&values, file, &err) : 0;
+        result = values.all || !values.extract ? img4_print_info(&print, file, &err) : 0;
         if (!result && values.extract)
             result = extract(&values, file, &err);
     }

@@ -11,6 +11,9 @@
 
 #include "lzfse_format.h"
 
+/* Runs are copied in pieces of up to 16 bytes, so that both ends need room for more. */
+#define COPY_SLACK 16
+
 /* One state of an FSE decoder: take `bits` bits; the low `extra` of them add to `base`, the others
  * to `next`. */
 struct fse_entry {
@@ -19,11 +22,13 @@ struct fse_entry {
     uint32_t base;
 };
 
-/* A bit stream read from its end towards its start. */
+/* A bit stream read from its end towards its start. The next bits are the uppermost of the `have`
+ * low bits of `window`. Where the stream is used up zeros follow, and are counted: whether they
+ * were used is seen at the end. */
 struct backward {
-    const uint8_t *data;
-    int64_t position; /* bits from data[0] to the next bit's upper end */
-    bool bad;
+    const uint8_t *start, *at;
+    uint64_t window;
+    unsigned have, padding;
 };
 
 struct block {
@@ -37,23 +42,51 @@ struct block {
 struct decoder {
     struct block block;
     struct fse_entry l[L_STATES], m[M_STATES], d[D_STATES], literal[LITERAL_STATES];
-    uint8_t literals[MAX_LITERALS + 4];
+    uint8_t literals[MAX_LITERALS + 4 + COPY_SLACK];
     uint8_t *out;
     size_t produced, capacity;
 };
 
-static uint32_t take(struct backward *in, unsigned bits)
+/* Makes at least 56 bits ready. */
+static inline void refill(struct backward *in)
 {
-    in->position -= bits;
-    if (in->position < 0) {
-        in->bad = true;
-        return 0;
+    if (in->at - in->start >= 8) {
+        const unsigned bytes = (63 - in->have) / 8;
+        if (!bytes)
+            return;
+        in->at -= bytes;
+        in->window = in->window << 8 * bytes | (get_le64(in->at - (8 - bytes)) >> (64 - 8 * bytes));
+        in->have += 8 * bytes;
+        return;
     }
-    uint64_t window = 0;
-    const size_t first = (size_t)in->position >> 3, last = (size_t)(in->position + bits + 7) >> 3;
-    for (size_t i = first; i < last; i++)
-        window |= (uint64_t)in->data[i] << 8 * (i - first);
-    return (uint32_t)(window >> (in->position & 7)) & (uint32_t)((1ull << bits) - 1);
+    for (; in->have < 56; in->have += 8) {
+        const bool more = in->at > in->start;
+        in->at -= more;
+        in->window = in->window << 8 | (more ? *in->at : 0);
+        in->padding += !more;
+    }
+}
+
+/* BITS of those that are ready. */
+static inline uint32_t take(struct backward *in, unsigned bits)
+{
+    in->have -= bits;
+    return (uint32_t)(in->window >> in->have) & (uint32_t)((1ull << bits) - 1);
+}
+
+/* The stream of SIZE bytes, whose last byte has -UNUSED bits too many. */
+static struct backward open_stream(const uint8_t *data, uint32_t size, int unused)
+{
+    struct backward in = {.start = data, .at = data + size};
+    refill(&in);
+    take(&in, (unsigned)-unused);
+    return in;
+}
+
+/* Whether no more was taken than there was. */
+static bool was_enough(const struct backward *in)
+{
+    return 8 * in->padding <= in->have;
 }
 
 static unsigned no_extra(unsigned symbol)
@@ -87,7 +120,7 @@ static bool build_table(struct fse_entry *table, unsigned states, const uint16_t
     return filled == states;
 }
 
-static uint32_t fse_next(struct backward *in, const struct fse_entry *table, uint16_t *state)
+static inline uint32_t fse_next(struct backward *in, const struct fse_entry *table, uint16_t *state)
 {
     const struct fse_entry *entry = &table[*state];
     const uint32_t bits = take(in, entry->bits);
@@ -212,42 +245,68 @@ static bool build_tables(struct decoder *dec)
 static bool decode_literals(struct decoder *dec, const uint8_t *data)
 {
     struct block *b = &dec->block;
-    struct backward in = {.data = data, .position = 8ll * b->literal_size + b->literal_bits};
-    for (uint32_t i = 0; i < b->literal_count && !in.bad; i++)
-        dec->literals[i] = (uint8_t)fse_next(&in, dec->literal, &b->literal_state[i & 3]);
-    return !in.bad;
+    struct backward in = open_stream(data, b->literal_size, b->literal_bits);
+    uint16_t state[4];
+    memcpy(state, b->literal_state, sizeof(state));
+    /* Four symbols take at most 40 bits. */
+    for (uint32_t i = 0; i < b->literal_count; i += 4) {
+        refill(&in);
+        for (unsigned j = 0; j < 4; j++)
+            dec->literals[i + j] = (uint8_t)fse_next(&in, dec->literal, &state[j]);
+    }
+    return was_enough(&in);
 }
 
-static bool copy_match(struct decoder *dec, uint32_t length, uint32_t distance)
+/* SIZE bytes, and up to COPY_SLACK more, which both sides have room for. */
+static inline void copy_run(uint8_t *to, const uint8_t *from, uint32_t size)
 {
-    if (length && (!distance || distance > dec->produced))
-        return false;
-    for (uint32_t i = 0; i < length; i++, dec->produced++)
-        dec->out[dec->produced] = dec->out[dec->produced - distance];
-    return true;
+    for (uint32_t i = 0; i < size; i += 16)
+        memcpy(to + i, from + i, 16);
+}
+
+static inline void copy_match(uint8_t *to, uint32_t length, uint32_t distance)
+{
+    if (!length)
+        return;
+    const uint8_t *from = to - distance;
+    if (distance >= 16)
+        copy_run(to, from, length);
+    else if (distance >= 8)
+        for (uint32_t i = 0; i < length; i += 8)
+            memcpy(to + i, from + i, 8);
+    else
+        for (uint32_t i = 0; i < length; i++)
+            to[i] = from[i];
 }
 
 /* Literal run, match length, distance, over and over; distance 0 repeats the last one. */
 static bool decode_matches(struct decoder *dec, const uint8_t *data)
 {
-    struct block *b = &dec->block;
-    struct backward in = {.data = data, .position = 8ll * b->lmd_size + b->lmd_bits};
-    const size_t end = dec->produced + b->raw_size;
-    uint32_t distance = 0, literal = 0;
+    const struct block *b = &dec->block;
+    struct backward in = open_stream(data, b->lmd_size, b->lmd_bits);
+    uint8_t *out = dec->out + dec->produced;
+    const uint8_t *const end = out + b->raw_size, *literal = dec->literals;
+    const uint8_t *const literal_end = literal + b->literal_count;
+    uint16_t l = b->l_state, m = b->m_state, d = b->d_state;
+    uint32_t distance = 0;
     for (uint32_t i = 0; i < b->match_count; i++) {
-        const uint32_t run = fse_next(&in, dec->l, &b->l_state);
-        const uint32_t length = fse_next(&in, dec->m, &b->m_state);
-        const uint32_t fresh = fse_next(&in, dec->d, &b->d_state);
+        refill(&in); /* the three take at most 14, 17 and 23 bits */
+        const uint32_t run = fse_next(&in, dec->l, &l);
+        const uint32_t length = fse_next(&in, dec->m, &m);
+        const uint32_t fresh = fse_next(&in, dec->d, &d);
         distance = fresh ? fresh : distance;
-        if (in.bad || run > b->literal_count - literal || run + length > end - dec->produced)
+        if (run > literal_end - literal || run + length > end - out)
             return false;
-        memcpy(dec->out + dec->produced, dec->literals + literal, run);
+        copy_run(out, literal, run);
         literal += run;
-        dec->produced += run;
-        if (!copy_match(dec, length, distance))
+        out += run;
+        if (length && (!distance || distance > out - dec->out))
             return false;
+        copy_match(out, length, distance);
+        out += length;
     }
-    return dec->produced == end;
+    dec->produced += b->raw_size;
+    return out == end && was_enough(&in);
 }
 
 static int decode_entropy_block(struct decoder *dec, const struct blob *in, uint64_t *at, bool v1,
@@ -305,7 +364,7 @@ static int grow(struct decoder *dec, const struct blob *in, uint64_t at, uint32_
     const uint64_t limit = 2359ull * MAX_MATCHES + MAX_LITERALS + 271ull * in->size;
     if (raw_size > limit)
         return blob_error(in, at + 4, err, "LZFSE block promises %u bytes: corrupted", raw_size);
-    const size_t need = dec->produced + raw_size;
+    const size_t need = dec->produced + raw_size + COPY_SLACK;
     if (need > DECOMPRESSED_MAX)
         return decompressed_too_large(in, at, err);
     if (need <= dec->capacity)

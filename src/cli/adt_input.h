@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef POMONA_CLI_ADT_INPUT_H
+#define POMONA_CLI_ADT_INPUT_H
+
+/* The file that an adt verb works on, and the tree that it writes. */
+
+#include "image/adt_text.h"
+
+struct adt_input {
+    struct blob file; /* unpacked */
+    struct adt_node *root;
+};
+
+/* PATH, which may be nested, must live as long as IN. 0, or -1 and *ERR. */
+int adt_input_open(const char *path, struct adt_input *in, struct error *err);
+void adt_input_close(struct adt_input *in);
+/* Writes ROOT as it is to the file PATH ("-" or NULL: standard output). */
+int adt_output(const char *path, const struct adt_node *root, struct error *err);
+
+#endif
