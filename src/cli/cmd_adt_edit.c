@@ -189,7 +189,7 @@ static int apply_file(const char *path, struct adt_node *root, struct error *err
     struct blob file;
     if (image_open(&file, path, err))
         return -1;
-    char *text = strndup((const char *)file.data, file.size), *rest = text;
+    char *text = strndup(file.size ? (const char *)file.data : "", file.size), *rest = text;
     int result = text ? 0 : error_set(err, ERROR_OS, "out of memory");
     for (char *line; !result && (line = strsep(&rest, "\n"));)
         if (*line)

@@ -406,6 +406,7 @@ static int run_run(const struct verb *self, int argc, char **argv)
              : run.values.dry_run    ? dry_run(&run)
                                      : start(&run);
     finish(&run);
+    string_list_free(&operands.rest);
     return status;
 }
 
