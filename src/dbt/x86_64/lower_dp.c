@@ -16,6 +16,18 @@ static bool fits32(uint64_t imm)
 
 /* ---- add and subtract ---- */
 
+/* Where register D may be computed step by step while host register OTHER (X86_NONE: none) is still needed. */
+static unsigned work_in(unsigned d, int other)
+{
+    return d != 31 && host_of[d] >= 0 && host_of[d] != other ? (unsigned)host_of[d] : RAX;
+}
+
+/* NZCV is in EFLAGS and somebody will look at it: better not to touch them. */
+static bool keep_flags(const struct lower *l)
+{
+    return l->flags.host && l->flags_live[l->at + 1];
+}
+
 /* d = n +- imm, the flags as they were. */
 static void add_imm(struct lower *l, int w, unsigned d, unsigned n, int32_t imm)
 {
@@ -36,9 +48,9 @@ static void adds_imm(struct lower *l, int w, bool sub, unsigned d, unsigned n, i
     if (d == 31 && sub) {
         x86_alu_imm(a, ALU_CMP, w, lower_rm(n), imm);
     } else {
-        const unsigned dst = d == n && d != 31 ? lower_dst(d, RAX) : RAX;
-        if (dst == RAX)
-            lower_copy(l, w, n, RAX);
+        const unsigned dst = work_in(d, X86_NONE);
+        if (d != n || dst == RAX)
+            lower_copy(l, w, n, dst);
         x86_alu_imm(a, sub ? ALU_SUB : ALU_ADD, w, x86_r((int)dst), imm);
         lower_done(l, d, dst);
     }
@@ -74,11 +86,23 @@ static void alu_reg(struct lower *l, enum x86_alu op, int w, unsigned d, unsigne
 {
     struct x86 *a = &l->a;
     lower_clobber(l);
-    const bool in_place = d == n && d != 31 && host_of[d] >= 0;
-    const unsigned dst = in_place ? (unsigned)host_of[d] : RAX;
-    if (!in_place)
-        lower_copy(l, w, n, RAX);
+    const unsigned dst = work_in(d, m.reg);
+    if (d != n || dst == RAX)
+        lower_copy(l, w, n, dst);
     x86_alu(a, op, w, dst, m);
+    lower_done(l, d, dst);
+}
+
+/* d = n +- M without EFLAGS: -M is ~M + 1. */
+static void addsub_keeping(struct lower *l, int w, bool sub, unsigned d, unsigned n, struct x86_rm m)
+{
+    struct x86 *a = &l->a;
+    const unsigned dst = lower_dst(d, RAX);
+    if (m.reg != RCX)
+        x86_mov(a, w, RCX, m);
+    if (sub)
+        x86_not(a, w, RCX);
+    x86_lea(a, w, dst, x86_mx((int)lower_src(l, w, n, RAX), RCX, 0, sub));
     lower_done(l, d, dst);
 }
 
@@ -92,6 +116,8 @@ static void addsub(struct lower *l, int w, bool sub, bool flags, unsigned d, uns
             return;
         if (!sub && m.reg >= 0 && m.reg != RAX)
             add_reg(l, w, d, n, (unsigned)m.reg);
+        else if (keep_flags(l))
+            addsub_keeping(l, w, sub, d, n, m);
         else
             alu_reg(l, sub ? ALU_SUB : ALU_ADD, w, d, n, m);
         return;
@@ -118,6 +144,11 @@ static struct x86_rm shifted(struct lower *l, int w, const struct a64_insn *insn
         return lower_rm(insn->rm);
     if (kind == 3) {
         x86_rorx(&l->a, w, RCX, lower_rm(insn->rm), by);
+        return x86_r(RCX);
+    }
+    if (keep_flags(l)) {
+        x86_imm(&l->a, RCX, by);
+        x86_shiftx(&l->a, (enum x86_shift)shift[kind], w, RCX, lower_rm(insn->rm), RCX);
         return x86_r(RCX);
     }
     lower_clobber(l);
@@ -267,10 +298,9 @@ static void logic_imm(struct lower *l, const struct a64_insn *insn, enum x86_alu
         lower_set_flags(l, FLAGS_LOGIC);
     } else if (d != 31 || wanted) {
         lower_clobber(l);
-        const bool in_place = d == insn->rn && host_of[d] >= 0;
-        const unsigned dst = in_place ? (unsigned)host_of[d] : RAX;
-        if (!in_place)
-            lower_copy(l, w, insn->rn, RAX);
+        const unsigned dst = work_in(d, X86_NONE);
+        if (d != insn->rn || dst == RAX)
+            lower_copy(l, w, insn->rn, dst);
         x86_alu_imm(a, op, w, x86_r((int)dst), (int32_t)imm);
         lower_done(l, d, dst);
         if (wanted)
@@ -396,74 +426,124 @@ static uint64_t ones(unsigned n)
     return n >= 64 ? ~0ull : (1ull << n) - 1;
 }
 
-/* RAX & MASK in form W. */
-static void mask_rax(struct lower *l, unsigned bits)
+/* REG & ones(BITS) in form W. */
+static void mask_reg(struct lower *l, unsigned reg, unsigned bits)
 {
     struct x86 *a = &l->a;
     if (bits == 8)
-        x86_movzx8(a, RAX, x86_r(RAX));
+        x86_movzx8(a, reg, x86_r((int)reg));
     else if (bits == 16)
-        x86_movzx16(a, RAX, x86_r(RAX));
+        x86_movzx16(a, reg, x86_r((int)reg));
     else if (bits == 32)
-        x86_mov(a, 0, RAX, x86_r(RAX));
+        x86_mov(a, 0, reg, x86_r((int)reg));
     else if (bits < 32)
-        x86_alu_imm(a, ALU_AND, 0, x86_r(RAX), (int32_t)ones(bits));
+        x86_alu_imm(a, ALU_AND, 0, x86_r((int)reg), (int32_t)ones(bits));
     else {
-        x86_shift_imm(a, SHIFT_SHL, 1, RAX, 64 - bits);
-        x86_shift_imm(a, SHIFT_SHR, 1, RAX, 64 - bits);
+        x86_shift_imm(a, SHIFT_SHL, 1, reg, 64 - bits);
+        x86_shift_imm(a, SHIFT_SHR, 1, reg, 64 - bits);
     }
+}
+
+/* d = n shifted up, then down by DOWN (SHR or SAR), without EFLAGS. */
+static void field_keeping(struct lower *l, const struct a64_insn *insn, int w, enum x86_shift kind,
+                          unsigned up, unsigned down)
+{
+    struct x86 *a = &l->a;
+    const unsigned dst = lower_dst(insn->rd, RAX);
+    unsigned src = lower_src(l, w, insn->rn, RAX);
+    if (up && up <= 3 && !down) {
+        x86_lea(a, w, dst, x86_mx(X86_NONE, (int)src, up, 0));
+        lower_done(l, insn->rd, dst);
+        return;
+    }
+    if (up) {
+        x86_imm(a, RCX, up);
+        x86_shiftx(a, SHIFT_SHL, w, down ? RAX : dst, x86_r((int)src), RCX);
+        src = RAX;
+    }
+    if (down) {
+        x86_imm(a, RCX, down);
+        x86_shiftx(a, kind, w, dst, x86_r((int)src), RCX);
+    }
+    if (!up && !down)
+        x86_mov(a, w, dst, x86_r((int)src));
+    lower_done(l, insn->rd, dst);
+}
+
+/* A field at the bottom whose bits are a host's size: one MOVZX or MOVSX. */
+static bool field_extended(struct lower *l, const struct a64_insn *insn, int w, bool is_signed)
+{
+    struct x86 *a = &l->a;
+    const unsigned r = insn->word >> 16 & 63, s = insn->word >> 10 & 63;
+    if (r || (s != 7 && s != 15 && s != 31) || insn->rn == 31)
+        return false;
+    const unsigned dst = lower_dst(insn->rd, RAX);
+    const unsigned option = (s == 7 ? 0 : s == 15 ? 1 : 2) + (is_signed ? 4 : 0);
+    if (!is_signed || w)
+        lower_extend(l, dst, insn->rn, option);
+    else if (s == 31)
+        x86_mov(a, 0, dst, lower_rm(insn->rn));
+    else if (s == 7)
+        x86_movsx8(a, 0, dst, lower_rm(insn->rn));
+    else
+        x86_movsx16(a, 0, dst, lower_rm(insn->rn));
+    lower_done(l, insn->rd, dst);
+    return true;
 }
 
 static void ubfm(struct lower *l, const struct a64_insn *insn, int w)
 {
     struct x86 *a = &l->a;
     const unsigned size = w ? 64 : 32, r = insn->word >> 16 & 63, s = insn->word >> 10 & 63;
-    if (insn->rd == 31)
+    const unsigned up = size - 1 - s, down = s >= r ? up + r : up - (size - r);
+    if (insn->rd == 31 || field_extended(l, insn, w, false))
         return;
+    if (keep_flags(l)) {
+        field_keeping(l, insn, w, SHIFT_SHR, up, down);
+        return;
+    }
     lower_clobber(l);
-    lower_copy(l, w, insn->rn, RAX);
+    const unsigned dst = work_in(insn->rd, X86_NONE);
+    if (insn->rd != insn->rn || dst == RAX)
+        lower_copy(l, w, insn->rn, dst);
     if (s >= r) {
-        const unsigned bits = s - r + 1;
         if (r)
-            x86_shift_imm(a, SHIFT_SHR, w, RAX, r);
+            x86_shift_imm(a, SHIFT_SHR, w, dst, r);
         if (s != size - 1)
-            mask_rax(l, bits);
+            mask_reg(l, dst, s - r + 1);
+        else if (!r && !w)
+            x86_mov(a, 0, dst, x86_r((int)dst));
     } else {
         if (s != r - 1 && s + 1 < size)
-            mask_rax(l, s + 1);
-        x86_shift_imm(a, SHIFT_SHL, w, RAX, size - r);
+            mask_reg(l, dst, s + 1);
+        x86_shift_imm(a, SHIFT_SHL, w, dst, size - r);
     }
-    lower_done(l, insn->rd, RAX);
+    lower_done(l, insn->rd, dst);
 }
 
 static void sbfm(struct lower *l, const struct a64_insn *insn, int w)
 {
     struct x86 *a = &l->a;
     const unsigned size = w ? 64 : 32, r = insn->word >> 16 & 63, s = insn->word >> 10 & 63;
-    if (insn->rd == 31)
+    /* With s < r the field ends up left of where it was: shifted down by less than it was up. */
+    const unsigned up = size - 1 - s, down = s >= r ? up + r : up - (size - r);
+    if (insn->rd == 31 || field_extended(l, insn, w, true))
         return;
-    if (r == 0 && (s == 7 || s == 15 || s == 31) && insn->rn != 31) {
-        const unsigned dst = lower_dst(insn->rd, RAX);
-        if (s == 7)
-            x86_movsx8(a, w, dst, lower_rm(insn->rn));
-        else if (s == 15)
-            x86_movsx16(a, w, dst, lower_rm(insn->rn));
-        else if (w)
-            x86_movsxd(a, dst, lower_rm(insn->rn));
-        else
-            x86_mov(a, 0, dst, lower_rm(insn->rn));
-        lower_done(l, insn->rd, dst);
+    if (keep_flags(l)) {
+        field_keeping(l, insn, w, SHIFT_SAR, up, down);
         return;
     }
     lower_clobber(l);
-    lower_copy(l, w, insn->rn, RAX);
-    if (s != size - 1)
-        x86_shift_imm(a, SHIFT_SHL, w, RAX, size - 1 - s);
-    const unsigned right = s >= r ? size - 1 - s + r : size - 1 - s - (size - r);
-    /* With s < r the field ends up left of where it was: shifted down by less than it was up. */
-    if (right)
-        x86_shift_imm(a, SHIFT_SAR, w, RAX, right);
-    lower_done(l, insn->rd, RAX);
+    const unsigned dst = work_in(insn->rd, X86_NONE);
+    if (insn->rd != insn->rn || dst == RAX)
+        lower_copy(l, w, insn->rn, dst);
+    if (up)
+        x86_shift_imm(a, SHIFT_SHL, w, dst, up);
+    if (down)
+        x86_shift_imm(a, SHIFT_SAR, w, dst, down);
+    if (!up && !down && !w)
+        x86_mov(a, 0, dst, x86_r((int)dst));
+    lower_done(l, insn->rd, dst);
 }
 
 static void bfm(struct lower *l, const struct a64_insn *insn, int w)
