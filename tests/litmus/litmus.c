@@ -163,7 +163,7 @@ static struct {
     volatile uint64_t at;
 } __attribute__((aligned(128))) progress[THREADS];
 
-static volatile uint64_t batch, done, ready;
+static volatile uint64_t batch, awake, go, done, ready;
 static unsigned cpus = 1;
 
 static uint64_t random_next(uint64_t *state)
@@ -174,13 +174,16 @@ static uint64_t random_next(uint64_t *state)
     return *state;
 }
 
-/* WFE leaves the host to whoever is waited for, when that takes long. */
-static void wait_until(const volatile uint64_t *p, uint64_t value)
+/* WFE leaves the host to whoever is waited for, after so many looks. */
+static void wait_until(const volatile uint64_t *p, uint64_t value, unsigned looks)
 {
-    for (unsigned spins = 0; load_acquire(p) < value; spins++)
-        if (spins > 50000)
+    for (unsigned n = 0; load_acquire(p) < value; n++)
+        if (n > looks)
             __asm__ volatile("wfe");
 }
+
+#define SOON  20000u
+#define LATER 500000u /* who has slept meets nobody; most tests have two threads */
 
 /* Waits for those behind, a little: they may not be running at all. False: that took too long. */
 static bool wait_for_others(unsigned cpu, uint64_t n)
@@ -219,9 +222,12 @@ static void serve(unsigned cpu)
     uint64_t state = 0x9e3779b97f4a7c15 * (cpu + 1);
     __atomic_fetch_add(&ready, 1, __ATOMIC_ACQ_REL);
     for (uint64_t next = 1;; next++) {
-        wait_until(&batch, next);
-        if (cpu < test.shape->threads)
+        wait_until(&batch, next, cpu < 2 ? LATER : SOON);
+        if (cpu < test.shape->threads) {
+            __atomic_fetch_add(&awake, 1, __ATOMIC_ACQ_REL);
+            wait_until(&go, next, LATER);
             run_thread(cpu, next * INSTANCES, &state);
+        }
         __atomic_fetch_add(&done, 1, __ATOMIC_ACQ_REL);
     }
 }
@@ -234,10 +240,13 @@ static void run_batch(uint64_t *state)
             at->place[p].value[0] = at->place[p].value[1] = 0;
     }
     const uint64_t finished = done + cpus - 1;
+    awake = 0;
     __atomic_fetch_add(&batch, 1, __ATOMIC_ACQ_REL);
     __asm__ volatile("dsb ish; sev");
+    wait_until(&awake, test.shape->threads - 1, LATER);
+    __atomic_store_n(&go, batch, __ATOMIC_RELEASE);
     run_thread(0, batch * INSTANCES, state);
-    wait_until(&done, finished);
+    wait_until(&done, finished, LATER);
 }
 
 /* ---- results ---- */
@@ -361,7 +370,7 @@ int main(unsigned cpu)
         serve(cpu);
     while (cpus < THREADS && start_cpu(cpus))
         cpus++;
-    wait_until(&ready, cpus - 1);
+    wait_until(&ready, cpus - 1, SOON);
     for (unsigned k = 0; k < COUNT(shapes); k++)
         if (shapes[k].threads <= cpus)
             check_shape(&shapes[k], &state);

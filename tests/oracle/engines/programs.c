@@ -7,7 +7,8 @@
  * Both engines run a program in steps of random length; after each, all registers and the counts
  * must be equal, at its end all memory. A sum of all the states is printed: a trace's hash.
  *
- *     programs [--first NAME] [--second NAME] [--knobs LIST] [--count N] [--seed S] [--program P] [--model NAME]
+ *     programs [--first NAME] [--second NAME] [--knobs LIST] [--count N] [--seed S] [--program P]
+ * [--model NAME]
  *              [--plant ROW] [--show N]
  *
  * Program P of seed S is always the same. Where two runs part, the last instructions before are
@@ -728,6 +729,7 @@ static void prepare(struct oracle *o, uint64_t p)
 static void act(struct oracle *o, struct rig_side *side, unsigned what, uint64_t random)
 {
     uint32_t word;
+    uint64_t pa;
     switch (what) {
     case HOST_LOWER_FIQ:
         a64_set_line(side->cpu, A64_LINE_FIQ, false);
@@ -739,8 +741,12 @@ static void act(struct oracle *o, struct rig_side *side, unsigned what, uint64_t
         if (!o->patches)
             break;
         word = asm_movz(0, (uint32_t)random & 0xffff, 0);
-        memcpy(rig_at(side, RIG_CODE + o->patch[random % o->patches] * 4ull), &word, 4);
-        a64_code_changed(&side->sys);
+        pa = RIG_CODE + o->patch[random % o->patches] * 4ull;
+        memcpy(rig_at(side, pa), &word, 4);
+        if (random >> 20 & 3)
+            a64_code_changed_at(&side->sys, pa & ~A64_PAGE_MASK);
+        else
+            a64_code_changed(&side->sys);
         break;
     case HOST_NOTIFY:
         a64_code_changed(&side->sys);
