@@ -157,16 +157,17 @@ static void amounts(struct lower *l, const struct a64_insn *insn, unsigned size)
     vec_r(l, op_sub[size], S2, S2, S1);
 }
 
-/* The host's shifts take any amount, as an unsigned number: too much gives zeros, or signs. So of a
- * shift left and one right by the negative amount one is nothing but zeros, if there is not neither
- * to shift. */
-static void shift_register(struct lower *l, const struct a64_insn *insn, bool sign)
+/* The host's shifts take any amount, as an unsigned number: too much gives zeros, or signs. So of an
+ * unsigned shift left and one right by the negative amount one is all zeros, or nothing is shifted
+ * at all; of signed ones the amount's sign chooses. ROUND: with the last bit that is shifted out to
+ * the right. */
+static void shift_register(struct lower *l, const struct a64_insn *insn, bool sign, bool round)
 {
     static by_size left = {0, VPSLLVW, VPSLLVD, VPSLLVQ};
-    static by_size right_u = {0, VPSRLVW, VPSRLVD, VPSRLVQ},
-                   right_s = {0, VPSRAVW, VPSRAVD, VPSRAVQ};
-    const unsigned size = vec_size(insn);
-    if (size == 0 || ((size != 2) && !l->dbt->avx512)) {
+    static by_size right_u = {0, VPSRLVW, VPSRLVD, VPSRLVQ};
+    static by_size right_s = {0, VPSRAVW, VPSRAVD, VPSRAVQ};
+    const unsigned size = vec_size(insn), right = sign ? right_s[size] : right_u[size];
+    if (size == 0 || (size != 2 && !l->dbt->avx512) || (round && vhost_of(l->dbt, insn->rn) < 0)) {
         lower_call(l, insn);
         return;
     }
@@ -174,7 +175,14 @@ static void shift_register(struct lower *l, const struct a64_insn *insn, bool si
     const unsigned dst = sign ? vec_low_dst(l, insn->rd) : lower_vdst(l, insn->rd, S0);
     amounts(l, insn, size);
     const unsigned n = lower_vsrc(l, insn->rn, S0);
-    vec_r(l, sign ? right_s[size] : right_u[size], S2, n, S2);
+    if (round) {
+        vec_k(l, op_add[size], S0, S2, K_ONES);
+        vec_r(l, right, S0, n, S0);
+        vec(l, VPAND, S0, S0, vector_literal_all(l, 1, size));
+    }
+    vec_r(l, right, S2, n, S2);
+    if (round)
+        vec_r(l, op_add[size], S2, S2, S0);
     vec_r(l, left[size], S0, n, S1);
     if (sign)
         vec_i(l, VPBLENDVB, dst, S0, x86_r(S2), S1 << 4);
@@ -183,18 +191,20 @@ static void shift_register(struct lower *l, const struct a64_insn *insn, bool si
     vec_done(l, insn->rd, dst, vec_bytes(insn, size));
 }
 
-static void lower_simd_sshl(struct lower *l, const struct a64_insn *insn)
-{
-    shift_register(l, insn, true);
-}
+#define SHIFT(name, sign, round)                                                                   \
+    static void lower_simd_##name(struct lower *l, const struct a64_insn *insn)                    \
+    {                                                                                              \
+        shift_register(l, insn, sign, round);                                                      \
+    }
 
-static void lower_simd_ushl(struct lower *l, const struct a64_insn *insn)
-{
-    shift_register(l, insn, false);
-}
+SHIFT(sshl, true, false)
+SHIFT(ushl, false, false)
+SHIFT(srshl, true, true)
+SHIFT(urshl, false, true)
 
 #define ROW(name) [A64_EXEC_simd_##name] = lower_simd_##name
 
 lower_fn *const lower_simd_misc_table[A64_EXEC_COUNT] = {
-    ROW(abs), ROW(neg), ROW(not ), ROW(cnt), ROW(rbit), ROW(clz), ROW(cls), ROW(sshl), ROW(ushl),
+    ROW(abs), ROW(neg), ROW(not),  ROW(cnt),  ROW(rbit),  ROW(clz),
+    ROW(cls), ROW(sshl), ROW(ushl), ROW(srshl), ROW(urshl),
 };
