@@ -445,6 +445,10 @@ static inline void x86_lzcnt(struct x86 *a, int w, unsigned dst, struct x86_rm s
 {
     x86_op(a, 0xbd | X_0F | X_F3 | (w ? X_W : 0), dst, src, 0);
 }
+static inline void x86_tzcnt(struct x86 *a, int w, unsigned dst, struct x86_rm src)
+{
+    x86_op(a, 0xbc | X_0F | X_F3 | (w ? X_W : 0), dst, src, 0);
+}
 /* CRC32 dst, src of SIZE bytes (1, 2, 4, 8). */
 static inline void x86_crc32(struct x86 *a, unsigned size, unsigned dst, struct x86_rm src)
 {

@@ -732,11 +732,27 @@ static void swap_groups(struct lower *l, int w, unsigned bits, uint64_t mask)
     x86_alu(a, ALU_OR, w, RAX, x86_r(RDX));
 }
 
+/* RBIT and CLZ count trailing zeros, as string functions do; the host has that in one. */
+static bool count_trailing(struct lower *l, const struct a64_insn *insn, int w)
+{
+    if (l->at + 1 >= l->count || insn[1].row == A64_ROW_NONE ||
+        a64_exec_ids[insn[1].row] != (w ? A64_EXEC_clz_x : A64_EXEC_clz_w) ||
+        insn[1].rn != insn->rd || insn[1].rd != insn->rd)
+        return false;
+    const unsigned dst = lower_dst(insn->rd, RAX);
+    x86_tzcnt(&l->a, w, dst, x86_r((int)lower_src(l, w, insn->rn, RCX)));
+    lower_done(l, insn->rd, dst);
+    l->at++;
+    return true;
+}
+
 static void rbit(struct lower *l, const struct a64_insn *insn, int w)
 {
     if (insn->rd == 31)
         return;
     lower_clobber(l);
+    if (count_trailing(l, insn, w))
+        return;
     lower_copy(l, w, insn->rn, RAX);
     x86_bswap(&l->a, w, RAX);
     swap_groups(l, w, 4, 0x0f0f0f0f0f0f0f0full);

@@ -157,10 +157,10 @@ static void amounts(struct lower *l, const struct a64_insn *insn, unsigned size)
     vec_r(l, op_sub[size], S2, S2, S1);
 }
 
-/* The host's shifts take any amount, as an unsigned number: too much gives zeros, or signs. So of an
- * unsigned shift left and one right by the negative amount one is all zeros, or nothing is shifted
- * at all; of signed ones the amount's sign chooses. ROUND: with the last bit that is shifted out to
- * the right. */
+/* The host's shifts take any amount, as an unsigned number: too much gives zeros, or signs. So of
+ * an unsigned shift left and one right by the negative amount one is all zeros, or nothing is
+ * shifted at all; of signed ones the amount's sign chooses. ROUND: with the last bit that is
+ * shifted out to the right. */
 static void shift_register(struct lower *l, const struct a64_insn *insn, bool sign, bool round)
 {
     static by_size left = {0, VPSLLVW, VPSLLVD, VPSLLVQ};
@@ -205,6 +205,6 @@ SHIFT(urshl, false, true)
 #define ROW(name) [A64_EXEC_simd_##name] = lower_simd_##name
 
 lower_fn *const lower_simd_misc_table[A64_EXEC_COUNT] = {
-    ROW(abs), ROW(neg), ROW(not),  ROW(cnt),  ROW(rbit),  ROW(clz),
+    ROW(abs), ROW(neg),  ROW(not ), ROW(cnt),   ROW(rbit),  ROW(clz),
     ROW(cls), ROW(sshl), ROW(ushl), ROW(srshl), ROW(urshl),
 };

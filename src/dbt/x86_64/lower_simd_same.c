@@ -263,15 +263,15 @@ static void compare_vex(struct lower *l, unsigned op, unsigned dst, unsigned n, 
         vec_k(l, VPXOR, dst, S0, K_ONES);
 }
 
-/* Without AVX-512, unsigned. n >= m: the greater of both is n; n > m: their lesser is not n.
- * Doublewords are compared as signed, with the sign turned round. */
+/* Without AVX-512, unsigned. n > m: the lesser of both is not n. Doublewords are compared as
+ * signed, with the sign turned round. */
 static void compare_unsigned(struct lower *l, const struct a64_insn *insn, unsigned dst,
                              unsigned size, bool gt)
 {
     const unsigned n = vec_low(l, insn->rn, S1);
     if (size < 3) {
-        vec(l, gt ? min_u[size] : max_u[size], S0, n, vec_rm(l, insn->rm));
-        compare_vex(l, cmp_eq[size], dst, S0, x86_r((int)n), gt);
+        vec(l, min_u[size], S0, n, vec_rm(l, insn->rm));
+        compare_vex(l, cmp_eq[size], dst, S0, x86_r((int)n), true);
         return;
     }
     vec_k(l, VPXOR, S0, n, K_SIGN64);
@@ -287,6 +287,15 @@ static bool is_low(const struct lower *l, unsigned n)
     return vhost_of(l->dbt, n) < 16;
 }
 
+/* n >= m: the greater of both is n. */
+static void compare_greatest(struct lower *l, const struct a64_insn *insn, unsigned dst,
+                             unsigned max)
+{
+    const unsigned n = lower_vsrc(l, insn->rn, S1);
+    vec(l, max, S0, n, vec_rm(l, insn->rm));
+    vec_r(l, cmp_eq[vec_size(insn)], dst, S0, n);
+}
+
 static void compare(struct lower *l, const struct a64_insn *insn, enum predicate predicate,
                     bool sign)
 {
@@ -299,6 +308,8 @@ static void compare(struct lower *l, const struct a64_insn *insn, enum predicate
         vec(l, cmp_eq[size], dst, lower_vsrc(l, insn->rn, S0), m);
     else if (low && sign && predicate == CMP_GT)
         vec(l, cmp_gt[size], dst, lower_vsrc(l, insn->rn, S0), m);
+    else if (low && predicate == CMP_GE && size < 3)
+        compare_greatest(l, insn, dst, sign ? max_s[size] : max_u[size]);
     else if (l->dbt->avx512)
         compare_k(l, dst, lower_vsrc(l, insn->rn, S0), m, size, predicate, sign);
     else if (!sign)

@@ -4,7 +4,8 @@
  * off, both page sizes, traps, rounding modes; with an instruction budget that may end anywhere, or
  * none. Everything must come out equal: registers, memory, exceptions, exits, instruction counts.
  *
- *     engines [--first NAME] [--second NAME] [--knobs LIST] [--insns N] [--seed S] [--group-of-blocks G]
+ *     engines [--first NAME] [--second NAME] [--knobs LIST] [--insns N] [--seed S]
+ * [--group-of-blocks G]
  *             [--rows PREFIX] [--model NAME] [--el2 1] [--show N] [--plant ROW]
  *
  * A group of blocks runs in one world; group G of seed S is always the same. A difference is
@@ -91,14 +92,21 @@ static struct rig_world random_world(struct oracle *o)
     return world;
 }
 
-/* An instruction on V<d> and V<n> works in place on what the one before it made: pairs that engines
- * take together. */
+static bool makes_d_of_n(const char *written, const char *read)
+{
+    return written && written[0] == 'd' && read && strchr(read, 'n');
+}
+
+/* An instruction works in place on what the one before it made: pairs that engines take together.
+ */
 static void chain(uint32_t *word)
 {
     const struct a64_row *before = a64_decode(word[-1]), *row = a64_decode(word[0]);
-    const bool vectors = before && row && before->wv && row->wv && row->rv && row->wv[0] == 'd';
     const uint32_t d = word[-1] & 31, chained = (word[0] & ~0x3ffu) | d << 5 | d;
-    if (vectors && strchr(row->rv, 'n') && a64_decode(chained) == row)
+    if (!before || !row || a64_decode(chained) != row)
+        return;
+    if ((before->wv && makes_d_of_n(row->wv, row->rv)) ||
+        (before->wx && makes_d_of_n(row->wx, row->rx)))
         word[0] = chained;
 }
 
