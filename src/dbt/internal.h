@@ -43,6 +43,7 @@ struct dbt_slot {
 /* Masks and bounds of a floating-point format, in every element of 16 bytes. */
 struct dbt_fp_constants {
     uint64_t abs[2], sign[2]; /* all but the sign bit; the sign bit */
+    uint64_t lowest_sign[2];  /* of the lowest element alone */
     uint64_t least[2], most[2]; /* the least normal number, the greatest number */
     uint64_t ones[2];
 };

@@ -6,6 +6,7 @@
  * comparisons to masks, maxima and what goes across elements in lower_simd_fp.c. */
 
 #include "lower_fp.h"
+#include "vector.h"
 
 #define EVERY64(x)                                                                                 \
     {                                                                                              \
@@ -15,10 +16,23 @@
 #define EVERY16(x) EVERY32((x) | (x) << 16)
 
 const struct dbt_fp_constants dbt_fp_constants[3] = {
-    {EVERY16(0x7fffu), EVERY16(0x8000u), EVERY16(0x0400u), EVERY16(0x7bffu), EVERY16(0xffffu)},
-    {EVERY32(0x7fffffffu), EVERY32(0x80000000u), EVERY32(0x00800000u), EVERY32(0x7f7fffffu),
+    {EVERY16(0x7fffu),
+     EVERY16(0x8000u),
+     {0x8000u, 0},
+     EVERY16(0x0400u),
+     EVERY16(0x7bffu),
+     EVERY16(0xffffu)},
+    {EVERY32(0x7fffffffu),
+     EVERY32(0x80000000u),
+     {0x80000000u, 0},
+     EVERY32(0x00800000u),
+     EVERY32(0x7f7fffffu),
      EVERY32(~0u)},
-    {EVERY64(INT64_MAX), EVERY64(1ull << 63), EVERY64(1ull << 52), EVERY64(0x7fefffffffffffff),
+    {EVERY64(INT64_MAX),
+     EVERY64(1ull << 63),
+     {1ull << 63, 0},
+     EVERY64(1ull << 52),
+     EVERY64(0x7fefffffffffffff),
      EVERY64(~0ull)},
 };
 
@@ -221,10 +235,9 @@ static void signs(struct lower *l, const struct a64_insn *insn, unsigned op)
     const unsigned dst = lower_vdst(l, insn->rd, VSCRATCH0);
     const unsigned n =
         s.scalar ? fp_scalar(l, s.bits, insn->rn, VSCRATCH0) : lower_vsrc(l, insn->rn, VSCRATCH0);
-    fp_logic(l, s.bits == 64 ? 64 : 32, op, dst, n,
-             x86_at(op == FP_AND ? constants->abs : constants->sign));
-    /* NEG leaves signs above a scalar. */
-    fp_commit(l, insn, s, dst, op == FP_AND && fp_is_clean(l, s.bits, insn->rn));
+    const uint64_t *sign = s.scalar ? constants->lowest_sign : constants->sign;
+    fp_logic(l, s.bits == 64 ? 64 : 32, op, dst, n, x86_at(op == FP_AND ? constants->abs : sign));
+    fp_commit(l, insn, s, dst, fp_is_clean(l, s.bits, insn->rn));
 }
 
 /* ---- arithmetic ---- */
@@ -422,15 +435,18 @@ static void compare(struct lower *l, const struct a64_insn *insn, unsigned op, b
                     bool swapped)
 {
     const unsigned bits = a64_fp_shape(insn->imm).bits;
-    const unsigned zero_reg = VSCRATCH1;
-    if (zero)
-        x86_vex(&l->a, FP_XOR | X_0F, zero_reg, zero_reg, x86_r(zero_reg), 0);
-    if (swapped)
-        fp_logic(l, bits, op, zero ? zero_reg : fp_scalar(l, bits, insn->rm, VSCRATCH0), 0,
-                 fp_rm(l, insn->rn));
-    else
+    const struct x86_rm none = vector_constant(l, K_ZERO);
+    if (swapped) {
+        unsigned first = VSCRATCH0;
+        if (zero)
+            vec_zero(l, first);
+        else
+            first = fp_scalar(l, bits, insn->rm, first);
+        fp_logic(l, bits, op, first, 0, fp_rm(l, insn->rn));
+    } else {
         fp_logic(l, bits, op, fp_scalar(l, bits, insn->rn, VSCRATCH0), 0,
-                 zero ? x86_r(zero_reg) : fp_rm(l, insn->rm));
+                 zero ? none : fp_rm(l, insn->rm));
+    }
     lower_set_flags(l, swapped ? FLAGS_FLOAT_SWAPPED : FLAGS_FLOAT);
 }
 
