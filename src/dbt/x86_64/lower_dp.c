@@ -5,6 +5,7 @@
  * A 32-bit host operation clears the upper half of its register as a W destination wants it. */
 
 #include "lower.h"
+#include "vector.h"
 
 #include "../../a64/mmu.h"
 
@@ -746,6 +747,18 @@ static bool count_trailing(struct lower *l, const struct a64_insn *insn, int w)
     return true;
 }
 
+/* The bits of each byte by an 8x8 matrix of bits, then the bytes. */
+static void reverse_bits_by_matrix(struct lower *l, const struct a64_insn *insn, int w)
+{
+    struct x86 *a = &l->a;
+    const unsigned dst = lower_dst(insn->rd, RAX);
+    x86_vmovd_from(a, w, S0, x86_r((int)lower_src(l, w, insn->rn, RAX)));
+    vec_i(l, VGF2P8AFFINEQB, S0, S0, vector_constant(l, K_REVERSE_MATRIX), 0);
+    x86_vmovd_to(a, w, x86_r((int)dst), S0);
+    x86_bswap(a, w, dst);
+    lower_done(l, insn->rd, dst);
+}
+
 static void rbit(struct lower *l, const struct a64_insn *insn, int w)
 {
     if (insn->rd == 31)
@@ -753,6 +766,10 @@ static void rbit(struct lower *l, const struct a64_insn *insn, int w)
     lower_clobber(l);
     if (count_trailing(l, insn, w))
         return;
+    if (l->dbt->gfni) {
+        reverse_bits_by_matrix(l, insn, w);
+        return;
+    }
     lower_copy(l, w, insn->rn, RAX);
     x86_bswap(&l->a, w, RAX);
     swap_groups(l, w, 4, 0x0f0f0f0f0f0f0f0full);
