@@ -64,7 +64,11 @@ HV_EXPORT hv_return_t hv_pomona_vm_config_set_pa_bits(hv_vm_config_t config, uin
 /* HCR_EL2.E2H reads as one and cannot be cleared, as on the M1. With EL2 only. */
 HV_EXPORT hv_return_t hv_pomona_vm_config_set_e2h_fixed(hv_vm_config_t config, bool fixed);
 
-/* "interp". HV_BAD_ARGUMENT: unknown. Where nobody chooses, POMONA_ENGINE in the environment does;
+/* The engine of a VM that names none: the first of "dbt", the translator (x86-64 hosts with AVX2, BMI2 and FMA),
+ * and "interp" that runs here. */
+HV_EXPORT const char *hv_pomona_preferred_engine(void);
+
+/* "dbt" or "interp". HV_BAD_ARGUMENT: unknown. Where nobody chooses, POMONA_ENGINE in the environment does;
  * an unknown name there makes hv_vm_create return HV_BAD_ARGUMENT. */
 HV_EXPORT hv_return_t hv_pomona_vm_config_set_engine(hv_vm_config_t config, const char *name);
 

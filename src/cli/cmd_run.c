@@ -328,11 +328,21 @@ static int exit_status(const struct machine_outcome *outcome)
     return STATUS_PANIC;
 }
 
+static void warn_of_engine(const struct run *run)
+{
+#if defined(__x86_64__)
+    if (!run->config.engine && strcmp(machine_preferred_engine(), "interp") == 0)
+        fputs("pomona: this processor lacks AVX2, BMI2 or FMA, which the translator needs: the interpreter runs\n",
+              stderr);
+#endif
+}
+
 static int start(struct run *run)
 {
     struct machine_outcome outcome = {0};
     struct error err;
     int status;
+    warn_of_engine(run);
     run->loop = host_loop_create();
     if (!run->loop || open_serials(run, &err))
         return run->loop ? report(&err) : ERROR_OS;

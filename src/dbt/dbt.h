@@ -12,6 +12,8 @@
 int dbt_init(struct a64_cpu *cpu);
 void dbt_free(struct a64_cpu *cpu);
 enum engine_stop dbt_run(struct a64_cpu *cpu);
+/* Whether this host can run what the emitter makes. */
+bool dbt_host_ok(void);
 /* What it counts in a64_system.statistics. */
 extern const char *const dbt_statistics[];
 void dbt_count(const struct a64_cpu *cpu, uint64_t *values);

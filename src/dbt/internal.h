@@ -14,6 +14,7 @@
 #include "../a64/mmu.h"
 #include "../a64/system.h"
 #include "../interp/interp.h"
+#include "dbt.h"
 
 #define DBT_MAX_INSNS 64u
 #define DBT_JUMPS     4096u        /* entries of the jump cache */
@@ -289,8 +290,6 @@ struct dbt_block *dbt_translate(struct dbt *dbt, uint64_t pa, const uint32_t *ho
 struct lower;
 /* Emits the block that L describes (x86_64/lower.h); false: no room. */
 bool dbt_lower(struct dbt *dbt, struct lower *l);
-/* Whether this host can run what the emitter makes. */
-bool dbt_host_ok(void);
 void dbt_emit_stubs(struct dbt *dbt);
 /* Lets a block's entry lead to TARGET (offset), or, UINT32_MAX, to the stub that asks for a new one. */
 void dbt_redirect(struct dbt *dbt, const struct dbt_block *block, uint32_t target);

@@ -8,20 +8,35 @@
 #include <string.h>
 
 #include "../dbt/dbt.h"
+#include "Hypervisor/hv_pomona.h"
 
 static const struct hv_engine engines[] = {
-    {"interp", interp_init, interp_free, interp_run, NULL, NULL},
 #if defined(__x86_64__)
-    {"dbt", dbt_init, dbt_free, dbt_run, dbt_statistics, dbt_count},
+    {"dbt", dbt_init, dbt_free, dbt_run, dbt_statistics, dbt_count, dbt_host_ok},
 #endif
+    {"interp", interp_init, interp_free, interp_run, NULL, NULL, NULL},
 };
+
+/* The first that runs on this host; the last runs on every one. */
+static const struct hv_engine *preferred(void)
+{
+    const struct hv_engine *engine = engines;
+    while (engine->usable && !engine->usable())
+        engine++;
+    return engine;
+}
+
+const char *hv_pomona_preferred_engine(void)
+{
+    return preferred()->name;
+}
 
 const struct hv_engine *hv_engine_find(const char *name)
 {
     if (!name)
         name = getenv("POMONA_ENGINE");
     if (!name || !*name)
-        return &engines[0];
+        return preferred();
     for (size_t i = 0; i < sizeof(engines) / sizeof(engines[0]); i++)
         if (strcmp(engines[i].name, name) == 0)
             return &engines[i];

@@ -16,6 +16,7 @@ struct hv_engine {
     const char *const *statistics; /* names of what it counts, NULL-terminated; NULL: nothing */
     /* Adds what it counted for CPU to VALUES[]; any thread, approximately right while CPU runs. */
     void (*count)(const struct a64_cpu *cpu, uint64_t *values);
+    bool (*usable)(void); /* on this host; NULL: on every one */
 };
 
 /* By name; NULL: the one that POMONA_ENGINE in the environment names, or the first. NULL when

@@ -89,6 +89,9 @@ int machine_run(struct machine *machine, struct machine_outcome *outcome, struct
 void machine_each_encoding(struct machine *machine, void (*met)(void *ctx, const char *name),
                            void *ctx);
 
+/* The engine of a machine that names none. */
+const char *machine_preferred_engine(void);
+
 /* Calls MET with each counter of the engine. On the thread of machine_run, after it. */
 void machine_each_statistic(struct machine *machine,
                             void (*met)(void *ctx, const char *name, uint64_t value), void *ctx);

@@ -97,6 +97,11 @@ void machine_each_encoding(struct machine *machine, void (*met)(void *ctx, const
     hv_pomona_vm_each_encoding(met, ctx);
 }
 
+const char *machine_preferred_engine(void)
+{
+    return hv_pomona_preferred_engine();
+}
+
 void machine_each_statistic(struct machine *machine,
                             void (*met)(void *ctx, const char *name, uint64_t value), void *ctx)
 {

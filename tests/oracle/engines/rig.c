@@ -572,4 +572,4 @@ static enum engine_stop planted_run(struct a64_cpu *cpu)
     return ENGINE_SLICE;
 }
 
-const struct hv_engine rig_planted = {"planted", interp_init, interp_free, planted_run, NULL, NULL};
+const struct hv_engine rig_planted = {"planted", interp_init, interp_free, planted_run, NULL, NULL, NULL};
