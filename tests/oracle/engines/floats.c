@@ -4,7 +4,8 @@
  * cases, the ends of integers), alone: FPSR is read and cleared, or set to Inexact, behind each
  * instruction. In half of the worlds FPCR is 0, elsewhere its bits are random.
  *
- *     floats [--first NAME] [--second NAME] [--knobs LIST] [--cases N] [--seed S] [--rows PREFIX] [--model NAME]
+ *     floats [--first NAME] [--second NAME] [--knobs LIST] [--cases N] [--seed S] [--rows PREFIX]
+ * [--model NAME]
  *            [--show N]
  *
  * N cases are tried of each row. Exits 1 on a difference. */

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef POMONA_TESTS_ENGINES_PROGRAM_H
+#define POMONA_TESTS_ENGINES_PROGRAM_H
+
+/* A random program in the memory of a rig: what it is made of is in program.c. */
+
+#include "a64/sysreg.h"
+#include "rig.h"
+#include "words.h"
+
+/* HVC numbers: what the program asks of the host. */
+enum { HOST_NOTHING, HOST_LOWER_FIQ, HOST_RAISE_FIQ, HOST_PATCH, HOST_NOTIFY, HOST_CALLS };
+
+/* Registers with a purpose; the rest is for random instructions. */
+enum {
+    LOOP = 19, /* and 20, 21: counters of nested loops */
+    T0 = 22,
+    T1,
+    T2,
+    BACK = 25, /* where EL0 returns to */
+    H0 = 26,
+    H1 = 27,  /* the handlers' */
+    SUM = 28, /* what they saw */
+    FP = 29,
+    LR = 30,
+    SP = 31,
+};
+
+#define SVC_BACK  0x77u
+#define SPSR_EL1  0x305u /* EL1h, IRQ and FIQ open */
+#define ELR       A64_SYSREG(3, 0, 4, 0, 1)
+#define SPSR      A64_SYSREG(3, 0, 4, 0, 0)
+#define ESR       A64_SYSREG(3, 0, 5, 2, 0)
+#define FAR       A64_SYSREG(3, 0, 6, 0, 0)
+#define CNTVCT    A64_SYSREG(3, 3, 14, 0, 2)
+#define CNTV_CVAL A64_SYSREG(3, 3, 14, 3, 2)
+
+#define TEXT_SIZE 0x10000u /* of RIG_CODE */
+#define FUNCTIONS 12u
+#define PATCH_MAX 6u
+
+struct program {
+    struct rig rig;
+    struct words words;
+    uint8_t *image; /* the data that every program begins with */
+    uint64_t seed;
+    uint32_t text[TEXT_SIZE / 4];
+    unsigned at; /* word of text[] */
+    unsigned function[FUNCTIONS], functions;
+    unsigned patch[PATCH_MAX], patches; /* words that are MOVZ X0, #... and get changed */
+    unsigned depth;                     /* of loops */
+    unsigned budget;                    /* actions that may still be written */
+    unsigned timer_period;
+    unsigned user_functions; /* the first of function[]: they do nothing that needs EL1 */
+    bool el0;                /* what is written now runs at EL0, too */
+};
+
+/* Writes program P of the seed and puts both sides of the rig at its start. */
+void program_prepare(struct program *o, uint64_t p);
+
+/* The exception vectors: see program_vectors.c. TIMER_PERIOD in ticks. */
+void program_put_vectors(struct rig *rig, unsigned timer_period);
+
+#endif
