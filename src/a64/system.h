@@ -46,6 +46,7 @@ struct a64_knobs {
     bool every_block;   /* translated blocks are not joined */
     bool evict;         /* code caches are emptied now and then */
     bool no_slots;      /* accesses of translated code remember no pages */
+    bool perf_map;      /* not a knob: Linux's perf gets a map of translated code */
     uint32_t code_size; /* bytes of a code cache; 0: what is good */
 };
 

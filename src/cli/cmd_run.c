@@ -9,6 +9,7 @@
 
 #include "boot/boot.h"
 #include "cli/describe.h"
+#include "cli/folded.h"
 #include "cli/verbs.h"
 #include "host/loop.h"
 #include "host/serial.h"
@@ -20,9 +21,9 @@
 
 struct run_values {
     const char *machine, *cpu, *engine, *engine_knobs, *clock, *boot, *initrd, *ramdisk, *trust_cache,
-        *device_tree;
+        *device_tree, *profile, *symbols;
     uint64_t cpus, memory, slide, seed, quantum, ecid, load_address, entry_offset;
-    bool el2, vhe_only, semihosting, dry_run, stats;
+    bool el2, vhe_only, semihosting, dry_run, stats, perf_map;
     struct string_list disks, nets, serials, logs;
 };
 
@@ -75,6 +76,12 @@ static const struct option options[] = {
      "met"},
     {"dry-run", 0, OPTION_FLAG, AT(dry_run), NULL, NULL,
      "prints the machine as JSON and does not start it"},
+    {"perf-map", 0, OPTION_FLAG, AT(perf_map), NULL, NULL,
+     "names translated code in /tmp/perf-PID.map, for Linux's perf"},
+    {"profile", 0, OPTION_FILE, AT(profile), "FILE", NULL,
+     "samples the guest's stacks: folded, for flame graphs, at the end"},
+    {"symbols", 0, OPTION_FILE, AT(symbols), "FILE", NULL,
+     "--profile: names for them, from an ELF or Mach-O file or a System.map"},
     {"stats", 0, OPTION_FLAG, AT(stats), NULL, NULL, "prints what was executed, at the end"},
     {0},
 };
@@ -86,6 +93,7 @@ struct run {
     struct machine *machine;
     struct host_loop *loop;
     char *command_line;
+    struct symbols symbols; /* of the guest, for --profile */
     uint64_t progress_since; /* when the file that is being read was begun; 0: none is */
     unsigned progress_shown; /* the percentage on the terminal; 0: none */
 };
@@ -254,6 +262,8 @@ static int fill_config(struct run *run, struct error *err)
         .insn_clock = !strcmp(v->clock, "insn"),
         .seeded = v->seed != 0,
         .semihosting = v->semihosting,
+        .perf_map = v->perf_map,
+        .profile = v->profile != NULL,
         .seed = v->seed,
         .quantum = v->quantum,
         .ecid = v->ecid,
@@ -346,10 +356,14 @@ static int start(struct run *run)
     run->loop = host_loop_create();
     if (!run->loop || open_serials(run, &err))
         return run->loop ? report(&err) : ERROR_OS;
+    if (run->values.symbols && symbols_open(&run->symbols, run->values.symbols, &err))
+        return report(&err);
     run->machine = machine_create(&run->config, run->loop, &err);
     if (!run->machine)
         return report(&err);
     status = machine_run(run->machine, &outcome, &err) ? report(&err) : exit_status(&outcome);
+    if (run->values.profile && write_folded(run->values.profile, run->machine, &run->symbols, run->values.slide, &err))
+        status = report(&err);
     if (run->values.stats)
         print_stats(run, &outcome);
     if (log_named(run, "encodings"))
@@ -366,6 +380,7 @@ static void finish(struct run *run)
     if (run->loop)
         host_loop_destroy(run->loop);
     free(run->command_line);
+    symbols_free(&run->symbols);
     string_list_free(&run->values.disks);
     string_list_free(&run->values.nets);
     string_list_free(&run->values.serials);

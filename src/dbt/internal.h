@@ -8,6 +8,7 @@
  * Every CPU has a cache of its own, touched by its own thread alone, so nothing here is locked. */
 
 #include <stddef.h>
+#include <stdio.h>
 
 #include "../a64/cpu.h"
 #include "../a64/decode.h"
@@ -245,6 +246,7 @@ struct dbt {
     bool avx512;         /* VL, BW, DQ */
     bool avx512vnni, avx512cd, avx512bitalg, gfni, aes, pclmul, sha;
     bool vaes; /* VAES and VPCLMULQDQ, for registers above 15 */
+    FILE *perf; /* perf's map; NULL: none */
     uint64_t stats[STAT_COUNT];
 };
 
@@ -284,6 +286,16 @@ uint32_t dbt_add_link(struct dbt *dbt, struct dbt_link link);
 
 /* Translates the block at PA, whose page is at HOST; NULL: no memory. */
 struct dbt_block *dbt_translate(struct dbt *dbt, uint64_t pa, const uint32_t *host, unsigned mode);
+
+/* ---- perf.c ---- */
+
+/* Calls MET with each stub, in no order. */
+void dbt_each_stub(const struct dbt *dbt, void (*met)(void *ctx, uintptr_t at, const char *name), void *ctx);
+/* The map for Linux's perf, if it is wanted: stubs, then each block as it comes, from CODE and COLD to the
+ * ends of what is used. */
+void dbt_perf_open(struct dbt *dbt);
+void dbt_perf_block(struct dbt *dbt, size_t code, size_t cold);
+void dbt_perf_close(struct dbt *dbt);
 
 /* ---- x86_64/ ---- */
 

@@ -109,6 +109,7 @@ int dbt_init(struct a64_cpu *cpu)
     dbt->hot->tlb = cpu->mmu->tlb;
     dbt_emit_stubs(dbt);
     dbt_flush(dbt);
+    dbt_perf_open(dbt);
     return 0;
 }
 
@@ -117,6 +118,7 @@ void dbt_free(struct a64_cpu *cpu)
     struct dbt *dbt = cpu->engine;
     if (!dbt)
         return;
+    dbt_perf_close(dbt);
     dbt_code_destroy(dbt);
     cpu->engine = dbt->interp;
     interp_free(cpu);

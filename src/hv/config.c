@@ -151,7 +151,16 @@ hv_return_t hv_pomona_vm_config_set_engine_knobs(hv_vm_config_t config, const ch
     struct a64_knobs knobs;
     if (!config || !list || !hv_engine_knobs(list, &knobs))
         return HV_BAD_ARGUMENT;
+    knobs.perf_map = config->knobs.perf_map;
     config->knobs = knobs;
+    return HV_SUCCESS;
+}
+
+hv_return_t hv_pomona_vm_config_set_perf_map(hv_vm_config_t config, bool enabled)
+{
+    if (!config)
+        return HV_BAD_ARGUMENT;
+    config->knobs.perf_map = enabled;
     return HV_SUCCESS;
 }
 

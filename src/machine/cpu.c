@@ -173,7 +173,9 @@ int machine_cpu_create(struct machine *machine, unsigned index, struct error *er
     cpu->machine = machine;
     cpu->index = index;
     cpu->reset_values = calloc(reset_count(machine), sizeof(uint64_t));
-    if (!cpu->reset_values)
+    if (machine->config.profile)
+        cpu->profile = machine_profile_create();
+    if (!cpu->reset_values || (machine->config.profile && !cpu->profile))
         return error_set(err, ERROR_OS, "out of memory");
     int result = pthread_create(&cpu->thread, NULL, cpu_main, cpu);
     if (result)
@@ -194,6 +196,7 @@ void machine_cpu_destroy(struct machine_cpu *cpu)
     if (cpu->has_thread)
         pthread_join(cpu->thread, NULL);
     free(cpu->reset_values);
+    machine_profile_destroy(cpu->profile);
 }
 
 void machine_cpu_start(struct machine_cpu *cpu, const struct boot_entry *entry)

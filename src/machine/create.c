@@ -121,6 +121,10 @@ static int configure_engine(const struct machine_config *config, hv_vm_config_t 
                 "no-slots, one-tlb, with commas between them",
                 config->engine_knobs);
     }
+    if (config->perf_map && require(HV_POMONA_CAP_ENGINES, "--perf-map", err))
+        return -1;
+    if (config->perf_map)
+        hv_pomona_vm_config_set_perf_map(vm, true);
     return 0;
 }
 

@@ -322,6 +322,8 @@ bool machine_cpu_exit(struct machine_cpu *cpu)
 {
     switch (cpu->exit->reason) {
     case HV_EXIT_REASON_CANCELED:
+        if (atomic_exchange(&cpu->sample, false))
+            machine_profile_sample(cpu->profile, cpu);
         break;
     case HV_EXIT_REASON_EXCEPTION:
         if (!exception(cpu))

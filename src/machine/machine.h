@@ -40,6 +40,8 @@ struct machine_config {
     bool insn_clock;    /* guest time is a function of instructions */
     bool seeded;        /* random numbers come from `seed`; always so with insn_clock */
     bool semihosting;
+    bool perf_map; /* of hv_pomona_vm_config_set_perf_map */
+    bool profile;  /* samples stacks, see machine_each_stack */
     uint64_t seed;
     uint64_t
         quantum; /* instructions between two CPUs' turns with insn_clock; 0: the engine's default */
@@ -95,6 +97,14 @@ const char *machine_preferred_engine(void);
 /* Calls MET with each counter of the engine. On the thread of machine_run, after it. */
 void machine_each_statistic(struct machine *machine,
                             void (*met)(void *ctx, const char *name, uint64_t value), void *ctx);
+
+/* With config.profile: calls MET with each stack that CPUs were seen with, innermost frame first, and how
+ * often. A CPU is looked at every millisecond of host time, also while it sleeps. On the thread of
+ * machine_run, after it. */
+void machine_each_stack(struct machine *machine,
+                        void (*met)(void *ctx, unsigned cpu, const uint64_t *frames, unsigned depth,
+                                    uint64_t count),
+                        void *ctx);
 
 /* Presses the board's power key for a tenth of a second. Any thread. */
 void machine_press_power_key(struct machine *machine);

@@ -7,7 +7,9 @@
 #include "machine/pci.h"
 #include "machine/state.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <uv.h>
 
 void machine_request_stop(struct machine *machine, enum machine_stop why)
 {
@@ -59,6 +61,58 @@ static void service(void *ctx)
     machine_unlock(machine);
 }
 
+/* ---- profile ---- */
+
+#define SAMPLE_MS 1
+
+/* Makes every running CPU leave the guest, to be looked at by its own thread. */
+static void sample(uv_timer_t *timer)
+{
+    struct machine *machine = timer->data;
+    for (unsigned i = 0; i < machine->config.cpus; i++) {
+        struct machine_cpu *cpu = &machine->cpus[i];
+        if (machine->psci.power[i] != PSCI_ON)
+            continue;
+        atomic_store(&cpu->sample, true);
+        hv_vcpus_exit(&cpu->id, 1);
+    }
+}
+
+static void start_sampling(struct machine *machine)
+{
+    machine->sampler = machine->config.profile ? calloc(1, sizeof(*machine->sampler)) : NULL;
+    if (!machine->sampler)
+        return;
+    uv_timer_init(host_loop_uv(machine->loop), machine->sampler);
+    machine->sampler->data = machine;
+    uv_timer_start(machine->sampler, sample, SAMPLE_MS, SAMPLE_MS);
+}
+
+static void free_sampler(uv_handle_t *handle)
+{
+    free(handle);
+}
+
+static void stop_sampling(struct machine *machine)
+{
+    if (!machine->sampler)
+        return;
+    uv_close((uv_handle_t *)machine->sampler, free_sampler);
+    machine->sampler = NULL;
+}
+
+void machine_each_stack(struct machine *machine,
+                        void (*met)(void *ctx, unsigned cpu, const uint64_t *frames, unsigned depth,
+                                    uint64_t count),
+                        void *ctx)
+{
+    for (unsigned i = 0; i < machine->config.cpus; i++)
+        if (machine->cpus[i].profile)
+            machine_profile_each(machine->cpus[i].profile, met, ctx, i);
+}
+
+/* ---- running ---- */
+
 static void fill_outcome(struct machine *machine, struct machine_outcome *outcome)
 {
     machine->outcome.why = machine->stop;
@@ -76,8 +130,11 @@ int machine_run(struct machine *machine, struct machine_outcome *outcome, struct
     machine_time_start(machine);
     int result = power_on(machine, err);
     machine_unlock(machine);
-    if (!result)
+    if (!result) {
+        start_sampling(machine);
         host_loop_run(machine->loop);
+        stop_sampling(machine);
+    }
     machine_lock(machine);
     machine_cpus_park(machine);
     fill_outcome(machine, outcome);

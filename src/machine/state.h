@@ -5,6 +5,7 @@
 /* The machine from inside: what the files of src/machine share. */
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include <Hypervisor/Hypervisor.h>
 #include <Hypervisor/hv_pomona.h>
@@ -14,6 +15,7 @@
 #include "device/pl011.h"
 #include "device/psci.h"
 #include "machine/machine.h"
+#include "machine/profile.h"
 
 #define MACHINE_MAX_RAM     8
 #define MACHINE_MAX_REGIONS 64
@@ -46,6 +48,8 @@ struct machine_cpu {
     struct boot_entry entry;
     uint64_t *reset_values; /* of the system registers that cpu.c puts back */
     uint64_t exits;
+    struct machine_profile *profile; /* NULL: none is wanted */
+    _Atomic bool sample;             /* the next exit is for it */
 };
 
 /* What the vCPU threads are to do. */
@@ -73,6 +77,7 @@ struct machine {
     struct machine_pci *pci; /* NULL on a board without PCI */
 
     uint64_t start_ns;           /* the host's monotonic clock when the machine's time began */
+    struct uv_timer_s *sampler;  /* with --profile */
     struct device_timer *timers; /* armed, soonest first */
     struct machine_queue deferred;
     struct device_timer power_key;   /* releases it */

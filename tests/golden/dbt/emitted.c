@@ -4,9 +4,10 @@
  *
  *     emitted [KNOBS]
  *
- * Reads lines of a mode (plain, el1, count or many) and hexadecimal guest words. Every line is a block
- * of its own in an empty code cache, its last word perhaps left out because the one before ends blocks. Prints first "symbol ADDRESS NAME" for what emitted code reaches,
- * and "cpu DISPLACEMENT NAME" for what it finds by RBP; then for each line "hot ADDRESS BYTES" and "cold
+ * Reads lines of a mode (plain, el1, count or many) and hexadecimal guest words. Every line is a
+ * block of its own in an empty code cache, its last word perhaps left out because the one before
+ * ends blocks. Prints first "symbol ADDRESS NAME" for what emitted code reaches, and "cpu
+ * DISPLACEMENT NAME" for what it finds by RBP; then for each line "hot ADDRESS BYTES" and "cold
  * ADDRESS BYTES". */
 
 #include <inttypes.h>
@@ -27,45 +28,19 @@ static void symbol(const volatile void *address, const char *name)
     printf("symbol %" PRIxPTR " %s\n", (uintptr_t)address, name);
 }
 
-static void print_stubs(const struct dbt *dbt)
+static void print_stub(void *ctx, uintptr_t at, const char *name)
 {
-#define STUB(name) symbol((const void *)dbt->stub.name, #name)
-    STUB(exec);
-    STUB(exec_flags);
-    STUB(attention);
-    STUB(link);
-    STUB(stale);
-    STUB(indirect);
-    STUB(lookup);
-    STUB(vectors);
-    STUB(strip[0]);
-    STUB(strip[1]);
-    static const char *const fills[DBT_FILL_COUNT] = {"read", "write", "both", "read_user",
-                                                      "write_user"};
-    static const char *const keys[A64_KEY_COUNT] = {
-        [A64_KEY_IA] = "ia", [A64_KEY_IB] = "ib", [A64_KEY_DA] = "da",
-        [A64_KEY_DB] = "db", [A64_KEY_GA] = "ga"};
-    char name[64];
-    for (unsigned fill = 0; fill < DBT_FILL_COUNT; fill++)
-        for (unsigned k = 0; k < 4; k++) {
-            snprintf(name, sizeof name, "fill_%s%s%s", fills[fill], k >> 1 ? "_el1" : "",
-                     k & 1 ? "_aligned" : "");
-            symbol((const void *)dbt->stub.fill[k >> 1][fill][k & 1], name);
-        }
-    for (unsigned place = 0; place < DBT_PAC_PLACES; place++)
-        for (unsigned key = 0; key < A64_KEY_COUNT; key++) {
-            snprintf(name, sizeof name, "sign_%s_%u", keys[key], place);
-            symbol((const void *)dbt->stub.sign[place][key], name);
-            snprintf(name, sizeof name, "auth_%s_%u", keys[key], place);
-            symbol((const void *)dbt->stub.auth[place][key], name);
-        }
+    symbol((const void *)at, name);
 }
 
 static void print_hot(const struct dbt_hot *hot)
 {
 #define HOT(name) symbol(&hot->name, #name)
     HOT(page);
-    HOT(mode_mix);
+    HOT(mode_mix[0]);
+    HOT(mode_mix[1]);
+    HOT(mode_mix[2]);
+    HOT(mode_mix[3]);
     HOT(flags);
     HOT(vectors);
     HOT(mxcsr_guest);
@@ -189,10 +164,11 @@ int main(int argc, char **argv)
     static const struct rig_world world = {.mmu = true};
     static char line[4096];
     struct rig rig;
-    rig_create(&rig, "max", false, (const char *const[]){"interp", "dbt"}, argc > 1 ? argv[1] : NULL);
+    rig_create(&rig, "max", false, (const char *const[]){"interp", "dbt"},
+               argc > 1 ? argv[1] : NULL);
     rig_set_world(&rig, &world);
     const struct dbt *dbt = rig.side[1].cpu->engine;
-    print_stubs(dbt);
+    dbt_each_stub(dbt, print_stub, NULL);
     print_hot(dbt->hot);
     print_cpu();
     while (fgets(line, sizeof line, stdin))

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/* Names for emitted code: the stubs', and /tmp/perf-PID.map, which Linux's perf reads for code that no
+ * file holds (tools/perf/Documentation/jit-interface.txt of its source): lines of an address, a size and a
+ * name. Blocks are named by the guest address that they were first run at. When a code cache is emptied
+ * its addresses get new names; perf then knows the last one only. */
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+/* ---- stubs ---- */
+
+void dbt_each_stub(const struct dbt *dbt, void (*met)(void *ctx, uintptr_t at, const char *name), void *ctx)
+{
+#define ONE(name) {dbt->stub.name, #name}
+    const struct {
+        uintptr_t at;
+        const char *name;
+    } single[] = {
+        ONE(enter),       ONE(leave),       ONE(exec),        ONE(exec_flags),  ONE(attention),
+        ONE(link),        ONE(stale),       ONE(empty_jump),  ONE(lookup),      ONE(vectors),
+        ONE(flags),       ONE(read_fpsr),   ONE(clear_mxcsr), ONE(indirect[0]), ONE(indirect[1]),
+        ONE(indirect[2]), ONE(indirect[3]), ONE(look),        ONE(strip[0]),    ONE(strip[1]),
+    };
+    static const char *const fills[DBT_FILL_COUNT] = {"read", "write", "both", "read_user", "write_user"};
+    static const char *const keys[A64_KEY_COUNT] = {
+        [A64_KEY_IA] = "ia", [A64_KEY_IB] = "ib", [A64_KEY_DA] = "da", [A64_KEY_DB] = "db", [A64_KEY_GA] = "ga"};
+    char name[64];
+    for (size_t i = 0; i < sizeof(single) / sizeof(single[0]); i++)
+        if (single[i].at)
+            met(ctx, single[i].at, single[i].name);
+    for (unsigned fill = 0; fill < DBT_FILL_COUNT; fill++)
+        for (unsigned k = 0; k < 4; k++) {
+            snprintf(name, sizeof(name), "fill_%s%s%s", fills[fill], k >> 1 ? "_el1" : "", k & 1 ? "_aligned" : "");
+            met(ctx, dbt->stub.fill[k >> 1][fill][k & 1], name);
+        }
+    for (unsigned k = 0; k < 2 * DBT_PAC_PLACES * A64_KEY_COUNT; k++) {
+        const unsigned place = k / 2 / A64_KEY_COUNT, key = k / 2 % A64_KEY_COUNT;
+        const uintptr_t at = k & 1 ? dbt->stub.auth[place][key] : dbt->stub.sign[place][key];
+        snprintf(name, sizeof(name), "%s_%s_%u", k & 1 ? "auth" : "sign", keys[key], place);
+        if (at)
+            met(ctx, at, name);
+    }
+}
+
+/* ---- the map ---- */
+
+#define MAX_STUBS 128u
+
+struct stubs {
+    struct stub {
+        uintptr_t at;
+        char name[32];
+    } stub[MAX_STUBS];
+    unsigned count;
+};
+
+static void keep(void *ctx, uintptr_t at, const char *name)
+{
+    struct stubs *stubs = ctx;
+    if (stubs->count == MAX_STUBS)
+        return;
+    struct stub *stub = &stubs->stub[stubs->count++];
+    stub->at = at;
+    snprintf(stub->name, sizeof(stub->name), "%s", name);
+}
+
+static int compare(const void *left, const void *right)
+{
+    const struct stub *a = left, *b = right;
+    return a->at < b->at ? -1 : a->at > b->at;
+}
+
+static void print_range(FILE *map, uintptr_t at, size_t size, const char *what, const char *name)
+{
+    fprintf(map, "%" PRIxPTR " %zx pomona_%s_%s\n", at, size, what, name);
+}
+
+void dbt_perf_open(struct dbt *dbt)
+{
+    char path[64];
+    struct stubs stubs = {.count = 0};
+    if (!dbt->cpu->sys->knobs.perf_map)
+        return;
+    snprintf(path, sizeof(path), "/tmp/perf-%ld.map", (long)getpid());
+    dbt->perf = fopen(path, "ae"); /* of all CPUs: lines at its end, each in one piece */
+    if (!dbt->perf)
+        return;
+    setvbuf(dbt->perf, NULL, _IOLBF, 0);
+    dbt_each_stub(dbt, keep, &stubs);
+    qsort(stubs.stub, stubs.count, sizeof(stubs.stub[0]), compare);
+    for (unsigned i = 0; i < stubs.count; i++) {
+        const uintptr_t end = i + 1 < stubs.count ? stubs.stub[i + 1].at : (uintptr_t)dbt->code + dbt->stubs_end;
+        print_range(dbt->perf, stubs.stub[i].at, end - stubs.stub[i].at, "stub", stubs.stub[i].name);
+    }
+}
+
+void dbt_perf_block(struct dbt *dbt, size_t code, size_t cold)
+{
+    char name[32];
+    if (!dbt->perf)
+        return;
+    snprintf(name, sizeof(name), "%#" PRIx64, dbt->cpu->pc);
+    print_range(dbt->perf, (uintptr_t)dbt->code + code, dbt->code_used - code, "block", name);
+    print_range(dbt->perf, (uintptr_t)dbt->code + cold, dbt->cold_used - cold, "rare", name);
+}
+
+void dbt_perf_close(struct dbt *dbt)
+{
+    if (dbt->perf)
+        fclose(dbt->perf);
+    dbt->perf = NULL;
+}
