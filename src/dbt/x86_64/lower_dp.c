@@ -280,12 +280,27 @@ static void logic(struct lower *l, enum x86_alu op, int w, bool flags, unsigned 
         lower_set_flags(l, FLAGS_LOGIC);
 }
 
+/* AND with 0xff, 0xffff or 0xffffffff is an extension. */
+static bool mask_extends(struct lower *l, const struct a64_insn *insn, unsigned d, int w)
+{
+    const uint64_t imm = w ? insn->imm : (uint32_t)insn->imm;
+    const unsigned option = imm == 0xff ? 0 : imm == 0xffff ? 1 : 2;
+    if ((option == 2 && imm != 0xffffffff) || d == GUEST_SP || d == 31)
+        return false;
+    const unsigned dst = lower_dst(d, RAX);
+    lower_extend(l, dst, insn->rn, option);
+    lower_done(l, d, dst);
+    return true;
+}
+
 static void logic_imm(struct lower *l, const struct a64_insn *insn, enum x86_alu op, int w, bool flags)
 {
     struct x86 *a = &l->a;
     const unsigned d = insn->rd == 31 && !flags ? GUEST_SP : insn->rd;
     const uint64_t imm = w ? insn->imm : (uint64_t)(int64_t)(int32_t)insn->imm;
     const bool wanted = flags && lower_flags_wanted(l);
+    if (op == ALU_AND && !wanted && mask_extends(l, insn, d, w))
+        return;
     if (op == ALU_OR && insn->rn == 31) {
         const unsigned dst = lower_dst(d, RAX);
         x86_imm(a, dst, w ? imm : (uint32_t)imm);
@@ -302,7 +317,9 @@ static void logic_imm(struct lower *l, const struct a64_insn *insn, enum x86_alu
         const unsigned dst = work_in(d, X86_NONE);
         if (d != insn->rn || dst == RAX)
             lower_copy(l, w, insn->rn, dst);
-        x86_alu_imm(a, op, w, x86_r((int)dst), (int32_t)imm);
+        /* A mask of 31 bits or fewer clears the upper half by itself; SF is 0 either way. */
+        const int wide = w && !(op == ALU_AND && !(imm >> 31));
+        x86_alu_imm(a, op, wide, x86_r((int)dst), (int32_t)imm);
         lower_done(l, d, dst);
         if (wanted)
             lower_set_flags(l, FLAGS_LOGIC);
