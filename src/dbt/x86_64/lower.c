@@ -374,7 +374,8 @@ static lower_fn *lowering_of(const struct lower *l, const struct a64_insn *insn)
     if (insn->row == A64_ROW_NONE || (insn->flags & A64_F_FP && l->mode & DBT_MODE_NO_FP))
         return NULL;
     static lower_fn *const *const tables[] = {
-        lower_dp_table,
+        lower_arith_table,
+        lower_bits_table,
         lower_ldst_table,
         lower_branch_table,
         lower_system_table,

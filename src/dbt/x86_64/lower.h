@@ -50,7 +50,8 @@ struct lower {
 typedef void lower_fn(struct lower *l, const struct a64_insn *insn);
 
 /* By enum a64_exec_id, one table a class; NULL: another class's, or none. */
-extern lower_fn *const lower_dp_table[A64_EXEC_COUNT];
+extern lower_fn *const lower_arith_table[A64_EXEC_COUNT];
+extern lower_fn *const lower_bits_table[A64_EXEC_COUNT];
 extern lower_fn *const lower_ldst_table[A64_EXEC_COUNT];
 extern lower_fn *const lower_atomic_table[A64_EXEC_COUNT];
 extern lower_fn *const lower_ordered_table[A64_EXEC_COUNT];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The Cryptographic Extension on the host's instructions for the same: AES, SHA-1, SHA-256; SHA-512
- * and SHA-3 by rotations and three-input logic; and CRC32 (CRC32C is in lower_dp.c). Arm manual
+ * and SHA-3 by rotations and three-input logic; and CRC32 (CRC32C is in lower_bits.c). Arm manual
  * C7.2, Intel manual volume 2.
  *
  * What the host lacks is the interpreter's. */
