@@ -17,6 +17,7 @@
 
 #include "a64/dis.h"
 #include "a64/exception.h"
+#include "arguments.h"
 #include "rig.h"
 #include "words.h"
 
@@ -326,72 +327,36 @@ static unsigned rows_met(const struct oracle *o)
     return met;
 }
 
-struct arguments {
-    const char *engine[2], *knobs, *rows, *model, *plant;
-    uint64_t insns, seed, show, group;
-    bool one_group, el2;
-};
-
-static void parse(struct arguments *a, int argc, char **argv)
-{
-    for (int i = 1; i + 1 < argc; i += 2) {
-        const char *name = argv[i], *arg = argv[i + 1];
-        if (!strcmp(name, "--first"))
-            a->engine[0] = arg;
-        else if (!strcmp(name, "--second"))
-            a->engine[1] = arg;
-        else if (!strcmp(name, "--knobs"))
-            a->knobs = arg;
-        else if (!strcmp(name, "--insns"))
-            a->insns = strtoull(arg, NULL, 0);
-        else if (!strcmp(name, "--seed"))
-            a->seed = strtoull(arg, NULL, 0);
-        else if (!strcmp(name, "--show"))
-            a->show = strtoull(arg, NULL, 0);
-        else if (!strcmp(name, "--rows"))
-            a->rows = arg;
-        else if (!strcmp(name, "--model"))
-            a->model = arg;
-        else if (!strcmp(name, "--el2"))
-            a->el2 = strtoull(arg, NULL, 0);
-        else if (!strcmp(name, "--plant"))
-            a->plant = arg;
-        else if (!strcmp(name, "--group-of-blocks"))
-            a->group = strtoull(arg, NULL, 0), a->one_group = true;
-        else
-            fprintf(stderr, "what is %s?\n", name), exit(2);
-    }
-    if (argc % 2 == 0)
-        fprintf(stderr, "an option has no value\n"), exit(2);
-}
-
 int main(int argc, char **argv)
 {
     static struct oracle o;
-    struct arguments a = {.engine = {"interp", hv_engine_find("dbt") ? "dbt" : "interp"},
-                          .rows = "",
-                          .model = "max",
-                          .insns = 2000000,
-                          .seed = 1,
-                          .show = 5};
-    parse(&a, argc, argv);
-    if (a.plant) {
-        rig_plant(a.plant);
-        a.engine[1] = rig_planted.name;
-    }
-    o.el2 = a.el2;
-    rig_create(&o.rig, a.model, a.el2, a.engine, a.knobs);
-    words_init(&o.words, a.rows);
+    const char *rows = "", *plant = NULL;
+    uint64_t insns = 2000000, first_group = 0, el2 = 0;
+    bool one_group = false;
+    const struct arguments_option own[] = {
+        {"--insns", .number = &insns},
+        {"--rows", .text = &rows},
+        {"--el2", .number = &el2},
+        {"--plant", .text = &plant},
+        {"--group-of-blocks", .number = &first_group, .given = &one_group},
+        {0},
+    };
+    struct arguments a = {.show = 5};
+    arguments_parse(&a, own, argc, argv);
+    arguments_plant(&a, plant);
+    o.el2 = el2;
+    rig_create(&o.rig, a.model, o.el2, a.engine, a.knobs);
+    words_init(&o.words, rows);
     if (!o.words.count)
-        fprintf(stderr, "no row is named %s...\n", a.rows), exit(2);
+        fprintf(stderr, "no row is named %s...\n", rows), exit(2);
     o.seed = a.seed;
     o.show = a.show;
     o.image = rig_image(a.seed);
-    for (uint64_t group = a.group; a.one_group ? group == a.group : o.done < a.insns; group++)
+    for (uint64_t group = first_group; one_group ? group == first_group : o.done < insns; group++)
         check_group(&o, group);
     printf("%s and %s, %s%s, seed %lu: %lu instructions in %lu runs, %u of %u rows, %lu blocks "
            "differ\n",
-           a.engine[0], a.engine[1], a.model, a.el2 ? " with EL2" : "", o.seed, o.done, o.runs,
+           a.engine[0], a.engine[1], a.model, o.el2 ? " with EL2" : "", o.seed, o.done, o.runs,
            rows_met(&o), o.words.count, o.differences);
     rig_destroy(&o.rig);
     free(o.image);

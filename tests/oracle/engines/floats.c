@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "a64/dis.h"
+#include "arguments.h"
 #include "interp/fp_core.h"
 #include "rig.h"
 #include "words.h"
@@ -25,11 +26,6 @@
 #define MRS_FPSR(t)   (0xd53b4420u | (t))
 #define MSR_FPSR(t)   (0xd51b4420u | (t))
 #define EOR_ROR(d, m) (0xcac01c00u | (m) << 16 | (d) << 5 | (d)) /* EOR Xd, Xd, Xm, ROR #7 */
-
-struct arguments {
-    const char *engine[2], *knobs, *rows, *model;
-    uint64_t cases, seed, show;
-};
 
 /* ---- values ---- */
 
@@ -208,10 +204,9 @@ static void report(struct rig *rig, const struct a64_row *row, uint64_t seed)
 }
 
 /* Tries CASES of ROW; true: they agreed. */
-static bool try_row(struct rig *rig, const struct a64_row *row, const struct arguments *a,
-                    bool show)
+static bool try_row(struct rig *rig, const struct a64_row *row, uint64_t cases, bool show)
 {
-    for (uint64_t done = 0; done < a->cases;) {
+    for (uint64_t done = 0; done < cases;) {
         if (done % (INSNS * RUNS * 3) == 0)
             random_world(rig);
         put_block(rig, row);
@@ -231,57 +226,32 @@ static bool try_row(struct rig *rig, const struct a64_row *row, const struct arg
     return true;
 }
 
-static void parse(struct arguments *a, int argc, char **argv)
-{
-    for (int i = 1; i + 1 < argc; i += 2) {
-        const char *name = argv[i], *arg = argv[i + 1];
-        if (!strcmp(name, "--first"))
-            a->engine[0] = arg;
-        else if (!strcmp(name, "--second"))
-            a->engine[1] = arg;
-        else if (!strcmp(name, "--knobs"))
-            a->knobs = arg;
-        else if (!strcmp(name, "--cases"))
-            a->cases = strtoull(arg, NULL, 0);
-        else if (!strcmp(name, "--seed"))
-            a->seed = strtoull(arg, NULL, 0);
-        else if (!strcmp(name, "--show"))
-            a->show = strtoull(arg, NULL, 0);
-        else if (!strcmp(name, "--rows"))
-            a->rows = arg;
-        else if (!strcmp(name, "--model"))
-            a->model = arg;
-        else
-            fprintf(stderr, "what is %s?\n", name), exit(2);
-    }
-    if (argc % 2 == 0)
-        fprintf(stderr, "an option has no value\n"), exit(2);
-}
-
 int main(int argc, char **argv)
 {
     static struct rig rig;
-    struct arguments a = {.engine = {"interp", hv_engine_find("dbt") ? "dbt" : "interp"},
-                          .rows = "",
-                          .model = "max",
-                          .cases = 20000,
-                          .seed = 1,
-                          .show = 3};
-    parse(&a, argc, argv);
+    const char *rows_named = "";
+    uint64_t cases = 20000;
+    const struct arguments_option own[] = {
+        {"--cases", .number = &cases},
+        {"--rows", .text = &rows_named},
+        {0},
+    };
+    struct arguments a = {.show = 3};
+    arguments_parse(&a, own, argc, argv);
     rig_create(&rig, a.model, false, a.engine, a.knobs);
     rig.seed = a.seed;
     unsigned rows = 0, differ = 0;
     for (unsigned i = 0; i < A64_ROW_COUNT; i++) {
-        if (!wanted(&a64_rows[i], a.rows))
+        if (!wanted(&a64_rows[i], rows_named))
             continue;
         rows++;
-        if (!try_row(&rig, &a64_rows[i], &a, differ < a.show)) {
+        if (!try_row(&rig, &a64_rows[i], cases, differ < a.show)) {
             printf("%s differs\n", a64_rows[i].name);
             differ++;
         }
     }
     printf("%s and %s, %s, seed %lu: %u floating-point rows, %lu cases of each, %u rows differ\n",
-           a.engine[0], a.engine[1], a.model, a.seed, rows, a.cases, differ);
+           a.engine[0], a.engine[1], a.model, a.seed, rows, cases, differ);
     rig_destroy(&rig);
     return differ != 0 || !rows;
 }

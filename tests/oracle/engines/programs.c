@@ -23,6 +23,7 @@
 #include "a64/dis.h"
 #include "a64/exception.h"
 #include "a64/mmu.h"
+#include "arguments.h"
 #include "asm.h"
 #include "program.h"
 
@@ -232,61 +233,28 @@ static void check_program(struct oracle *o, uint64_t p)
         investigate(o, p, done);
 }
 
-struct arguments {
-    const char *engine[2], *knobs, *model, *plant;
-    uint64_t count, seed, show, program;
-    bool one;
-};
-
-static void parse(struct arguments *a, int argc, char **argv)
-{
-    for (int i = 1; i + 1 < argc; i += 2) {
-        const char *name = argv[i], *arg = argv[i + 1];
-        if (!strcmp(name, "--first"))
-            a->engine[0] = arg;
-        else if (!strcmp(name, "--second"))
-            a->engine[1] = arg;
-        else if (!strcmp(name, "--knobs"))
-            a->knobs = arg;
-        else if (!strcmp(name, "--count"))
-            a->count = strtoull(arg, NULL, 0);
-        else if (!strcmp(name, "--seed"))
-            a->seed = strtoull(arg, NULL, 0);
-        else if (!strcmp(name, "--show"))
-            a->show = strtoull(arg, NULL, 0);
-        else if (!strcmp(name, "--model"))
-            a->model = arg;
-        else if (!strcmp(name, "--plant"))
-            a->plant = arg;
-        else if (!strcmp(name, "--program"))
-            a->program = strtoull(arg, NULL, 0), a->one = true;
-        else
-            fprintf(stderr, "what is %s?\n", name), exit(2);
-    }
-    if (argc % 2 == 0)
-        fprintf(stderr, "an option has no value\n"), exit(2);
-}
-
 int main(int argc, char **argv)
 {
     static struct oracle o;
-    struct arguments a = {.engine = {"interp", hv_engine_find("dbt") ? "dbt" : "interp"},
-                          .model = "max",
-                          .count = 2000,
-                          .seed = 1,
-                          .show = 3};
-    parse(&a, argc, argv);
-    if (a.plant) {
-        rig_plant(a.plant);
-        a.engine[1] = rig_planted.name;
-    }
+    const char *plant = NULL;
+    uint64_t count = 2000, first = 0;
+    bool one = false;
+    const struct arguments_option own[] = {
+        {"--count", .number = &count},
+        {"--plant", .text = &plant},
+        {"--program", .number = &first, .given = &one},
+        {0},
+    };
+    struct arguments a = {.show = 3};
+    arguments_parse(&a, own, argc, argv);
+    arguments_plant(&a, plant);
     rig_create(&o.program.rig, a.model, false, a.engine, a.knobs);
     words_init(&o.program.words, "");
     o.program.words.forward = true;
     o.program.seed = a.seed;
     o.show = a.show;
     o.program.image = rig_image(a.seed);
-    for (uint64_t p = a.program; a.one ? p == a.program : p < a.count; p++)
+    for (uint64_t p = first; one ? p == first : p < count; p++)
         check_program(&o, p);
     printf("%s and %s, %s, seed %lu: %lu programs, %lu instructions, %lu steps, trace %016lx, %lu "
            "without end left out, %lu differ\n",
