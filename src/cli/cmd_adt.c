@@ -83,8 +83,6 @@ static int show(const struct verb *self, int argc, char **argv, bool always_json
     int status;
     if (!verb_parse(self, argc, argv, &values, &operands, &status))
         return status;
-    if (operands.count < 1)
-        return usage(self);
     if (adt_input_open(operands.items[0], &in, &err))
         return report(&err);
     const char *path = operands.count > 1 ? operands.items[1] : "/";
@@ -131,7 +129,7 @@ static int run_get(const struct verb *self, int argc, char **argv)
     int status, result = -1;
     if (!verb_parse(self, argc, argv, &values, &operands, &status))
         return status;
-    if (operands.count != 2 || !strchr(operands.items[1], ':'))
+    if (!strchr(operands.items[1], ':'))
         return usage(self);
     if (adt_input_open(operands.items[0], &in, &err))
         return report(&err);
@@ -207,8 +205,6 @@ static int run_build(const struct verb *self, int argc, char **argv)
     int status;
     if (!verb_parse(self, argc, argv, &values, &operands, &status))
         return status;
-    if (operands.count != 1)
-        return usage(self);
     if (image_open(&file, operands.items[0], &err))
         return report(&err);
     json_t *json = json_loadb((const char *)file.data, file.size, 0, &problem);
@@ -247,8 +243,6 @@ static int run_diff(const struct verb *self, int argc, char **argv)
     int status;
     if (!verb_parse(self, argc, argv, &values, &operands, &status))
         return status;
-    if (operands.count != 2)
-        return usage(self);
     if (adt_input_open(operands.items[0], &a, &err))
         return report(&err);
     if (adt_input_open(operands.items[1], &b, &err)) {
@@ -285,8 +279,6 @@ static int run_check(const struct verb *self, int argc, char **argv)
     int status;
     if (!verb_parse(self, argc, argv, &values, &operands, &status))
         return status;
-    if (operands.count != 1)
-        return usage(self);
     if (adt_input_open(operands.items[0], &in, &err))
         return report(&err);
     json_t *array = values.json ? json_array() : NULL;
@@ -298,21 +290,22 @@ static int run_check(const struct verb *self, int argc, char **argv)
 
 /* ---- verbs ---- */
 
-#define VERB(word, arguments, text, table, operand_count)                                          \
+#define VERB(word, arguments, text, table, least, most)                                            \
     const struct verb verb_adt_##word = {.name = "adt " #word,                                     \
                                          .synopsis = arguments,                                    \
                                          .summary = text,                                          \
                                          .options = table,                                         \
-                                         .max_operands = operand_count,                            \
+                                         .min_operands = least,                                    \
+                                         .max_operands = most,                                     \
                                          .run = run_##word}
 
 VERB(print, "[--json] FILE [PATH]", "prints an Apple device tree, values by meaning", print_options,
+     1, 2);
+VERB(get, "[--raw|--json] FILE PATH:PROPERTY", "prints one property", get_options, 2, 2);
+VERB(json, "FILE [PATH]", "prints an Apple device tree as the JSON that 'adt build' takes", NULL, 1,
      2);
-VERB(get, "[--raw|--json] FILE PATH:PROPERTY", "prints one property", get_options, 2);
-VERB(json, "FILE [PATH]", "prints an Apple device tree as the JSON that 'adt build' takes", NULL,
-     2);
-VERB(build, "[-o FILE] JSON", "makes an Apple device tree of JSON", build_options, 1);
+VERB(build, "[-o FILE] JSON", "makes an Apple device tree of JSON", build_options, 1, 1);
 VERB(diff, "[--json] FILE FILE", "prints the changes that make the second tree of the first",
-     print_options, 2);
+     print_options, 2, 2);
 VERB(check, "[--json] FILE", "names what XNU would panic on; exit status 65 if there is anything",
-     print_options, 1);
+     print_options, 1, 1);

@@ -289,8 +289,6 @@ static int run_edit(const struct verb *self, int argc, char **argv)
     int status;
     if (!verb_parse(self, argc, argv, &values, &operands, &status))
         return status;
-    if (operands.count != 1)
-        return usage(self);
     int result = adt_input_open(operands.items[0], &in, &err);
     if (!result) {
         result = edit(&values, in.root, &err);
@@ -312,6 +310,7 @@ const struct verb verb_adt_edit = {
     .synopsis = "[OPTIONS] FILE",
     .summary = "changes an Apple device tree",
     .options = edit_options,
+    .min_operands = 1,
     .max_operands = 1,
     .run = run_edit,
 };

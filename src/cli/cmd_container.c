@@ -198,8 +198,6 @@ static int run_list(const struct verb *self, int argc, char **argv)
     int status;
     if (!verb_parse(self, argc, argv, &values, &operands, &status))
         return status;
-    if (!operands.count)
-        return usage(self);
     if (container_open(operands.items[0], &file, &err))
         return report(&err);
     struct listing listing = {.values = &values, .array = values.json ? json_array() : NULL};
@@ -295,8 +293,6 @@ static int run_devices(const struct verb *self, int argc, char **argv)
     int status;
     if (!verb_parse(self, argc, argv, &values, &operands, &status))
         return status;
-    if (operands.count != 1)
-        return usage(self);
     if (container_open(operands.items[0], &file, &err))
         return report(&err);
     const int result = open_manifest(&file, &manifest, &err);
@@ -322,6 +318,7 @@ static int run_devices(const struct verb *self, int argc, char **argv)
                                   .summary = "lists what is in " what,                             \
                                   .description = NESTED " BEGINNING: only names that begin so.",   \
                                   .options = table,                                                \
+                                  .min_operands = 1,                                               \
                                   .max_operands = 2,                                               \
                                   .run = run_list}
 #define CAT_VERB(variable, verb_name, what, table)                                                 \
@@ -348,5 +345,6 @@ const struct verb verb_ipsw_devices = {.name = "ipsw devices",
                                        .synopsis = "[--json] FILE",
                                        .summary = "lists the machines that a restore image is for",
                                        .options = devices_options,
+                                       .min_operands = 1,
                                        .max_operands = 1,
                                        .run = run_devices};

@@ -439,8 +439,6 @@ static int run_disass(const struct verb *self, int argc, char **argv)
     int status;
     if (!verb_parse(self, argc, argv, &values, &operands, &status))
         return status;
-    if (!operands.count)
-        return usage(self);
     const int result =
         (values.raw ? disassemble_flat : disassemble_macho)(&values, operands.items[0], &err);
     return result ? report(&err) : finish_output();
@@ -451,6 +449,7 @@ const struct verb verb_macho_disass = {
     .synopsis = "[OPTIONS] FILE",
     .summary = "disassembles a Mach-O file, or with --raw a flat one",
     .options = options,
+    .min_operands = 1,
     .max_operands = 1,
     .run = run_disass,
 };

@@ -430,8 +430,6 @@ static int run_info(const struct verb *self, int argc, char **argv)
     int status;
     if (!verb_parse(self, argc, argv, &values, &operands, &status))
         return status;
-    if (operands.count != 1)
-        return usage(self);
     const struct img4_print print = {.json = values.json, .verify = values.verify};
     return img4_print_info(&print, operands.items[0], &err) ? report(&err) : finish_output();
 }
@@ -444,8 +442,6 @@ static int run_extract(const struct verb *self, int argc, char **argv)
     int status;
     if (!verb_parse(self, argc, argv, &values, &operands, &status))
         return status;
-    if (operands.count != 1)
-        return usage(self);
     return extract(&values, operands.items[0], &err) ? report(&err) : 0;
 }
 
@@ -495,6 +491,7 @@ const struct verb verb_img4_info = {
     .synopsis = "[--json] [--verify] FILE",
     .summary = "prints what an IMG4, IM4P, IM4M, IM4R or saved ticket (shsh2) holds",
     .options = info_options,
+    .min_operands = 1,
     .max_operands = 1,
     .run = run_info,
 };
@@ -503,6 +500,7 @@ const struct verb verb_img4_extract = {
     .synopsis = "[OPTIONS] FILE",
     .summary = "takes payload, manifest or restore info out of an IMG4 or IM4P",
     .options = extract_options,
+    .min_operands = 1,
     .max_operands = 1,
     .run = run_extract,
 };

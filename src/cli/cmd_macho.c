@@ -84,8 +84,6 @@ static int run_verb(const struct verb *self, int argc, char **argv, work_fn *wor
     int status;
     if (!verb_parse(self, argc, argv, &values, &operands, &status))
         return status;
-    if (operands.count < 1 || operands.count < self->max_operands)
-        return usage(self);
     if (macho_input_open(&input, operands.items[0], values.member, &err))
         return report(&err);
     const int result = work(&values, &input, &operands, &err);
@@ -546,6 +544,7 @@ static int work_strings(const struct values *values, const struct macho_input *i
                                            .synopsis = arguments,                                  \
                                            .summary = text,                                        \
                                            .options = table,                                       \
+                                           .min_operands = operand_count,                          \
                                            .max_operands = operand_count,                          \
                                            .run = run_##word}
 

@@ -124,8 +124,6 @@ static int run_list(const struct verb *self, int argc, char **argv)
     int status;
     if (!verb_parse(self, argc, argv, &values, &operands, &status))
         return status;
-    if (operands.count != 1)
-        return usage(self);
     if (bank_open(operands.items[0], &file, &nvram, &err))
         return report(&err);
     json_t *array = values.json ? json_array() : NULL;
@@ -154,8 +152,6 @@ static int run_get(const struct verb *self, int argc, char **argv)
     int status, result = 0;
     if (!verb_parse(self, argc, argv, &values, &operands, &status))
         return status;
-    if (operands.count != 2)
-        return usage(self);
     if (bank_open(operands.items[0], &file, &nvram, &err))
         return report(&err);
     const struct nvram_variable *variable =
@@ -185,8 +181,6 @@ static int run_check(const struct verb *self, int argc, char **argv)
     int status;
     if (!verb_parse(self, argc, argv, &values, &operands, &status))
         return status;
-    if (operands.count != 1)
-        return usage(self);
     if (bank_open(operands.items[0], &file, &nvram, &err))
         return report(&err);
     for (const struct nvram_variable *v = nvram.variables; v; v = v->next)
@@ -265,7 +259,7 @@ static int run_set(const struct verb *self, int argc, char **argv)
     int status;
     if (!verb_parse(self, argc, argv, &values, &operands, &status))
         return status;
-    if (operands.count < 1 || (operands.count < 2 && !values.remove.count))
+    if (operands.count < 2 && !values.remove.count)
         return usage(self);
     int result = bank_open(operands.items[0], &file, &nvram, &err);
     if (!result) {
@@ -291,6 +285,7 @@ const struct verb verb_nvram_list = {
     .synopsis = "[--json] FILE",
     .summary = "prints the variables of an NVRAM bank",
     .options = list_options,
+    .min_operands = 1,
     .max_operands = 1,
     .run = run_list,
 };
@@ -299,6 +294,7 @@ const struct verb verb_nvram_get = {
     .synopsis = "[OPTIONS] FILE NAME",
     .summary = "prints one variable of an NVRAM bank",
     .options = get_options,
+    .min_operands = 2,
     .max_operands = 2,
     .run = run_get,
 };
@@ -307,6 +303,7 @@ const struct verb verb_nvram_set = {
     .synopsis = "[OPTIONS] FILE NAME=VALUE...",
     .summary = "sets variables in an NVRAM bank, as firmware does",
     .options = set_options,
+    .min_operands = 1,
     .max_operands = MOST_OPERANDS,
     .run = run_set,
 };
@@ -315,6 +312,7 @@ const struct verb verb_nvram_check = {
     .synopsis = "[--json] FILE",
     .summary = "says whether an NVRAM bank is sound; exit status 65 if not",
     .options = list_options,
+    .min_operands = 1,
     .max_operands = 1,
     .run = run_check,
 };

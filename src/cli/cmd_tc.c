@@ -117,8 +117,6 @@ static int run_info(const struct verb *self, int argc, char **argv)
     int status;
     if (!verb_parse(self, argc, argv, &values, &operands, &status))
         return status;
-    if (operands.count != 1)
-        return usage(self);
     if (image_open_plain(&file, operands.items[0], &err))
         return report(&err);
     json_t *array = json_array();
@@ -196,7 +194,7 @@ static int run_create(const struct verb *self, int argc, char **argv)
     int status;
     if (!verb_parse(self, argc, argv, &values, &operands, &status))
         return status;
-    if (!operands.count || values.version < 1 || values.version > 2)
+    if (values.version < 1 || values.version > 2)
         return usage(self);
     struct trust_collection collection = {.cache.version = (uint32_t)values.version};
     return finish(&collection, &values, &operands, 0, &err) ? report(&err) : 0;
@@ -212,8 +210,6 @@ static int run_append(const struct verb *self, int argc, char **argv)
     int status;
     if (!verb_parse(self, argc, argv, &values, &operands, &status))
         return status;
-    if (operands.count < 2)
-        return usage(self);
     if (cache_open(operands.items[0], &file, &collection.cache, &err))
         return report(&err);
     const int result = finish(&collection, &values, &operands, 1, &err);
@@ -245,8 +241,6 @@ static int run_remove(const struct verb *self, int argc, char **argv)
     int status;
     if (!verb_parse(self, argc, argv, &values, &operands, &status))
         return status;
-    if (operands.count < 2)
-        return usage(self);
     if (cache_open(operands.items[0], &file, &cache, &err))
         return report(&err);
     int result = remove_all(&cache, &operands, &err);
@@ -278,8 +272,6 @@ static int run_region(const struct verb *self, int argc, char **argv)
     int status, result = 0;
     if (!verb_parse(self, argc, argv, &values, &operands, &status))
         return status;
-    if (!operands.count)
-        return usage(self);
     for (; !result && count < operands.count; count += !result) {
         result = image_open_plain(&modules[count], operands.items[count], &err);
         if (!result && (result = check_module(&modules[count], &err)))
@@ -299,6 +291,7 @@ const struct verb verb_tc_create = {
     .synopsis = "[-o FILE] [-v 1|2] PROGRAM|FOLDER|IMAGE|HASH...",
     .summary = "makes a trust cache of the programs' code directories",
     .options = create_options,
+    .min_operands = 1,
     .max_operands = MOST_OPERANDS,
     .run = run_create,
 };
@@ -307,6 +300,7 @@ const struct verb verb_tc_info = {
     .synopsis = "[--json] FILE",
     .summary = "prints a trust cache, or each of a region",
     .options = info_options,
+    .min_operands = 1,
     .max_operands = 1,
     .run = run_info,
 };
@@ -315,6 +309,7 @@ const struct verb verb_tc_append = {
     .synopsis = "[-o FILE] TRUSTCACHE PROGRAM|FOLDER|IMAGE|HASH...",
     .summary = "adds programs to a trust cache",
     .options = change_options,
+    .min_operands = 2,
     .max_operands = MOST_OPERANDS,
     .run = run_append,
 };
@@ -323,6 +318,7 @@ const struct verb verb_tc_remove = {
     .synopsis = "[-o FILE] TRUSTCACHE HASH...",
     .summary = "takes hashes out of a trust cache",
     .options = change_options,
+    .min_operands = 2,
     .max_operands = MOST_OPERANDS,
     .run = run_remove,
 };
@@ -331,6 +327,7 @@ const struct verb verb_tc_region = {
     .synopsis = "[-o FILE] TRUSTCACHE...",
     .summary = "makes the region that a boot loader hands over of trust caches",
     .options = change_options,
+    .min_operands = 1,
     .max_operands = MOST_MODULES,
     .run = run_region,
 };

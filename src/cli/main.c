@@ -44,6 +44,10 @@ bool verb_parse(const struct verb *verb, int argc, char **argv, void *values,
         *status = finish_output();
         return false;
     }
+    if (operands->count < verb->min_operands) {
+        *status = usage(verb);
+        return false;
+    }
     return true;
 }
 

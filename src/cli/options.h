@@ -43,7 +43,7 @@ struct verb {
     const char *summary;     /* one line */
     const char *description; /* paragraphs for --help and the man page */
     const struct option *options;
-    unsigned max_operands;
+    unsigned min_operands, max_operands;
     bool takes_rest; /* what follows "--" belongs to the verb */
     bool hidden;     /* not in help */
     /* ARGC operands and options after the verb's name. The process's exit status. */

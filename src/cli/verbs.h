@@ -20,8 +20,8 @@ extern const struct verb *const verbs[]; /* ended by NULL */
  * status it asks for. */
 int report(const struct error *err);
 
-/* Options and operands of a verb; when the line was wrong or asked for help this is said and
- * *STATUS is the process's exit status, and the answer is false. */
+/* Options and operands of a verb, at least min_operands of them; when the line was wrong or asked
+ * for help this is said and *STATUS is the process's exit status, and the answer is false. */
 bool verb_parse(const struct verb *verb, int argc, char **argv, void *values,
                 struct operands *operands, int *status);
 

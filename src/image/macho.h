@@ -100,8 +100,8 @@ const char *macho_filetype_name(uint32_t filetype);
 /* ---- symbols (macho_symbols.c) ---- */
 
 struct macho_symbol {
+    uint64_t value;   /* first: macho_last_at() */
     const char *name; /* in the file */
-    uint64_t value;
     uint8_t type, section;
     uint16_t description;
 };
@@ -123,6 +123,9 @@ struct macho_symbols {
 };
 int macho_symbols_load(const struct macho *macho, struct macho_symbols *out, struct error *err);
 void macho_symbols_free(struct macho_symbols *symbols);
+/* Of COUNT items of SIZE bytes, which begin with a uint64_t and are sorted by it, the last one
+ * whose number is ADDRESS or less; NULL: none. */
+const void *macho_last_at(const void *items, size_t count, size_t size, uint64_t address);
 /* The last one at or before ADDRESS; NULL: none. */
 const struct macho_symbol *macho_symbol_at(const struct macho_symbols *symbols, uint64_t address);
 const struct macho_symbol *macho_symbol_named(const struct macho_symbols *symbols,

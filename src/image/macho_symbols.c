@@ -111,17 +111,25 @@ void macho_symbols_free(struct macho_symbols *symbols)
     *symbols = (struct macho_symbols){0};
 }
 
-const struct macho_symbol *macho_symbol_at(const struct macho_symbols *symbols, uint64_t address)
+const void *macho_last_at(const void *items, size_t count, size_t size, uint64_t address)
 {
-    size_t low = 0, high = symbols->count;
+    const uint8_t *const first = items;
+    size_t low = 0, high = count;
     while (low < high) {
         const size_t middle = low + (high - low) / 2;
-        if (symbols->items[middle].value <= address)
+        uint64_t value;
+        memcpy(&value, first + middle * size, sizeof(value));
+        if (value <= address)
             low = middle + 1;
         else
             high = middle;
     }
-    return low ? &symbols->items[low - 1] : NULL;
+    return low ? first + (low - 1) * size : NULL;
+}
+
+const struct macho_symbol *macho_symbol_at(const struct macho_symbols *symbols, uint64_t address)
+{
+    return macho_last_at(symbols->items, symbols->count, sizeof(*symbols->items), address);
 }
 
 const struct macho_symbol *macho_symbol_named(const struct macho_symbols *symbols, const char *name)

@@ -185,13 +185,5 @@ void symbols_free(struct symbols *symbols)
 
 const struct symbol *symbols_at(const struct symbols *symbols, uint64_t address)
 {
-    size_t low = 0, high = symbols->count;
-    while (low < high) {
-        const size_t middle = low + (high - low) / 2;
-        if (symbols->items[middle].value <= address)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low ? &symbols->items[low - 1] : NULL;
+    return macho_last_at(symbols->items, symbols->count, sizeof(*symbols->items), address);
 }

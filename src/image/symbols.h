@@ -8,7 +8,7 @@
 #include "blob.h"
 
 struct symbol {
-    uint64_t value;
+    uint64_t value;   /* first: macho_last_at() */
     const char *name; /* name_length bytes; in the file */
     size_t name_length;
 };
