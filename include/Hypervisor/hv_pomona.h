@@ -84,6 +84,14 @@ HV_EXPORT hv_return_t hv_pomona_vm_config_set_engine(hv_vm_config_t config, cons
  * HV_BAD_ARGUMENT. With HV_POMONA_CAP_ENGINES. */
 HV_EXPORT hv_return_t hv_pomona_vm_config_set_engine_knobs(hv_vm_config_t config, const char *list);
 
+/* The translator is checked against the interpreter: both run each block that can be run twice, and DIFFERS is
+ * told, in several lines, where registers or memory then differ; the guest goes on with what the translator
+ * made of them. On the vCPU's thread, inside hv_vcpu_run. With one vCPU, or the instruction clock. With
+ * HV_POMONA_CAP_ENGINES. */
+HV_EXPORT hv_return_t hv_pomona_vm_config_set_engine_check(hv_vm_config_t config,
+                                                           void (*differs)(void *context, const char *text),
+                                                           void *context);
+
 /* Code that an engine makes gets names in /tmp/perf-PID.map, for Linux's perf. With
  * HV_POMONA_CAP_ENGINES. */
 HV_EXPORT hv_return_t hv_pomona_vm_config_set_perf_map(hv_vm_config_t config, bool enabled);

@@ -199,5 +199,7 @@ void *mmu_access_page(struct a64_cpu *cpu, uint64_t va, unsigned access, bool un
         return NULL;
     }
     mmu_tlb_fill(cpu, addr, ctx, &walk, &page);
+    if (mmu->note_write && access & A64_WRITE)
+        mmu->note_write(mmu->note_write_ctx, page.host);
     return (uint8_t *)page.host + (va & A64_PAGE_MASK);
 }

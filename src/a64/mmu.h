@@ -83,6 +83,9 @@ struct a64_mmu {
     struct a64_tlb_drop dropped[A64_TLB_DROPS];
     uint64_t ctx_any_asid;      /* like ctx, whatever the ASID */
     struct a64_tlb_entry tlb[A64_TLB_SIZE];
+    /* If set, no store passes the TLB, and this is told of the page that each one is about to change. */
+    void (*note_write)(void *ctx, void *host);
+    void *note_write_ctx;
     struct a64_mmu_priv *priv; /* tlb.c's own: the context ids */
 };
 

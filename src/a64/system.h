@@ -47,6 +47,10 @@ struct a64_knobs {
     bool evict;         /* code caches are emptied now and then */
     bool no_slots;      /* accesses of translated code remember no pages */
     bool perf_map;      /* not a knob: Linux's perf gets a map of translated code */
+    /* Nor this: both engines run each block, and this is told, in several lines, of the first difference;
+     * with every_block. Memory must be one CPU's alone while it runs. */
+    void (*differs)(void *ctx, const char *text);
+    void *differs_ctx;
     uint32_t code_size; /* bytes of a code cache; 0: what is good */
 };
 

@@ -299,6 +299,8 @@ void mmu_tlb_fill(struct a64_cpu *cpu, uint64_t addr, uint64_t ctx, const struct
     if (variant == MMU_PRIV_PAN && walk->user_read)
         perm &= A64_EXEC;
     perm &= page->flags;
+    if (cpu->mmu->note_write)
+        perm &= ~(unsigned)A64_WRITE;
     if (page_watched(cpu->mmu->priv, base))
         perm &= A64_EXEC;
     entry->read = perm & A64_READ ? base | ctx : A64_TLB_NONE;

@@ -23,7 +23,7 @@ struct run_values {
     const char *machine, *cpu, *engine, *engine_knobs, *clock, *boot, *initrd, *ramdisk, *trust_cache,
         *device_tree, *profile, *symbols;
     uint64_t cpus, memory, slide, seed, quantum, ecid, load_address, entry_offset;
-    bool el2, vhe_only, semihosting, dry_run, stats, perf_map;
+    bool el2, vhe_only, semihosting, dry_run, stats, perf_map, engine_check;
     struct string_list disks, nets, serials, logs;
 };
 
@@ -60,6 +60,8 @@ static const struct option options[] = {
     {"engine", 0, OPTION_CHOICE, AT(engine), "ENGINE", engines, "what runs the CPUs"},
     {"engine-knobs", 0, OPTION_STRING, AT(engine_knobs), "LIST", NULL,
      "for tests: makes an engine's rare paths common"},
+    {"engine-check", 0, OPTION_FLAG, AT(engine_check), NULL, NULL,
+     "--engine dbt: the interpreter runs every block too, and the first difference ends the run"},
     {"el2", 0, OPTION_FLAG, AT(el2), NULL, NULL, "the CPUs have EL2 and start there"},
     {"vhe-only", 0, OPTION_FLAG, AT(vhe_only), NULL, NULL,
      "--el2: HCR_EL2.E2H is always 1, as on the M1"},
@@ -262,6 +264,7 @@ static int fill_config(struct run *run, struct error *err)
         .insn_clock = !strcmp(v->clock, "insn"),
         .seeded = v->seed != 0,
         .semihosting = v->semihosting,
+        .engine_check = v->engine_check,
         .perf_map = v->perf_map,
         .profile = v->profile != NULL,
         .seed = v->seed,

@@ -127,6 +127,7 @@ struct dbt_block {
     uint16_t count;       /* instructions */
     bool stale;
     uint32_t code;        /* offset of its entry */
+    uint32_t code_size;   /* without its rare paths */
     uint32_t next;        /* in the hash chain: index + 1 */
     uint32_t page_next;   /* in its page's list: index + 1 */
 };
@@ -187,6 +188,7 @@ enum dbt_stat {
     STAT_FORGETS_RANGE,
     STAT_PAGE_CHECKS,
     STAT_STALE,
+    STAT_CHECKED,
     STAT_FILLS,
     STAT_FILL_MISSES,
     STAT_COUNT
@@ -246,6 +248,7 @@ struct dbt {
     bool avx512;         /* VL, BW, DQ */
     bool avx512vnni, avx512cd, avx512bitalg, gfni, aes, pclmul, sha;
     bool vaes; /* VAES and VPCLMULQDQ, for registers above 15 */
+    struct dbt_check *check; /* both engines run; NULL: they do not */
     FILE *perf; /* perf's map; NULL: none */
     uint64_t stats[STAT_COUNT];
 };
@@ -286,6 +289,15 @@ uint32_t dbt_add_link(struct dbt *dbt, struct dbt_link link);
 
 /* Translates the block at PA, whose page is at HOST; NULL: no memory. */
 struct dbt_block *dbt_translate(struct dbt *dbt, uint64_t pa, const uint32_t *host, unsigned mode);
+
+/* ---- check.c ---- */
+
+/* If cpu->sys->knobs.differs is set: the interpreter runs BLOCK, at cpu->pc, and leaves no trace; after the
+ * translated code ran too, both are compared. */
+int dbt_check_create(struct dbt *dbt);
+void dbt_check_destroy(struct dbt *dbt);
+void dbt_check_before(struct dbt *dbt, const struct dbt_block *block);
+void dbt_check_after(struct dbt *dbt, const struct dbt_block *block);
 
 /* ---- perf.c ---- */
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Names for emitted code: the stubs', and /tmp/perf-PID.map, which Linux's perf reads for code that no
- * file holds (tools/perf/Documentation/jit-interface.txt of its source): lines of an address, a size and a
- * name. Blocks are named by the guest address that they were first run at. When a code cache is emptied
- * its addresses get new names; perf then knows the last one only. */
+/* Names for emitted code: the stubs', and /tmp/perf-PID.map, which Linux's perf reads for code that
+ * no file holds (tools/perf/Documentation/jit-interface.txt of its source): lines of an address, a
+ * size and a name. Blocks are named by the guest address that they were first run at. When a code
+ * cache is emptied its addresses get new names; perf then knows the last one only. */
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,9 +13,13 @@
 
 /* ---- stubs ---- */
 
-void dbt_each_stub(const struct dbt *dbt, void (*met)(void *ctx, uintptr_t at, const char *name), void *ctx)
+void dbt_each_stub(const struct dbt *dbt, void (*met)(void *ctx, uintptr_t at, const char *name),
+                   void *ctx)
 {
-#define ONE(name) {dbt->stub.name, #name}
+#define ONE(name)                                                                                  \
+    {                                                                                              \
+        dbt->stub.name, #name                                                                      \
+    }
     const struct {
         uintptr_t at;
         const char *name;
@@ -25,16 +29,21 @@ void dbt_each_stub(const struct dbt *dbt, void (*met)(void *ctx, uintptr_t at, c
         ONE(flags),       ONE(read_fpsr),   ONE(clear_mxcsr), ONE(indirect[0]), ONE(indirect[1]),
         ONE(indirect[2]), ONE(indirect[3]), ONE(look),        ONE(strip[0]),    ONE(strip[1]),
     };
-    static const char *const fills[DBT_FILL_COUNT] = {"read", "write", "both", "read_user", "write_user"};
-    static const char *const keys[A64_KEY_COUNT] = {
-        [A64_KEY_IA] = "ia", [A64_KEY_IB] = "ib", [A64_KEY_DA] = "da", [A64_KEY_DB] = "db", [A64_KEY_GA] = "ga"};
+    static const char *const fills[DBT_FILL_COUNT] = {"read", "write", "both", "read_user",
+                                                      "write_user"};
+    static const char *const keys[A64_KEY_COUNT] = {[A64_KEY_IA] = "ia",
+                                                    [A64_KEY_IB] = "ib",
+                                                    [A64_KEY_DA] = "da",
+                                                    [A64_KEY_DB] = "db",
+                                                    [A64_KEY_GA] = "ga"};
     char name[64];
     for (size_t i = 0; i < sizeof(single) / sizeof(single[0]); i++)
         if (single[i].at)
             met(ctx, single[i].at, single[i].name);
     for (unsigned fill = 0; fill < DBT_FILL_COUNT; fill++)
         for (unsigned k = 0; k < 4; k++) {
-            snprintf(name, sizeof(name), "fill_%s%s%s", fills[fill], k >> 1 ? "_el1" : "", k & 1 ? "_aligned" : "");
+            snprintf(name, sizeof(name), "fill_%s%s%s", fills[fill], k >> 1 ? "_el1" : "",
+                     k & 1 ? "_aligned" : "");
             met(ctx, dbt->stub.fill[k >> 1][fill][k & 1], name);
         }
     for (unsigned k = 0; k < 2 * DBT_PAC_PLACES * A64_KEY_COUNT; k++) {
@@ -93,8 +102,10 @@ void dbt_perf_open(struct dbt *dbt)
     dbt_each_stub(dbt, keep, &stubs);
     qsort(stubs.stub, stubs.count, sizeof(stubs.stub[0]), compare);
     for (unsigned i = 0; i < stubs.count; i++) {
-        const uintptr_t end = i + 1 < stubs.count ? stubs.stub[i + 1].at : (uintptr_t)dbt->code + dbt->stubs_end;
-        print_range(dbt->perf, stubs.stub[i].at, end - stubs.stub[i].at, "stub", stubs.stub[i].name);
+        const uintptr_t end =
+            i + 1 < stubs.count ? stubs.stub[i + 1].at : (uintptr_t)dbt->code + dbt->stubs_end;
+        print_range(dbt->perf, stubs.stub[i].at, end - stubs.stub[i].at, "stub",
+                    stubs.stub[i].name);
     }
 }
 

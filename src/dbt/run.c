@@ -36,6 +36,7 @@ const char *const dbt_statistics[STAT_COUNT + 1] = {
     [STAT_FORGETS_RANGE] = "ranges left by address caches",
     [STAT_PAGE_CHECKS] = "code pages compared",
     [STAT_STALE] = "blocks dropped",
+    [STAT_CHECKED] = "blocks run by both engines",
     [STAT_FILLS] = "page caches first filled",
     [STAT_FILL_MISSES] = "page caches not filled",
 };
@@ -100,7 +101,7 @@ int dbt_init(struct a64_cpu *cpu)
     find_features(dbt);
     name_vectors(dbt);
     dbt->lower = malloc(sizeof(*dbt->lower));
-    status = dbt->lower ? dbt_code_create(dbt) : -ENOMEM;
+    status = dbt->lower && !dbt_check_create(dbt) ? dbt_code_create(dbt) : -ENOMEM;
     if (status) {
         dbt_free(cpu);
         return status;
@@ -119,6 +120,7 @@ void dbt_free(struct a64_cpu *cpu)
     if (!dbt)
         return;
     dbt_perf_close(dbt);
+    dbt_check_destroy(dbt);
     dbt_code_destroy(dbt);
     cpu->engine = dbt->interp;
     interp_free(cpu);
@@ -346,6 +348,30 @@ static bool must_evict(struct dbt *dbt)
     return dbt->random >> 56 == 0;
 }
 
+/* Runs BLOCK, at cpu->pc; true: leave the engine with *STOP. */
+static bool run_block(struct dbt *dbt, const struct dbt_block *block, struct way *way, enum engine_stop *stop)
+{
+    struct a64_cpu *cpu = dbt->cpu;
+    struct dbt_hot *hot = dbt->hot;
+    const uint64_t entry = cpu->pc;
+    enter(dbt, block);
+    *way = (struct way){(enum dbt_exit)hot->exit, hot->exit_arg, dbt->flushes};
+    switch (way->from) {
+    case DBT_EXIT_LOOKUP:
+        cpu->pc = a64_branch_address(cpu, cpu->pc);
+        break;
+    case DBT_EXIT_STALE:
+        cpu->pc = hot->page + (dbt->blocks[way->arg].pa & A64_PAGE_MASK);
+        cpu->ps.btype = dbt->blocks[way->arg].mode >> DBT_BTYPE_SHIFT & 3;
+        break;
+    case DBT_EXIT_STATUS:
+        return follow_status(dbt, entry, stop);
+    default:
+        break;
+    }
+    return false;
+}
+
 /* Enters at cpu->pc; true: leave the engine with *STOP. */
 static bool run_once(struct dbt *dbt, struct way *way, enum engine_stop *stop)
 {
@@ -367,23 +393,12 @@ static bool run_once(struct dbt *dbt, struct way *way, enum engine_stop *stop)
     if (cpu->slice_end - cpu->icount < block->count)
         return interpret(dbt, stop);
 
-    const uint64_t entry = cpu->pc;
-    enter(dbt, block);
-    *way = (struct way){(enum dbt_exit)hot->exit, hot->exit_arg, dbt->flushes};
-    switch (way->from) {
-    case DBT_EXIT_LOOKUP:
-        cpu->pc = a64_branch_address(cpu, cpu->pc);
-        break;
-    case DBT_EXIT_STALE:
-        cpu->pc = hot->page + (dbt->blocks[way->arg].pa & A64_PAGE_MASK);
-        cpu->ps.btype = dbt->blocks[way->arg].mode >> DBT_BTYPE_SHIFT & 3;
-        break;
-    case DBT_EXIT_STATUS:
-        return follow_status(dbt, entry, stop);
-    default:
-        break;
-    }
-    return false;
+    if (!dbt->check)
+        return run_block(dbt, block, way, stop);
+    dbt_check_before(dbt, block);
+    const bool leave = run_block(dbt, block, way, stop);
+    dbt_check_after(dbt, block);
+    return leave;
 }
 
 enum engine_stop dbt_run(struct a64_cpu *cpu)

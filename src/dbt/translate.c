@@ -105,6 +105,7 @@ struct dbt_block *dbt_translate(struct dbt *dbt, uint64_t pa, const uint32_t *ho
         return NULL;
     const size_t start_code = anew ? dbt->stubs_end : code, start_cold = anew ? dbt->cold_start : cold;
     block->code = (uint32_t)start_code;
+    block->code_size = (uint32_t)(dbt->code_used - start_code);
     dbt_perf_block(dbt, start_code, start_cold);
     count(dbt, l->count, dbt->code_used - start_code, dbt->cold_used - start_cold, start);
     return block;

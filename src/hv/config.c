@@ -152,7 +152,22 @@ hv_return_t hv_pomona_vm_config_set_engine_knobs(hv_vm_config_t config, const ch
     if (!config || !list || !hv_engine_knobs(list, &knobs))
         return HV_BAD_ARGUMENT;
     knobs.perf_map = config->knobs.perf_map;
+    knobs.differs = config->knobs.differs;
+    knobs.differs_ctx = config->knobs.differs_ctx;
+    knobs.every_block |= config->knobs.differs != NULL;
     config->knobs = knobs;
+    return HV_SUCCESS;
+}
+
+hv_return_t hv_pomona_vm_config_set_engine_check(hv_vm_config_t config,
+                                                 void (*differs)(void *context, const char *text),
+                                                 void *context)
+{
+    if (!config || !differs)
+        return HV_BAD_ARGUMENT;
+    config->knobs.differs = differs;
+    config->knobs.differs_ctx = context;
+    config->knobs.every_block = true;
     return HV_SUCCESS;
 }
 

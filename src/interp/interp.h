@@ -24,6 +24,8 @@ enum engine_stop {
 enum engine_stop interp_run(struct a64_cpu *cpu);
 /* Runs exactly one instruction at pc (or takes one exception): ENGINE_SLICE, or another stop. */
 enum engine_stop interp_step(struct a64_cpu *cpu);
+/* The same, whatever cpu->attention says. */
+enum engine_stop interp_insn(struct a64_cpu *cpu);
 
 /* What the engines share. */
 

@@ -135,13 +135,16 @@ enum engine_stop interp_run(struct a64_cpu *cpu)
 
 enum engine_stop interp_step(struct a64_cpu *cpu)
 {
-    struct interp *interp = cpu->engine;
-    enum engine_stop stop;
     bool taken = false;
     if (atomic_load(&cpu->attention) && !engine_serve_attention(cpu, &taken))
         return ENGINE_ATTENTION;
-    if (taken)
-        return ENGINE_SLICE;
+    return taken ? ENGINE_SLICE : interp_insn(cpu);
+}
+
+enum engine_stop interp_insn(struct a64_cpu *cpu)
+{
+    struct interp *interp = cpu->engine;
+    enum engine_stop stop;
     const struct block *block = block_find(cpu, interp, interp->entry);
     const int status = block ? run_block(cpu, block, 1) : (int)A64_FAULT;
     return engine_must_stop(cpu, status, &stop) ? stop : ENGINE_SLICE;

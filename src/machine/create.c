@@ -102,9 +102,22 @@ static int configure_el2(const struct machine_config *config, hv_vm_config_t vm,
     return result ? hv_refused(err, "--el2", result) : 0;
 }
 
-static int configure_engine(const struct machine_config *config, hv_vm_config_t vm,
-                            struct error *err)
+/* The first difference is told and ends the machine. */
+static void engines_differ(void *ctx, const char *text)
 {
+    struct machine *machine = ctx;
+    machine_lock(machine);
+    if (!machine->error.code) {
+        machine->config.log.write(machine->config.log.ctx, "warning", text);
+        error_set(&machine->error, ERROR_SOFTWARE, "the engines differ");
+        machine_request_stop(machine, MACHINE_QUIT);
+    }
+    machine_unlock(machine);
+}
+
+static int configure_engine(struct machine *machine, hv_vm_config_t vm, struct error *err)
+{
+    const struct machine_config *config = &machine->config;
     if (config->engine && *config->engine) {
         if (require(HV_POMONA_CAP_ENGINES, "--engine", err))
             return -1;
@@ -121,6 +134,12 @@ static int configure_engine(const struct machine_config *config, hv_vm_config_t 
                 "no-slots, one-tlb, with commas between them",
                 config->engine_knobs);
     }
+    if (config->engine_check && require(HV_POMONA_CAP_ENGINES, "--engine-check", err))
+        return -1;
+    if (config->engine_check && config->cpus > 1 && !config->insn_clock)
+        return error_set(err, ERROR_USAGE, "--engine-check is for one CPU, or --clock insn");
+    if (config->engine_check)
+        hv_pomona_vm_config_set_engine_check(vm, engines_differ, machine);
     if (config->perf_map && require(HV_POMONA_CAP_ENGINES, "--perf-map", err))
         return -1;
     if (config->perf_map)
@@ -128,10 +147,11 @@ static int configure_engine(const struct machine_config *config, hv_vm_config_t 
     return 0;
 }
 
-static int configure_cpu(const struct machine_config *config, hv_vm_config_t vm, struct error *err)
+static int configure_cpu(struct machine *machine, hv_vm_config_t vm, struct error *err)
 {
+    const struct machine_config *config = &machine->config;
     hv_return_t result;
-    if (configure_engine(config, vm, err))
+    if (configure_engine(machine, vm, err))
         return -1;
     if (hv_pomona_supports(HV_POMONA_CAP_CPU_MODEL)) {
         if (hv_pomona_vm_config_set_cpu_model(vm, config->cpu))
@@ -161,7 +181,7 @@ static int create_vm(struct machine *machine, struct error *err)
     hv_vm_config_t vm = hv_vm_config_create();
     if (!vm)
         return error_set(err, ERROR_OS, "out of memory");
-    int result = configure_cpu(&machine->config, vm, err);
+    int result = configure_cpu(machine, vm, err);
     if (!result)
         result = configure_clock(&machine->config, vm, err);
     if (!result) {

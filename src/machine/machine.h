@@ -40,6 +40,7 @@ struct machine_config {
     bool insn_clock;    /* guest time is a function of instructions */
     bool seeded;        /* random numbers come from `seed`; always so with insn_clock */
     bool semihosting;
+    bool engine_check; /* the translator against the interpreter: a difference ends the machine */
     bool perf_map; /* of hv_pomona_vm_config_set_perf_map */
     bool profile;  /* samples stacks, see machine_each_stack */
     uint64_t seed;
