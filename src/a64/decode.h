@@ -78,7 +78,15 @@ extern a64_exec_fn *const a64_exec_table[A64_ROW_COUNT];
 /* And which of them it is, as enum a64_exec_id of a64_exec.h; 0: none. */
 extern const uint16_t a64_exec_ids[A64_ROW_COUNT];
 
+/* The word of guest code at HOST, which may change at any time: it is read once, whole. */
+static inline uint32_t a64_code_word(const uint32_t *host)
+{
+    return __atomic_load_n(host, __ATOMIC_RELAXED);
+}
+
 /* Fills *INSN for WORD; undefined words get exec_undefined of src/interp. Never fails. */
 void a64_insn_decode(struct a64_insn *insn, uint32_t word, const struct a64_features *features);
+/* The same for the word of guest code at HOST, as CPU is about to execute it: notes that its row was met. */
+void a64_insn_fetch(struct a64_cpu *cpu, struct a64_insn *insn, const uint32_t *host);
 
 #endif

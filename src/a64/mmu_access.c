@@ -208,6 +208,6 @@ int a64_fetch(struct a64_cpu *cpu, uint64_t pc, uint32_t *word, uint64_t *pa)
     const void *host = a64_fetch_host(cpu, pc, pa, &guarded);
     if (!host)
         return A64_FAULT;
-    *word = __atomic_load_n((const uint32_t *)host, __ATOMIC_RELAXED);
+    *word = a64_code_word(host);
     return A64_NEXT;
 }

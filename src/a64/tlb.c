@@ -242,38 +242,39 @@ static uint64_t region_of(uint64_t va, unsigned shift)
     return (va >> shift) << 6 | shift;
 }
 
-/* Where REGION is, or would be: NULL: neither is it there nor is there room. */
+static uint64_t *region_bucket(struct a64_mmu_priv *priv, uint64_t region)
+{
+    return priv->region[region * 0x9e3779b97f4a7c15ull >> 40 & (REGION_BUCKETS - 1)];
+}
+
+/* Where REGION is, or a REGION_ANY that stands for it too; NULL: nowhere. */
 static uint64_t *find_region(struct a64_mmu_priv *priv, uint64_t region)
 {
-    uint64_t *const bucket = priv->region[region * 0x9e3779b97f4a7c15ull >> 40 & (REGION_BUCKETS - 1)];
-    uint64_t *room = NULL;
-    for (unsigned i = 0; i < REGION_WAYS; i++) {
+    uint64_t *const bucket = region_bucket(priv, region);
+    for (unsigned i = 0; i < REGION_WAYS; i++)
         if (bucket[i] == region || bucket[i] == REGION_ANY)
             return &bucket[i];
-        if (!bucket[i])
-            room = &bucket[i];
-    }
-    if (!room)
-        bucket[0] = REGION_ANY;
-    return room;
+    return NULL;
+}
+
+static bool has_region(struct a64_mmu_priv *priv, uint64_t va, unsigned shift)
+{
+    return find_region(priv, region_of(va, shift));
 }
 
 static void note_block(struct a64_mmu_priv *priv, uint64_t va, uint64_t size)
 {
     const uint64_t region = region_of(va, size <= 1u << REGION_SMALL ? REGION_SMALL : REGION_LARGE);
-    uint64_t *place = find_region(priv, region);
-    if (place && !*place)
-        *place = region;
-}
-
-static bool has_region(struct a64_mmu_priv *priv, uint64_t va, unsigned shift)
-{
-    const uint64_t region = region_of(va, shift);
-    const uint64_t *bucket = priv->region[region * 0x9e3779b97f4a7c15ull >> 40 & (REGION_BUCKETS - 1)];
-    for (unsigned i = 0; i < REGION_WAYS; i++)
-        if (bucket[i] == region || bucket[i] == REGION_ANY)
-            return true;
-    return false;
+    uint64_t *const bucket = region_bucket(priv, region);
+    if (find_region(priv, region))
+        return;
+    for (unsigned i = 0; i < REGION_WAYS; i++) {
+        if (!bucket[i]) {
+            bucket[i] = region;
+            return;
+        }
+    }
+    bucket[0] = REGION_ANY;
 }
 
 static void drop(struct a64_mmu *mmu, unsigned i)

@@ -225,15 +225,10 @@ static uint32_t *page_bucket(struct dbt *dbt, uint64_t pa)
     return &dbt->page_hash[(pa >> A64_PAGE_SHIFT) * 0x9e3779b97f4a7c15ull >> (64 - DBT_PAGE_BITS)];
 }
 
-static uint32_t word_at(const uint32_t *host, unsigned index)
-{
-    return __atomic_load_n(&host[index], __ATOMIC_RELAXED);
-}
-
 static bool words_changed(const struct dbt_page *page)
 {
     for (unsigned i = 0; i < 1024; i++)
-        if (page->known[i / 64] >> (i % 64) & 1 && word_at(page->host, i) != page->words[i])
+        if (page->known[i / 64] >> (i % 64) & 1 && a64_code_word(&page->host[i]) != page->words[i])
             return true;
     return false;
 }
@@ -242,7 +237,7 @@ static bool block_changed(const struct dbt_page *page, const struct dbt_block *b
 {
     const unsigned first = (block->pa & A64_PAGE_MASK) / 4;
     for (unsigned i = first; i < first + block->count; i++)
-        if (word_at(page->host, i) != page->words[i])
+        if (a64_code_word(&page->host[i]) != page->words[i])
             return true;
     return false;
 }
@@ -255,7 +250,6 @@ static void drop_block(struct dbt *dbt, struct dbt_block *block)
     while (*link != number)
         link = &dbt->blocks[*link - 1].next;
     *link = block->next;
-    block->stale = true;
     dbt_redirect(dbt, block, UINT32_MAX);
     dbt->stats[STAT_STALE]++;
 }

@@ -60,7 +60,6 @@ struct dbt_hot {
     uint64_t exit_arg;     /* link or block number */
     uint64_t exit_status;  /* enum a64_status of DBT_EXIT_STATUS */
     const struct a64_insn *insn; /* the one that a helper was called for */
-    uint64_t host_stack;
     const void *system_generation; /* the system's code_generation, and the one that blocks are good for */
     uint64_t code_generation;
     uint64_t ctx, ctx_user; /* of data accesses now, and of unprivileged ones */
@@ -125,7 +124,6 @@ struct dbt_block {
     uint64_t pa;
     uint16_t mode;
     uint16_t count;       /* instructions */
-    bool stale;
     uint32_t code;        /* offset of its entry */
     uint32_t code_size;   /* without its rare paths */
     uint32_t next;        /* in the hash chain: index + 1 */
@@ -147,12 +145,6 @@ struct dbt_page {
     uint32_t next;       /* in the hash chain: index + 1 */
     uint64_t known[16];  /* a bit a word: it was translated, from `words` */
     uint32_t words[1024];
-};
-
-/* A piece of memory that grows by doubling. */
-struct dbt_vector {
-    void *data;
-    size_t count, room;
 };
 
 /* The access that a slot is filled for. USER: as EL0 would. */

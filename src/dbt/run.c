@@ -227,10 +227,6 @@ static struct dbt_block *find_block(struct dbt *dbt, unsigned mode)
     struct a64_cpu *cpu = dbt->cpu;
     uint64_t pa;
     bool guarded;
-    if (cpu->pc & 3) {
-        a64_raise_far(cpu, A64_EC_PC_ALIGN, 0, cpu->pc, 0);
-        return NULL;
-    }
     const uint32_t *host = a64_fetch_host(cpu, cpu->pc, &pa, &guarded);
     if (!host)
         return NULL;

@@ -34,14 +34,10 @@ static void decode(struct dbt *dbt, struct lower *l, unsigned first, const uint3
                    uint32_t *words)
 {
     const unsigned left = 1024 - first, limit = left < DBT_MAX_INSNS ? left : DBT_MAX_INSNS;
-    struct a64_cpu *cpu = dbt->cpu;
     while (l->count < limit) {
         struct a64_insn *insn = &l->insn[l->count];
-        words[l->count] = __atomic_load_n(&host[first + l->count], __ATOMIC_RELAXED);
-        a64_insn_decode(insn, words[l->count], &cpu->feat);
-        if (insn->row != A64_ROW_NONE)
-            atomic_store_explicit(&cpu->sys->row_met[insn->row], true, memory_order_relaxed);
-        l->count++;
+        a64_insn_fetch(dbt->cpu, insn, &host[first + l->count]);
+        words[l->count++] = insn->word;
         if (insn->row == A64_ROW_NONE || (insn->flags & A64_F_END && !is_conditional(insn)))
             break;
     }

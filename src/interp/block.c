@@ -55,12 +55,6 @@ static struct block **bucket_of(struct interp *interp, uint64_t pa)
                 ->hash[((pa >> 2) ^ (pa >> (2 + BLOCK_HASH_BITS))) & ((1u << BLOCK_HASH_BITS) - 1)];
 }
 
-/* Words of guest code may change under us at any time; each is read once, whole. */
-static uint32_t word_at(const uint32_t *host, unsigned index)
-{
-    return __atomic_load_n(&host[index], __ATOMIC_RELAXED);
-}
-
 /* Decodes the block at PA whose words are at HOST. There is room for it. */
 static struct block *decode(struct a64_cpu *cpu, struct interp *interp, uint64_t pa,
                             const uint32_t *host, uint64_t generation)
@@ -71,9 +65,7 @@ static struct block *decode(struct a64_cpu *cpu, struct interp *interp, uint64_t
     *block = (struct block){.pa = pa, .generation = generation};
     while (block->count < limit) {
         struct a64_insn *insn = &block->insn[block->count];
-        a64_insn_decode(insn, word_at(host, block->count), &cpu->feat);
-        if (insn->row != A64_ROW_NONE)
-            atomic_store_explicit(&cpu->sys->row_met[insn->row], true, memory_order_relaxed);
+        a64_insn_fetch(cpu, insn, &host[block->count]);
         block->count++;
         if (insn->flags & A64_F_END)
             break;
@@ -85,7 +77,7 @@ static struct block *decode(struct a64_cpu *cpu, struct interp *interp, uint64_t
 static bool same_words(const struct block *block, const uint32_t *host)
 {
     for (unsigned k = 0; k < block->count; k++) {
-        if (block->insn[k].word != word_at(host, k))
+        if (block->insn[k].word != a64_code_word(&host[k]))
             return false;
     }
     return true;

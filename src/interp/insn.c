@@ -5,6 +5,7 @@
 
 #include "../a64/decode.h"
 #include "../a64/exception.h"
+#include "../a64/system.h"
 
 #include "a64_exec.inc"
 
@@ -33,4 +34,11 @@ void a64_insn_decode(struct a64_insn *insn, uint32_t word, const struct a64_feat
     insn->exec = a64_exec_table[insn->row];
     insn->flags = row->flags | A64_F_ANY;
     insn->imm = row->imm ? row->imm(word) : 0;
+}
+
+void a64_insn_fetch(struct a64_cpu *cpu, struct a64_insn *insn, const uint32_t *host)
+{
+    a64_insn_decode(insn, a64_code_word(host), &cpu->feat);
+    if (insn->row != A64_ROW_NONE)
+        atomic_store_explicit(&cpu->sys->row_met[insn->row], true, memory_order_relaxed);
 }

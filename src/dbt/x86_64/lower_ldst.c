@@ -207,10 +207,22 @@ static enum dbt_fill fill_of(enum mode mode, bool store)
     return store ? DBT_FILL_WRITE : DBT_FILL_READ;
 }
 
-static struct lower_miss check(struct lower *l, const struct a64_insn *insn, enum mode mode,
-                               unsigned size, bool store)
+/* Of what an access moves. */
+enum { STORE = 1, VECTOR = 2 };
+
+/* The address and its check, for COUNT elements of SIZE bytes. False: the interpreter's function does it all. */
+static bool begin(struct lower *l, const struct a64_insn *insn, enum mode mode, unsigned size,
+                  unsigned count, unsigned kind, struct lower_miss *miss)
 {
-    return lower_check(l, insn, size, fill_of(mode, store));
+    if (needs_care(l, insn, mode, size)) {
+        lower_call(l, insn);
+        return false;
+    }
+    if (kind & VECTOR)
+        lower_vectors(l);
+    address(l, insn, mode);
+    *miss = lower_check(l, insn, count * size, fill_of(mode, kind & STORE));
+    return true;
 }
 
 static void done(struct lower *l, const struct a64_insn *insn, enum mode mode,
@@ -268,36 +280,24 @@ void lower_store_general(struct x86 *a, enum lower_type type, struct x86_rm to, 
 
 static void load(struct lower *l, const struct a64_insn *insn, enum mode mode, enum lower_type type)
 {
-    if (needs_care(l, insn, mode, lower_bytes(type))) {
-        lower_call(l, insn);
+    struct lower_miss miss;
+    if (!begin(l, insn, mode, lower_bytes(type), 1, 0, &miss))
         return;
-    }
-    address(l, insn, mode);
-    const struct lower_miss miss = check(l, insn, mode, lower_bytes(type), false);
+    const unsigned dst = lower_dst(insn->rd, RDX);
+    lower_load_general(&l->a, type, dst, lower_operand(0));
+    lower_done(l, insn->rd, dst);
     /* A base that is its own target keeps the loaded value. */
-    if (insn->rd == insn->rn && insn->rd != 31 && mode != MODE_lit) {
-        lower_load_general(&l->a, type, lower_dst(insn->rd, RDX), lower_operand(0));
-        lower_done(l, insn->rd, lower_dst(insn->rd, RDX));
-    } else if (insn->rd == 31) {
-        lower_load_general(&l->a, type, RDX, lower_operand(0));
+    if (insn->rd != insn->rn || insn->rd == 31)
         write_back(l, insn, mode);
-    } else {
-        lower_load_general(&l->a, type, lower_dst(insn->rd, RDX), lower_operand(0));
-        lower_done(l, insn->rd, lower_dst(insn->rd, RDX));
-        write_back(l, insn, mode);
-    }
     done(l, insn, mode, miss);
 }
 
 static void store(struct lower *l, const struct a64_insn *insn, enum mode mode,
                   enum lower_type type)
 {
-    if (needs_care(l, insn, mode, lower_bytes(type))) {
-        lower_call(l, insn);
+    struct lower_miss miss;
+    if (!begin(l, insn, mode, lower_bytes(type), 1, STORE, &miss))
         return;
-    }
-    address(l, insn, mode);
-    const struct lower_miss miss = check(l, insn, mode, lower_bytes(type), true);
     lower_store_general(&l->a, type, lower_operand(0), lower_src(l, 1, insn->rd, RDX));
     write_back(l, insn, mode);
     done(l, insn, mode, miss);
@@ -352,13 +352,9 @@ static void store_vector(struct x86 *a, unsigned size, struct x86_rm to, unsigne
 static void vector(struct lower *l, const struct a64_insn *insn, enum mode mode, unsigned size,
                    bool store)
 {
-    if (needs_care(l, insn, mode, size)) {
-        lower_call(l, insn);
+    struct lower_miss miss;
+    if (!begin(l, insn, mode, size, 1, VECTOR | store, &miss))
         return;
-    }
-    lower_vectors(l);
-    address(l, insn, mode);
-    const struct lower_miss miss = check(l, insn, mode, size, store);
     if (store) {
         store_vector(&l->a, size, lower_operand(0), lower_vsrc(l, insn->rd, VSCRATCH0));
     } else {
@@ -384,12 +380,9 @@ static void load_pair(struct lower *l, const struct a64_insn *insn, enum mode mo
 {
     struct x86 *a = &l->a;
     const unsigned size = lower_bytes(type);
-    if (needs_care(l, insn, mode, size)) {
-        lower_call(l, insn);
+    struct lower_miss miss;
+    if (!begin(l, insn, mode, size, 2, 0, &miss))
         return;
-    }
-    address(l, insn, mode);
-    const struct lower_miss miss = check(l, insn, mode, 2 * size, false);
     const bool base_loaded = insn->rn != 31 && (insn->rd == insn->rn || insn->ra == insn->rn);
     if (whole_pair(l, size)) {
         x86_vload(a, VSCRATCH0, lower_operand(0));
@@ -411,12 +404,9 @@ static void store_pair(struct lower *l, const struct a64_insn *insn, enum mode m
 {
     struct x86 *a = &l->a;
     const unsigned size = lower_bytes(type);
-    if (needs_care(l, insn, mode, size)) {
-        lower_call(l, insn);
+    struct lower_miss miss;
+    if (!begin(l, insn, mode, size, 2, STORE, &miss))
         return;
-    }
-    address(l, insn, mode);
-    const struct lower_miss miss = check(l, insn, mode, 2 * size, true);
     if (whole_pair(l, size)) {
         x86_vmovd_from(a, 1, VSCRATCH0, x86_r((int)lower_src(l, 1, insn->rd, RDX)));
         x86_vpinsrq(a, VSCRATCH0, VSCRATCH0, x86_r((int)lower_src(l, 1, insn->ra, RDX)), 1);
@@ -433,13 +423,9 @@ static void vector_pair(struct lower *l, const struct a64_insn *insn, enum mode 
                         bool store)
 {
     struct x86 *a = &l->a;
-    if (needs_care(l, insn, mode, size)) {
-        lower_call(l, insn);
+    struct lower_miss miss;
+    if (!begin(l, insn, mode, size, 2, VECTOR | store, &miss))
         return;
-    }
-    lower_vectors(l);
-    address(l, insn, mode);
-    const struct lower_miss miss = check(l, insn, mode, 2 * size, store);
     for (unsigned k = 0; k < 2; k++) {
         const unsigned t = k ? insn->ra : insn->rd;
         if (store) {
