@@ -49,6 +49,14 @@ struct lower {
 
 typedef void lower_fn(struct lower *l, const struct a64_insn *insn);
 
+/* How a lowering gets into its class's table: lower_NAME() calls FUNCTION, and stands for row NAME. */
+#define ONE(name, function, ...)                                                                   \
+    static void lower_##name(struct lower *l, const struct a64_insn *insn)                         \
+    {                                                                                              \
+        function(l, insn, __VA_ARGS__);                                                            \
+    }
+#define ROW(name) [A64_EXEC_##name] = lower_##name
+
 /* By enum a64_exec_id, one table a class; NULL: another class's, or none. */
 extern lower_fn *const lower_arith_table[A64_EXEC_COUNT];
 extern lower_fn *const lower_bits_table[A64_EXEC_COUNT];

@@ -233,11 +233,6 @@ static void lower_casp64(struct lower *l, const struct a64_insn *insn)
     ONE(name##16, function, 2, ##__VA_ARGS__)                                                      \
     ONE(name##32, function, 4, ##__VA_ARGS__)                                                      \
     ONE(name##64, function, 8, ##__VA_ARGS__)
-#define ONE(name, function, ...)                                                                   \
-    static void lower_##name(struct lower *l, const struct a64_insn *insn)                         \
-    {                                                                                              \
-        function(l, insn, __VA_ARGS__);                                                            \
-    }
 
 SIZES(atomic_add, add)
 SIZES(atomic_swp, swap)
@@ -250,7 +245,6 @@ SIZES(atomic_umax, extreme, CC_A)
 SIZES(atomic_umin, extreme, CC_B)
 SIZES(cas, compare_and_swap)
 
-#define ROW(name)  [A64_EXEC_##name] = lower_##name
 #define ROWS(name) ROW(name##8), ROW(name##16), ROW(name##32), ROW(name##64)
 
 lower_fn *const lower_atomic_table[A64_EXEC_COUNT] = {

@@ -235,11 +235,6 @@ static void lower_dmb(struct lower *l, const struct a64_insn *insn)
 
 /* ---- the table ---- */
 
-#define ONE(name, function, ...)                                                                   \
-    static void lower_##name(struct lower *l, const struct a64_insn *insn)                         \
-    {                                                                                              \
-        function(l, insn, __VA_ARGS__);                                                            \
-    }
 #define AUTHENTICATED(letter, key)                                                                 \
     ONE(bra##letter, authenticated, JUMP, insn->rn, insn->rd == 31 ? GUEST_SP : insn->rd, key)     \
     ONE(bra##letter##z, authenticated, JUMP, insn->rn, 31, key)                                    \
@@ -253,7 +248,6 @@ ONE(ret, branch, RETURN)
 AUTHENTICATED(a, A64_KEY_IA)
 AUTHENTICATED(b, A64_KEY_IB)
 
-#define ROW(name) [A64_EXEC_##name] = lower_##name
 #define AUTHENTICATED_ROWS(letter)                                                                 \
     ROW(bra##letter), ROW(bra##letter##z), ROW(blra##letter), ROW(blra##letter##z),                \
         ROW(reta##letter)

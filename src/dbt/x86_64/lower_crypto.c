@@ -478,8 +478,6 @@ CRC32(crc32h, 16)
 CRC32(crc32w, 32)
 CRC32(crc32x, 64)
 
-#define ROW(name) [A64_EXEC_##name] = lower_##name
-
 lower_fn *const lower_crypto_table[A64_EXEC_COUNT] = {
     ROW(aese),      ROW(aesd),      ROW(aesmc),   ROW(aesimc),   ROW(sha1c),     ROW(sha1p),
     ROW(sha1m),     ROW(sha1h),     ROW(sha1su0), ROW(sha1su1),  ROW(sha256h),   ROW(sha256h2),

@@ -31,14 +31,8 @@ static inline bool lower_keep_flags(const struct lower *l)
         const int w = 1;                                                                           \
         function(l, insn, __VA_ARGS__);                                                            \
     }
-#define ONE(name, function, ...)                                                                   \
-    static void lower_##name(struct lower *l, const struct a64_insn *insn)                         \
-    {                                                                                              \
-        function(l, insn, __VA_ARGS__);                                                            \
-    }
 
 #define W_X(name)                                                                                  \
     [A64_EXEC_##name##_w] = lower_##name##_w, [A64_EXEC_##name##_x] = lower_##name##_x
-#define ROW(name) [A64_EXEC_##name] = lower_##name
 
 #endif

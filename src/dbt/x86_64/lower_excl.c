@@ -289,12 +289,6 @@ void dbt_emit_look(struct dbt *dbt, struct x86 *a)
 
 /* ---- the table ---- */
 
-#define ONE(name, function, ...)                                                                   \
-    static void lower_##name(struct lower *l, const struct a64_insn *insn)                         \
-    {                                                                                              \
-        function(l, insn, __VA_ARGS__);                                                            \
-    }
-
 ONE(ldxr8, load, U8)
 ONE(ldxr16, load, U16)
 ONE(ldxr32, load, U32)
@@ -303,8 +297,6 @@ ONE(stxr8, store, 1)
 ONE(stxr16, store, 2)
 ONE(stxr32, store, 4)
 ONE(stxr64, store, 8)
-
-#define ROW(name) [A64_EXEC_##name] = lower_##name
 
 lower_fn *const lower_excl_table[A64_EXEC_COUNT] = {
     ROW(ldxr8),  ROW(ldxr16), ROW(ldxr32), ROW(ldxr64), ROW(ldxp32), ROW(ldxp64), ROW(stxr8),

@@ -526,12 +526,6 @@ static void lower_fcsel(struct lower *l, const struct a64_insn *insn)
 
 /* ---- the table ---- */
 
-#define ONE(name, function, ...)                                                                   \
-    static void lower_##name(struct lower *l, const struct a64_insn *insn)                         \
-    {                                                                                              \
-        function(l, insn, __VA_ARGS__);                                                            \
-    }
-
 ONE(fabs, signs, FP_AND)
 ONE(fneg, signs, FP_XOR)
 ONE(fadd, binary, FP_ADD, true, CHECK_NAN)
@@ -554,8 +548,6 @@ ONE(fcmp_zero, fcmp, FP_UCOMIS, true)
 ONE(fcmpe_zero, fcmp, FP_COMIS, true)
 ONE(fccmp, fccmp, FP_UCOMIS)
 ONE(fccmpe, fccmp, FP_COMIS)
-
-#define ROW(name) [A64_EXEC_##name] = lower_##name
 
 lower_fn *const lower_fp_table[A64_EXEC_COUNT] = {
     ROW(fmov),        ROW(fmov_imm),  ROW(fmov_to_gpr), ROW(fmov_from_gpr), ROW(fmov_from_top),

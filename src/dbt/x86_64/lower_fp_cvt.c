@@ -400,11 +400,6 @@ static void lower_frinta(struct lower *l, const struct a64_insn *insn)
 
 /* ---- the table ---- */
 
-#define ONE(name, function, ...)                                                                   \
-    static void lower_##name(struct lower *l, const struct a64_insn *insn)                         \
-    {                                                                                              \
-        function(l, insn, __VA_ARGS__);                                                            \
-    }
 #define TO_INTEGER(name, is_unsigned, round)                                                       \
     ONE(name, to_vector, is_unsigned, round)                                                       \
     ONE(name##_gpr, to_gpr, is_unsigned, round)
@@ -430,7 +425,6 @@ ONE(frintz, integral, ROUND_ZERO | ROUND_QUIET)
 ONE(frinti, integral, ROUND_MXCSR | ROUND_QUIET)
 ONE(frintx, integral, ROUND_MXCSR)
 
-#define ROW(name)     [A64_EXEC_##name] = lower_##name
 #define TO_ROWS(name) ROW(name), ROW(name##_gpr)
 
 lower_fn *const lower_fp_cvt_table[A64_EXEC_COUNT] = {

@@ -447,12 +447,6 @@ static void lower_prfm(struct lower *l, const struct a64_insn *insn)
 
 /* ---- the table ---- */
 
-#define ONE(name, function, ...)                                                                   \
-    static void lower_##name(struct lower *l, const struct a64_insn *insn)                         \
-    {                                                                                              \
-        function(l, insn, __VA_ARGS__);                                                            \
-    }
-
 #define GENERAL(mode)                                                                              \
     ONE(ldr_##mode##_u8, load, MODE_##mode, U8)                                                    \
     ONE(ldr_##mode##_u16, load, MODE_##mode, U16)                                                  \
@@ -512,7 +506,6 @@ ONE(ldr_lit_s, vector, MODE_lit, 4, false)
 ONE(ldr_lit_d, vector, MODE_lit, 8, false)
 ONE(ldr_lit_q, vector, MODE_lit, 16, false)
 
-#define ROW(name) [A64_EXEC_##name] = lower_##name
 #define GENERAL_ROWS(mode)                                                                         \
     ROW(ldr_##mode##_u8), ROW(ldr_##mode##_u16), ROW(ldr_##mode##_u32), ROW(ldr_##mode##_u64),     \
         ROW(ldr_##mode##_s8w), ROW(ldr_##mode##_s16w), ROW(ldr_##mode##_s8x),                      \

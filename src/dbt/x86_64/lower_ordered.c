@@ -47,12 +47,6 @@ static void store_release(struct lower *l, const struct a64_insn *insn, enum low
 
 /* ---- the table ---- */
 
-#define ONE(name, function, ...)                                                                   \
-    static void lower_##name(struct lower *l, const struct a64_insn *insn)                         \
-    {                                                                                              \
-        function(l, insn, __VA_ARGS__);                                                            \
-    }
-
 ONE(ldar_u8, load_acquire, U8, 0)
 ONE(ldar_u16, load_acquire, U16, 0)
 ONE(ldar_u32, load_acquire, U32, 0)
@@ -74,8 +68,6 @@ ONE(stlur_u8, store_release, U8, (int64_t)insn->imm)
 ONE(stlur_u16, store_release, U16, (int64_t)insn->imm)
 ONE(stlur_u32, store_release, U32, (int64_t)insn->imm)
 ONE(stlur_u64, store_release, U64, (int64_t)insn->imm)
-
-#define ROW(name) [A64_EXEC_##name] = lower_##name
 
 lower_fn *const lower_ordered_table[A64_EXEC_COUNT] = {
     ROW(ldar_u8),    ROW(ldar_u16),    ROW(ldar_u32),    ROW(ldar_u64),   ROW(ldapur_u8),

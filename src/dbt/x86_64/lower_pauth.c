@@ -137,11 +137,6 @@ static void lower_ldraa_pre(struct lower *l, const struct a64_insn *insn)
 
 /* ---- the table ---- */
 
-#define ONE(name, function, ...)                                                                   \
-    static void lower_##name(struct lower *l, const struct a64_insn *insn)                         \
-    {                                                                                              \
-        function(l, insn, __VA_ARGS__);                                                            \
-    }
 #define KEY(letters, zero_letters, key, auth)                                                      \
     ONE(letters, by_register, key, auth)                                                           \
     ONE(zero_letters, by_zero, key, auth)
@@ -163,7 +158,6 @@ HINTS(pacib, A64_KEY_IB, false)
 HINTS(autia, A64_KEY_IA, true)
 HINTS(autib, A64_KEY_IB, true)
 
-#define ROW(name)       [A64_EXEC_##name] = lower_##name
 #define HINT_ROWS(name) ROW(name##1716), ROW(name##sp), ROW(name##z)
 
 lower_fn *const lower_pauth_table[A64_EXEC_COUNT] = {

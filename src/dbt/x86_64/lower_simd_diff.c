@@ -394,15 +394,13 @@ static void lower_simd_usmmla(struct lower *l, const struct a64_insn *insn)
     lower_vdone(l, insn->rd, dst);
 }
 
-#define ROW(name) [A64_EXEC_simd_##name] = lower_simd_##name
-
 lower_fn *const lower_simd_diff_table[A64_EXEC_COUNT] = {
-    ROW(saddl),      ROW(uaddl),      ROW(ssubl),      ROW(usubl),      ROW(saddw),
-    ROW(uaddw),      ROW(ssubw),      ROW(usubw),      ROW(addhn),      ROW(subhn),
-    ROW(raddhn),     ROW(rsubhn),     ROW(sabdl),      ROW(uabdl),      ROW(sabal),
-    ROW(uabal),      ROW(smull),      ROW(umull),      ROW(smlal),      ROW(umlal),
-    ROW(smlsl),      ROW(umlsl),      ROW(smull_elem), ROW(umull_elem), ROW(smlal_elem),
-    ROW(umlal_elem), ROW(smlsl_elem), ROW(umlsl_elem), ROW(sqdmull),    ROW(sqdmull_elem),
-    ROW(pmull_q),    ROW(sdot),       ROW(udot),       ROW(usdot),      ROW(sdot_elem),
-    ROW(udot_elem),  ROW(usdot_elem), ROW(sudot_elem), ROW(usmmla),
+    SIMD_ROW(saddl),      SIMD_ROW(uaddl),      SIMD_ROW(ssubl),      SIMD_ROW(usubl),      SIMD_ROW(saddw),
+    SIMD_ROW(uaddw),      SIMD_ROW(ssubw),      SIMD_ROW(usubw),      SIMD_ROW(addhn),      SIMD_ROW(subhn),
+    SIMD_ROW(raddhn),     SIMD_ROW(rsubhn),     SIMD_ROW(sabdl),      SIMD_ROW(uabdl),      SIMD_ROW(sabal),
+    SIMD_ROW(uabal),      SIMD_ROW(smull),      SIMD_ROW(umull),      SIMD_ROW(smlal),      SIMD_ROW(umlal),
+    SIMD_ROW(smlsl),      SIMD_ROW(umlsl),      SIMD_ROW(smull_elem), SIMD_ROW(umull_elem), SIMD_ROW(smlal_elem),
+    SIMD_ROW(umlal_elem), SIMD_ROW(smlsl_elem), SIMD_ROW(umlsl_elem), SIMD_ROW(sqdmull),    SIMD_ROW(sqdmull_elem),
+    SIMD_ROW(pmull_q),    SIMD_ROW(sdot),       SIMD_ROW(udot),       SIMD_ROW(usdot),      SIMD_ROW(sdot_elem),
+    SIMD_ROW(udot_elem),  SIMD_ROW(usdot_elem), SIMD_ROW(sudot_elem), SIMD_ROW(usmmla),
 };

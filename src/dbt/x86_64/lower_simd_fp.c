@@ -293,11 +293,6 @@ static void lower_fcadd(struct lower *l, const struct a64_insn *insn)
 
 /* ---- the table ---- */
 
-#define ONE(name, function, ...)                                                                   \
-    static void lower_##name(struct lower *l, const struct a64_insn *insn)                         \
-    {                                                                                              \
-        function(l, insn, __VA_ARGS__);                                                            \
-    }
 #define EXTREME(name, operation)                                                                   \
     ONE(name, binary, operation)                                                                   \
     ONE(name##p, pairwise, operation) ONE(name##p_pair, pair, operation)
@@ -326,7 +321,6 @@ ONE(fminnmv, across, false)
 ONE(frecps, step, false)
 ONE(frsqrts, step, true)
 
-#define ROW(name)          [A64_EXEC_##name] = lower_##name
 #define EXTREME_ROWS(name) ROW(name), ROW(name##p), ROW(name##p_pair), ROW(name##v)
 
 lower_fn *const lower_simd_fp_table[A64_EXEC_COUNT] = {

@@ -438,9 +438,9 @@ static void lower_simd_ld_rep(struct lower *l, const struct a64_insn *insn)
     end(l, insn, &form, miss);
 }
 
-#define ROW(name)                                                                                  \
+#define BOTH_ROWS(name)                                                                                  \
     [A64_EXEC_simd_##name] = lower_simd_##name, [A64_EXEC_simd_##name##_post] = lower_simd_##name
 
 lower_fn *const lower_simd_ldst_table[A64_EXEC_COUNT] = {
-    ROW(ld_multi), ROW(st_multi), ROW(ld_lane), ROW(st_lane), ROW(ld_rep),
+    BOTH_ROWS(ld_multi), BOTH_ROWS(st_multi), BOTH_ROWS(ld_lane), BOTH_ROWS(st_lane), BOTH_ROWS(ld_rep),
 };

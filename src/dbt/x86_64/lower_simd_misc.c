@@ -202,9 +202,7 @@ SHIFT(ushl, false, false)
 SHIFT(srshl, true, true)
 SHIFT(urshl, false, true)
 
-#define ROW(name) [A64_EXEC_simd_##name] = lower_simd_##name
-
 lower_fn *const lower_simd_misc_table[A64_EXEC_COUNT] = {
-    ROW(abs), ROW(neg),  ROW(not ), ROW(cnt),   ROW(rbit),  ROW(clz),
-    ROW(cls), ROW(sshl), ROW(ushl), ROW(srshl), ROW(urshl),
+    SIMD_ROW(abs), SIMD_ROW(neg),  SIMD_ROW(not ), SIMD_ROW(cnt),   SIMD_ROW(rbit),  SIMD_ROW(clz),
+    SIMD_ROW(cls), SIMD_ROW(sshl), SIMD_ROW(ushl), SIMD_ROW(srshl), SIMD_ROW(urshl),
 };

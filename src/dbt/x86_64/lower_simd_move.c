@@ -408,10 +408,8 @@ static void lower_simd_rev64(struct lower *l, const struct a64_insn *insn)
     vec_done(l, insn->rd, dst, vec_bytes(insn, 0));
 }
 
-#define ROW(name) [A64_EXEC_simd_##name] = lower_simd_##name
-
 lower_fn *const lower_simd_move_table[A64_EXEC_COUNT] = {
-    ROW(movi),  ROW(mvni),  ROW(orr_imm), ROW(bic_imm), ROW(dup_v), ROW(dup_r),
-    ROW(ins_r), ROW(ins_v), ROW(umov),    ROW(smov),    ROW(ext),   ROW(zip),
-    ROW(uzp),   ROW(trn),   ROW(tbl),     ROW(rev16),   ROW(rev32), ROW(rev64),
+    SIMD_ROW(movi),  SIMD_ROW(mvni),  SIMD_ROW(orr_imm), SIMD_ROW(bic_imm), SIMD_ROW(dup_v), SIMD_ROW(dup_r),
+    SIMD_ROW(ins_r), SIMD_ROW(ins_v), SIMD_ROW(umov),    SIMD_ROW(smov),    SIMD_ROW(ext),   SIMD_ROW(zip),
+    SIMD_ROW(uzp),   SIMD_ROW(trn),   SIMD_ROW(tbl),     SIMD_ROW(rev16),   SIMD_ROW(rev32), SIMD_ROW(rev64),
 };

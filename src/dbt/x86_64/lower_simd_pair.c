@@ -283,10 +283,8 @@ static void lower_simd_smaxv(struct lower *l, const struct a64_insn *insn)
     extreme(l, insn, VPMAXSD, sign_bit(insn) - 1);
 }
 
-#define ROW(name) [A64_EXEC_simd_##name] = lower_simd_##name
-
 lower_fn *const lower_simd_pair_table[A64_EXEC_COUNT] = {
-    ROW(addp),   ROW(addp_scalar), ROW(smaxp),  ROW(sminp),  ROW(umaxp), ROW(uminp),
-    ROW(saddlp), ROW(uaddlp),      ROW(sadalp), ROW(uadalp), ROW(addv),  ROW(saddlv),
-    ROW(uaddlv), ROW(smaxv),       ROW(sminv),  ROW(umaxv),  ROW(uminv),
+    SIMD_ROW(addp),   SIMD_ROW(addp_scalar), SIMD_ROW(smaxp),  SIMD_ROW(sminp),  SIMD_ROW(umaxp), SIMD_ROW(uminp),
+    SIMD_ROW(saddlp), SIMD_ROW(uaddlp),      SIMD_ROW(sadalp), SIMD_ROW(uadalp), SIMD_ROW(addv),  SIMD_ROW(saddlv),
+    SIMD_ROW(uaddlv), SIMD_ROW(smaxv),       SIMD_ROW(sminv),  SIMD_ROW(umaxv),  SIMD_ROW(uminv),
 };

@@ -468,14 +468,12 @@ HALVING(urhadd, halving_add, false, true)
 HALVING(shsub, halving_sub, true)
 HALVING(uhsub, halving_sub, false)
 
-#define ROW(name) [A64_EXEC_simd_##name] = lower_simd_##name
-
 lower_fn *const lower_simd_same_table[A64_EXEC_COUNT] = {
-    ROW(and),       ROW(bic),       ROW(orr),       ROW(orn),       ROW(eor),       ROW(bsl),
-    ROW(bit),       ROW(bif),       ROW(add),       ROW(sub),       ROW(mul),       ROW(mla),
-    ROW(mls),       ROW(mul_elem),  ROW(mla_elem),  ROW(mls_elem),  ROW(smax),      ROW(smin),
-    ROW(umax),      ROW(umin),      ROW(sabd),      ROW(uabd),      ROW(saba),      ROW(uaba),
-    ROW(cmeq),      ROW(cmge),      ROW(cmgt),      ROW(cmhi),      ROW(cmhs),      ROW(cmtst),
-    ROW(cmeq_zero), ROW(cmge_zero), ROW(cmgt_zero), ROW(cmle_zero), ROW(cmlt_zero), ROW(shadd),
-    ROW(uhadd),     ROW(srhadd),    ROW(urhadd),    ROW(shsub),     ROW(uhsub),
+    SIMD_ROW(and),       SIMD_ROW(bic),       SIMD_ROW(orr),       SIMD_ROW(orn),       SIMD_ROW(eor),       SIMD_ROW(bsl),
+    SIMD_ROW(bit),       SIMD_ROW(bif),       SIMD_ROW(add),       SIMD_ROW(sub),       SIMD_ROW(mul),       SIMD_ROW(mla),
+    SIMD_ROW(mls),       SIMD_ROW(mul_elem),  SIMD_ROW(mla_elem),  SIMD_ROW(mls_elem),  SIMD_ROW(smax),      SIMD_ROW(smin),
+    SIMD_ROW(umax),      SIMD_ROW(umin),      SIMD_ROW(sabd),      SIMD_ROW(uabd),      SIMD_ROW(saba),      SIMD_ROW(uaba),
+    SIMD_ROW(cmeq),      SIMD_ROW(cmge),      SIMD_ROW(cmgt),      SIMD_ROW(cmhi),      SIMD_ROW(cmhs),      SIMD_ROW(cmtst),
+    SIMD_ROW(cmeq_zero), SIMD_ROW(cmge_zero), SIMD_ROW(cmgt_zero), SIMD_ROW(cmle_zero), SIMD_ROW(cmlt_zero), SIMD_ROW(shadd),
+    SIMD_ROW(uhadd),     SIMD_ROW(srhadd),    SIMD_ROW(urhadd),    SIMD_ROW(shsub),     SIMD_ROW(uhsub),
 };

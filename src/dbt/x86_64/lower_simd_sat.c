@@ -187,9 +187,7 @@ static void doubling_high(struct lower *l, const struct a64_insn *insn, struct x
 DOUBLING_HIGH(sqdmulh, false)
 DOUBLING_HIGH(sqrdmulh, true)
 
-#define ROW(name) [A64_EXEC_simd_##name] = lower_simd_##name
-
 lower_fn *const lower_simd_sat_table[A64_EXEC_COUNT] = {
-    ROW(sqadd), ROW(sqsub),   ROW(uqadd),        ROW(uqsub),    ROW(sqabs),
-    ROW(sqneg), ROW(sqdmulh), ROW(sqdmulh_elem), ROW(sqrdmulh), ROW(sqrdmulh_elem),
+    SIMD_ROW(sqadd), SIMD_ROW(sqsub),   SIMD_ROW(uqadd),        SIMD_ROW(uqsub),    SIMD_ROW(sqabs),
+    SIMD_ROW(sqneg), SIMD_ROW(sqdmulh), SIMD_ROW(sqdmulh_elem), SIMD_ROW(sqrdmulh), SIMD_ROW(sqrdmulh_elem),
 };

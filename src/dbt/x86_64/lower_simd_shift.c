@@ -309,11 +309,9 @@ SHIFT(sqrshrun, shift_saturating, SAT_S_TO_U, true)
 SHIFT(uqshrn, shift_saturating, SAT_U, false)
 SHIFT(uqrshrn, shift_saturating, SAT_U, true)
 
-#define ROW(name) [A64_EXEC_simd_##name] = lower_simd_##name
-
 lower_fn *const lower_simd_shift_table[A64_EXEC_COUNT] = {
-    ROW(shl),     ROW(sshr),    ROW(ushr),     ROW(ssra),   ROW(usra),    ROW(srshr), ROW(urshr),
-    ROW(srsra),   ROW(ursra),   ROW(sli),      ROW(sri),    ROW(sshll),   ROW(ushll), ROW(shll),
-    ROW(shrn),    ROW(rshrn),   ROW(xtn),      ROW(sqxtn),  ROW(sqxtun),  ROW(uqxtn), ROW(sqshrn),
-    ROW(sqrshrn), ROW(sqshrun), ROW(sqrshrun), ROW(uqshrn), ROW(uqrshrn),
+    SIMD_ROW(shl),     SIMD_ROW(sshr),    SIMD_ROW(ushr),     SIMD_ROW(ssra),   SIMD_ROW(usra),    SIMD_ROW(srshr), SIMD_ROW(urshr),
+    SIMD_ROW(srsra),   SIMD_ROW(ursra),   SIMD_ROW(sli),      SIMD_ROW(sri),    SIMD_ROW(sshll),   SIMD_ROW(ushll), SIMD_ROW(shll),
+    SIMD_ROW(shrn),    SIMD_ROW(rshrn),   SIMD_ROW(xtn),      SIMD_ROW(sqxtn),  SIMD_ROW(sqxtun),  SIMD_ROW(uqxtn), SIMD_ROW(sqshrn),
+    SIMD_ROW(sqrshrn), SIMD_ROW(sqshrun), SIMD_ROW(sqrshrun), SIMD_ROW(uqshrn), SIMD_ROW(uqrshrn),
 };

@@ -266,8 +266,6 @@ static void lower_dsb(struct lower *l, const struct a64_insn *insn)
     x86_alu_imm(&l->a, ALU_OR, 0, x86_m(RSP, -8), 0);
 }
 
-#define ROW(name) [A64_EXEC_##name] = lower_##name
-
 lower_fn *const lower_system_table[A64_EXEC_COUNT] = {
     ROW(mrs), ROW(msr), ROW(msr_imm), ROW(sys), ROW(isb), ROW(dsb),
 };

@@ -16,7 +16,6 @@
 
 static const uint8_t callee_saved[] = {RBX, RBP, R12, R13, R14, R15};
 
-
 static void spill(struct x86 *a)
 {
     for (unsigned n = 0; n <= GUEST_SP; n++)
