@@ -180,6 +180,17 @@ bool macho_entry(const struct macho *macho, uint64_t *pc)
     return false;
 }
 
+bool macho_uuid(const struct macho *macho, uint8_t uuid[16])
+{
+    struct macho_command command;
+    for (uint64_t cursor = 0; macho_next_command(macho, &cursor, &command);)
+        if (command.cmd == LC_UUID && command.size >= 24) {
+            memcpy(uuid, command.data + 8, 16);
+            return true;
+        }
+    return false;
+}
+
 bool macho_command_member(const struct macho_command *command, struct macho_member *out)
 {
     if (command->cmd != LC_FILESET_ENTRY || command->size < 32)

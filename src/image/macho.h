@@ -79,6 +79,8 @@ bool macho_find_section(const struct macho *macho, const char *segment, const ch
                         struct macho_section *out);
 /* PC of LC_UNIXTHREAD; false when there is none. */
 bool macho_entry(const struct macho *macho, uint64_t *pc);
+/* LC_UUID's bytes; false when there is none. */
+bool macho_uuid(const struct macho *macho, uint8_t uuid[16]);
 /* The collection's member whose identifier is NAME ("com.apple.kernel"). */
 bool macho_find_entry(const struct macho *macho, const char *name, uint64_t *vmaddr,
                       uint64_t *fileoff);

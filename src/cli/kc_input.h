@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef POMONA_CLI_KC_INPUT_H
+#define POMONA_CLI_KC_INPUT_H
+
+/* How a kc verb begins and ends: its options are parsed, its kernel collection, in whatever
+ * wrapping, is opened, and what it complains of is reported. A new one is a kc_work, a struct verb
+ * whose run calls kc_verb(), and a line each in verbs.h and in main.c's list. */
+
+#include "cli/options.h"
+#include "image/kc.h"
+
+struct kc_input {
+    struct blob file; /* unpacked */
+    struct kc kc;
+};
+
+/* PATH must live as long as INPUT. INFO: kc_load_info() too. 0, or -1 and *ERR. */
+int kc_input_open(struct kc_input *input, const char *path, bool info, struct error *err);
+void kc_input_close(struct kc_input *input);
+
+/* What a verb does with the opened collection. -1 and *ERR when it cannot. */
+typedef int kc_work(const void *values, struct kc *kc, const struct operands *operands,
+                    struct error *err);
+/* Parses into VALUES, opens the first operand, kc_load_info() too where INFO, and calls WORK. The
+ * exit status. */
+int kc_verb(const struct verb *self, int argc, char **argv, void *values, bool info, kc_work *work);
+
+#endif
