@@ -67,6 +67,25 @@ void machine_warn(struct machine *machine, const char *format, ...)
 int boot_load(struct machine *machine, const struct boot_options *options, struct boot_entry *entry,
               struct error *err);
 
+/* What the SystemVersion.plist of a volume says; "" where it says nothing. */
+struct xnu_volume {
+    char product[32], version[32], build[32]; /* "macOS", "14.6.1", "23G93" */
+};
+
+/* Releases of an XNU kernel and of its root volume. Darwin's numbers are 0 and texts "" where
+ * nothing is known. */
+struct boot_versions {
+    unsigned kernel_darwin, volume_darwin;
+    char kernel[80]; /* "Darwin 23.6.0 (xnu-10063)" */
+    char file[256];  /* where the root volume is */
+    struct xnu_volume volume;
+    char warning[512]; /* that they do not fit, and the remedy; "": nothing to say */
+};
+/* Reads them without a machine: the RAM disk and the COUNT DISKS, as --disk names them, are looked
+ * into. What cannot be read is left out: it is no error here. */
+void boot_read_versions(const struct boot_options *options, const char *const *disks,
+                        unsigned count, struct boot_versions *out);
+
 /* What FILE is, by its first bytes: BOOT_LINUX, BOOT_XNU, BOOT_ELF or BOOT_RAW (nothing known); -1
  * and *ERR when it cannot be read. */
 int boot_sniff(const struct boot_options *options, enum boot_kind *kind, struct error *err);

@@ -401,7 +401,7 @@ int xnu_load(struct machine *machine, const struct boot_options *options, struct
             macho_xnu_version(&b.macho, &b.version);
     }
     if (!result) {
-        xnu_check_volumes(machine, options, b.version.major);
+        xnu_check_root(machine, options, &b.version);
         result = place_everything(&b, &trust_cache, err) || find_entry(&b, entry, err) ? -1 : 0;
     }
     adt_free(b.tree);

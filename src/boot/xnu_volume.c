@@ -2,85 +2,255 @@
 /* Whether a kernel is that of the root volume: macOS does not start on another release's kernel,
  * and says so in ways that nobody understands.
  *
- * The volume's release stands in /System/Library/CoreServices/SystemVersion.plist, a small text
- * file that HFS+ and APFS both store as it is. Its text is looked for in the first 256 MiB of the
- * RAM disk and of each disk, without knowing the file system; where it is not found nothing is
- * said. xnu's numbers of each release are from the names of Apple's source releases. */
+ * A volume's release stands in its SystemVersion.plist; on the sealed system volume of macOS 11 and
+ * later, which libfsapfs cannot read, in the copy that the volume group's folder of Preboot has.
+ * The root volume is the RAM disk where it holds one, else the first disk that does. A kernel names
+ * its Darwin in its banner, or can be told by xnu's own number. What cannot be read or is not known
+ * is not warned of: those who need the file complain.
+ *
+ * A disk is what a guest has written, and libfsapfs is not made for hostile files: the plist is
+ * read in a process of its own, which hands back three short strings and may fail in any way.
+ *
+ * Releases: Apple's names of its source releases; macOS 10.N is Darwin N + 4, 11 to 15 are 20 to
+ * 24, iOS and tvOS 11 to 18 are 17 to 24, and all of 26 are Darwin 25. */
+
+#include "xnu_volume.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include "../image/container.h"
+#include "../image/macho.h"
+#include "../image/plist.h"
 #include "../machine/machine.h"
-#include "xnu_volume.h"
 
-#define LOOK_AT MIB(256)
-#define KEY     "<key>ProductVersion</key>"
-#define NEAR    64 /* bytes between the key and its value */
+#define PLIST         "/System/Library/CoreServices/SystemVersion.plist"
+#define LARGEST_PLIST 65536u
+#define CPU_SECONDS   20 /* for reading a volume */
 
-/* The first xnu of each macOS. */
+/* The first xnu of each Darwin. */
 static const struct {
-    unsigned xnu, macos;
-} releases[] = {{7195, 11}, {8019, 12}, {8792, 13}, {10002, 14}, {11215, 15}, {12377, 26}};
+    unsigned xnu, darwin;
+} releases[] = {{4570, 17}, {4903, 18},  {6153, 19},  {7195, 20}, {8019, 21},
+                {8792, 22}, {10002, 23}, {11215, 24}, {12377, 25}};
 
-unsigned xnu_macos_release(unsigned xnu)
+static unsigned darwin_of_xnu(unsigned xnu)
 {
-    unsigned macos = 0;
+    unsigned darwin = 0;
     for (size_t i = 0; i < sizeof(releases) / sizeof(releases[0]); i++)
         if (xnu >= releases[i].xnu)
-            macos = releases[i].macos;
-    return macos;
+            darwin = releases[i].darwin;
+    return darwin;
 }
 
-unsigned xnu_volume_release(const void *data, size_t size)
+unsigned xnu_darwin(const struct xnu_version *version)
 {
-    const char *at = memmem(data, size, KEY, strlen(KEY));
-    if (!at)
-        return 0;
-    at += strlen(KEY);
-    const size_t left = (size_t)((const char *)data + size - at);
-    const char *value = memmem(at, left < NEAR ? left : NEAR, "<string>", 8);
-    unsigned release = 0;
-    if (!value)
-        return 0;
-    for (value += 8;
-         value < (const char *)data + size && *value >= '0' && *value <= '9' && release < 100;
-         value++)
-        release = release * 10 + (unsigned)(*value - '0');
-    return release;
+    return version->darwin ? version->darwin : darwin_of_xnu(version->major);
 }
 
-static void check_file(struct machine *machine, const char *path, unsigned xnu)
+unsigned xnu_volume_darwin(const struct xnu_volume *volume)
 {
-    struct blob file;
-    struct error err;
-    if (blob_open(&file, path, &err))
-        return; /* whoever needs it complains */
-    const unsigned kernel = xnu_macos_release(xnu);
-    const unsigned volume =
-        xnu_volume_release(file.data, file.size < LOOK_AT ? file.size : LOOK_AT);
-    if (kernel && volume && kernel != volume)
-        machine_warn(machine,
-                     "%s holds macOS %u, but the kernel is xnu-%u, of macOS %u: take kernel and "
-                     "volume of one release",
-                     path, volume, xnu, kernel);
+    const bool mac = !strncasecmp(volume->product, "mac", 3);
+    const bool mobile =
+        !strcmp(volume->product, "iPhone OS") || !strcmp(volume->product, "Apple TVOS");
+    unsigned major = 0, minor = 0;
+    sscanf(volume->version, "%4u.%4u", &major, &minor);
+    if ((mac || mobile) && major >= 26)
+        return major - 1;
+    if (mac)
+        return major == 10 ? minor + 4 : major >= 11 && major <= 15 ? major + 9 : 0;
+    return mobile && major >= 11 && major <= 18 ? major + 6 : 0;
+}
+
+/* ---- reading a volume ---- */
+
+static void copy_text(char *out, size_t room, const char *text)
+{
+    snprintf(out, room, "%s", text ? text : "");
+    for (char *at = out; *at; at++)
+        if (*at < ' ' || *at > '~')
+            *at = '?';
+}
+
+static int read_plist(const struct source *file, struct xnu_volume *out, struct error *err)
+{
+    struct plist *plist;
+    struct blob text;
+    if (file->size > LARGEST_PLIST || source_map(file, &text, err))
+        return -1;
+    const int result = plist_parse(&text, &plist, err);
+    blob_free(&text);
+    if (result)
+        return -1;
+    copy_text(out->product, sizeof(out->product), plist_text(plist, "ProductName"));
+    copy_text(out->version, sizeof(out->version), plist_text(plist, "ProductVersion"));
+    copy_text(out->build, sizeof(out->build), plist_text(plist, "ProductBuildVersion"));
+    plist_free(plist);
+    return out->version[0] ? 0 : -1;
+}
+
+/* Finds the copy in a folder of Preboot. */
+struct preboot {
+    char name[512]; /* "": not found */
+};
+
+static int visit_preboot(void *context, const struct container_entry *entry)
+{
+    struct preboot *preboot = context;
+    const size_t length = strlen(entry->name), want = strlen(PLIST);
+    if (length < want || length >= sizeof(preboot->name) ||
+        strcmp(entry->name + length - want, PLIST))
+        return 0;
+    memcpy(preboot->name, entry->name, length + 1);
+    return 1;
+}
+
+static int use_file_system(void *context, const struct source *in,
+                           const struct container_class *class, struct error *err)
+{
+    struct preboot preboot = {0};
+    struct source file;
+    const char *member = PLIST;
+    for (int attempt = 0; attempt < 2; attempt++) {
+        if (!class->extract(in, member, &file, err)) {
+            const int result = read_plist(&file, context, err);
+            source_close(&file);
+            if (!result)
+                return 0;
+        }
+        if (strcmp(class->name, "apfs") ||
+            class->list(in, "Preboot/", visit_preboot, &preboot, err) || !preboot.name[0])
+            return -1;
+        member = preboot.name;
+    }
+    return -1;
+}
+
+static int read_volume(const char *path, struct xnu_volume *out)
+{
+    struct source file;
+    struct error ignored;
+    if (container_open(path, &file, &ignored))
+        return -1;
+    const int result = container_each_file_system(&file, use_file_system, out, &ignored);
+    source_close(&file);
+    return result;
+}
+
+static void child(const char *path, int out)
+{
+    const struct rlimit cpu = {CPU_SECONDS, CPU_SECONDS}, core = {0, 0};
+    struct xnu_volume volume = {0};
+    setrlimit(RLIMIT_CPU, &cpu);
+    setrlimit(RLIMIT_CORE, &core);
+    const bool good =
+        !read_volume(path, &volume) && write(out, &volume, sizeof(volume)) == sizeof(volume);
+    _exit(!good);
+}
+
+static bool all_terminated(const struct xnu_volume *volume)
+{
+    return !volume->product[sizeof(volume->product) - 1] &&
+           !volume->version[sizeof(volume->version) - 1] &&
+           !volume->build[sizeof(volume->build) - 1];
+}
+
+bool xnu_volume_read(const char *path, struct xnu_volume *out)
+{
+    int ends[2];
+    *out = (struct xnu_volume){0};
+    if (!strcmp(path, "-") || pipe(ends))
+        return false;
+    const pid_t pid = fork();
+    if (!pid)
+        child(path, ends[1]);
+    close(ends[1]);
+    /* Less than a pipe holds, so it arrives whole or not at all. */
+    const bool whole = pid > 0 && read(ends[0], out, sizeof(*out)) == sizeof(*out);
+    close(ends[0]);
+    if (pid > 0)
+        waitpid(pid, NULL, 0);
+    return whole && all_terminated(out);
+}
+
+/* ---- kernel and volume ---- */
+
+/* A disk as --disk names it: the path ends at the first comma. */
+static bool read_disk(const char *spec, struct boot_versions *out)
+{
+    snprintf(out->file, sizeof(out->file), "%.*s", (int)strcspn(spec, ","), spec);
+    return xnu_volume_read(out->file, &out->volume);
+}
+
+static bool find_root(const struct boot_options *options, const char *const *disks, unsigned count,
+                      struct boot_versions *out)
+{
+    if (options->ramdisk && xnu_volume_read(options->ramdisk, &out->volume)) {
+        snprintf(out->file, sizeof(out->file), "%s", options->ramdisk);
+        return true;
+    }
+    for (unsigned i = 0; i < count; i++)
+        if (read_disk(disks[i], out))
+            return true;
+    return false;
+}
+
+static void name_kernel(const struct xnu_version *version, struct boot_versions *out)
+{
+    static const char banner[] = "Darwin Kernel Version ";
+    const char *darwin = version->banner + strlen(banner);
+    if (version->darwin)
+        snprintf(out->kernel, sizeof(out->kernel), "Darwin %.*s (xnu-%u)",
+                 (int)strspn(darwin, "0123456789."), darwin, version->major);
+    else
+        snprintf(out->kernel, sizeof(out->kernel), "xnu-%u (Darwin %u)", version->major,
+                 out->kernel_darwin);
+}
+
+void xnu_versions(const struct xnu_version *version, const struct boot_options *options,
+                  const char *const *disks, unsigned count, struct boot_versions *out)
+{
+    *out = (struct boot_versions){.kernel_darwin = xnu_darwin(version)};
+    if (version->major || version->darwin)
+        name_kernel(version, out);
+    if (!find_root(options, disks, count, out)) {
+        out->file[0] = 0;
+        return;
+    }
+    out->volume_darwin = xnu_volume_darwin(&out->volume);
+    if (out->kernel_darwin && out->volume_darwin && out->kernel_darwin != out->volume_darwin)
+        snprintf(out->warning, sizeof(out->warning),
+                 "the kernel is %s, but %s holds %s %s (%s), which is Darwin %u: take kernel and "
+                 "root volume of one release",
+                 out->kernel, out->file, out->volume.product, out->volume.version,
+                 out->volume.build, out->volume_darwin);
+}
+
+void boot_read_versions(const struct boot_options *options, const char *const *disks,
+                        unsigned count, struct boot_versions *out)
+{
+    struct xnu_version version = {0};
+    struct blob file = {0}, plain = {0};
+    struct macho macho;
+    struct error ignored;
+    if (!boot_open(options, &file, &ignored) && !image_unpack(&file, &plain, &ignored) &&
+        !macho_open(&plain, &macho, &ignored))
+        macho_xnu_version(&macho, &version);
+    xnu_versions(&version, options, disks, count, out);
+    blob_free(&plain);
     blob_free(&file);
 }
 
-/* A disk as --disk names it: the path ends at the first comma. */
-static void check_disk(struct machine *machine, const char *spec, unsigned xnu)
-{
-    char *path = strndup(spec, strcspn(spec, ","));
-    if (path)
-        check_file(machine, path, xnu);
-    free(path);
-}
-
-void xnu_check_volumes(struct machine *machine, const struct boot_options *options, unsigned xnu)
+void xnu_check_root(struct machine *machine, const struct boot_options *options,
+                    const struct xnu_version *version)
 {
     const struct machine_config *config = machine_config(machine);
-    if (options->ramdisk)
-        check_file(machine, options->ramdisk, xnu);
-    for (unsigned i = 0; i < config->disk_count; i++)
-        check_disk(machine, config->disks[i], xnu);
+    struct boot_versions versions;
+    xnu_versions(version, options, config->disks, config->disk_count, &versions);
+    if (versions.warning[0])
+        machine_warn(machine, "%s", versions.warning);
 }

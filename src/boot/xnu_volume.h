@@ -2,15 +2,23 @@
 #ifndef POMONA_XNU_VOLUME_H
 #define POMONA_XNU_VOLUME_H
 
-/* Which release of macOS a kernel and a volume are of. */
+/* Which release a kernel and a volume are of. */
 
+#include "../image/macho.h"
 #include "load.h"
 
-/* The macOS (11, 12, ... 15, 26) that the kernel xnu-XNU came with; 0: older or unknown. */
-unsigned xnu_macos_release(unsigned xnu);
-/* The major ProductVersion of the first SystemVersion.plist in SIZE bytes at DATA; 0: none. */
-unsigned xnu_volume_release(const void *data, size_t size);
-/* Warns of a RAM disk or disk whose release is not the kernel's. */
-void xnu_check_volumes(struct machine *machine, const struct boot_options *options, unsigned xnu);
+/* The major number of the kernel's Darwin; 0: unknown. */
+unsigned xnu_darwin(const struct xnu_version *version);
+/* The major number of the Darwin that the release on a volume came with; 0: unknown. */
+unsigned xnu_volume_darwin(const struct xnu_volume *volume);
+/* What the SystemVersion.plist says in the (nested) file PATH: a file system or a disk with one.
+ * False: there is none that can be read. */
+bool xnu_volume_read(const char *path, struct xnu_volume *out);
+/* Both, and whether they fit. DISKS are as --disk names them. */
+void xnu_versions(const struct xnu_version *version, const struct boot_options *options,
+                  const char *const *disks, unsigned count, struct boot_versions *out);
+/* Warns of a root volume that is of another release than the kernel. */
+void xnu_check_root(struct machine *machine, const struct boot_options *options,
+                    const struct xnu_version *version);
 
 #endif

@@ -406,6 +406,11 @@ static int dry_run(const struct run *run)
     for (unsigned i = 0; i < run->config.disk_count; i++)
         json_array_append_new(disks, json_string(run->config.disks[i]));
     json_object_set_new(json, "disks", disks);
+    if (kind == BOOT_XNU) {
+        struct boot_versions versions;
+        boot_read_versions(&run->boot, run->config.disks, run->config.disk_count, &versions);
+        describe_versions(&versions, json);
+    }
     json_dumpf(json, stdout, JSON_INDENT(2));
     putchar('\n');
     json_decref(json);

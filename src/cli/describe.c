@@ -2,11 +2,13 @@
 /* Boards and machines as JSON. */
 
 #include "cli/describe.h"
+#include "boot/boot.h"
 #include "cli/options.h"
 #include "cli/output.h"
 #include "device/device.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 static json_t *describe_registers(const struct device_class *cls)
 {
@@ -48,6 +50,25 @@ json_t *describe_board(const struct board *board)
                      board->description, "max_cpus", (int)board->max_cpus, "spi_count",
                      (int)board->spi_count, "default_memory", json_address(board->default_memory),
                      "map", rows);
+}
+
+void describe_versions(const struct boot_versions *versions, json_t *out)
+{
+    const struct xnu_volume *volume = &versions->volume;
+    if (versions->kernel[0])
+        json_object_set_new(out, "kernel",
+                            json_pack("{s:s, s:i}", "version", versions->kernel, "darwin",
+                                      (int)versions->kernel_darwin));
+    if (versions->file[0])
+        json_object_set_new(out, "root",
+                            json_pack("{s:o, s:s, s:s, s:s, s:i}", "file",
+                                      json_text(versions->file, strlen(versions->file)), "product",
+                                      volume->product, "version", volume->version, "build",
+                                      volume->build, "darwin", (int)versions->volume_darwin));
+    if (versions->warning[0])
+        json_object_set_new(
+            out, "warnings",
+            json_pack("[o]", json_text(versions->warning, strlen(versions->warning))));
 }
 
 const struct board *board_from_name(const char *name, struct error *err)

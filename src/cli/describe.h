@@ -12,6 +12,10 @@
 /* A new reference; NULL when out of memory. */
 json_t *describe_board(const struct board *board);
 
+struct boot_versions;
+/* Adds what is known of kernel and root volume, and the warning as the only one of "warnings". */
+void describe_versions(const struct boot_versions *versions, json_t *out);
+
 /* The board called NAME; NULL and a suggestion in *ERR when there is none. */
 const struct board *board_from_name(const char *name, struct error *err);
 

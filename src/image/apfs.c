@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* APFS, read-only, through libfsapfs. A path may begin with a volume's name ("Preboot/..."); one
  * that begins with a slash is looked for in each volume in turn. Limits are the library's:
- * encrypted volumes, snapshots and LZFSE-compressed files are not read. It opens a path and is not
- * made for hostile files, so `run` gives it none of a guest's. */
+ * encrypted volumes, snapshots and LZFSE-compressed files are not read. It is not made for
+ * hostile files, so `run` lets it near a guest's disk in a process of its own only
+ * (boot/xnu_volume.c). */
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <libbfio.h>
 #include <libfsapfs.h>
 
 #include "container.h"
@@ -28,8 +30,8 @@ struct volume {
 
 /* The container and its volumes. */
 struct image {
-    struct source whole; /* begins where the file system does, at offset 0 of its file */
-    char path[32];
+    struct source whole;
+    libbfio_handle_t *range; /* of the file that the container is in */
     intptr_t *container;
     struct volume volumes[MAX_VOLUMES];
     int count;
@@ -39,22 +41,6 @@ static bool recognise(const struct source *in)
 {
     uint8_t magic[4];
     return source_peek(in, 32, magic, 4) == 4 && !memcmp(magic, "NXSB", 4);
-}
-
-/* The libraries open a path, so what begins inside a file is copied out of it. */
-static int copy_range(const struct source *in, struct source *out, struct error *err)
-{
-    uint8_t *buffer = malloc(COPY_SIZE);
-    int result = buffer ? source_spool(in, "(partition)", out, err)
-                        : error_set(err, ERROR_OS, "%s: no memory", in->name);
-    for (uint64_t at = 0; !result && at < in->size; at += COPY_SIZE) {
-        const size_t piece = in->size - at < COPY_SIZE ? (size_t)(in->size - at) : COPY_SIZE;
-        result = source_read(in, at, buffer, piece, err) || source_append(out, buffer, piece, err);
-        if (result)
-            source_close(out);
-    }
-    free(buffer);
-    return result ? -1 : 0;
 }
 
 /* Says what the library had to say, if anything. */
@@ -83,13 +69,27 @@ static int add_apfs_volume(struct image *image, int index, intptr_t **problem)
     return 0;
 }
 
+/* The library reads from where the container begins in its file. */
+static int open_range(struct image *image, intptr_t **problem)
+{
+    const struct source *in = &image->whole;
+    char path[32];
+    const int length = snprintf(path, sizeof(path), "/dev/fd/%d", in->fd);
+    return libbfio_file_range_initialize(&image->range, problem) == 1 &&
+                   libbfio_file_range_set_name(image->range, path, (size_t)length, problem) == 1 &&
+                   libbfio_file_range_set(image->range, (off64_t)in->offset, in->size, problem) == 1
+               ? 0
+               : -1;
+}
+
 static int open_apfs(struct image *image, struct error *err)
 {
     intptr_t *problem = NULL;
     int count = 0, result = -1;
-    if (libfsapfs_container_initialize(&image->container, &problem) == 1 &&
-        libfsapfs_container_open(image->container, image->path, LIBFSAPFS_OPEN_READ, &problem) ==
-            1 &&
+    if (!open_range(image, &problem) &&
+        libfsapfs_container_initialize(&image->container, &problem) == 1 &&
+        libfsapfs_container_open_file_io_handle(image->container, image->range, LIBFSAPFS_OPEN_READ,
+                                                &problem) == 1 &&
         libfsapfs_container_get_number_of_volumes(image->container, &count, &problem) == 1)
         result = 0;
     for (int i = 0; !result && i < count && i < MAX_VOLUMES; i++)
@@ -105,6 +105,8 @@ static void close_image(struct image *image)
         libfsapfs_volume_free(&image->volumes[i].handle, NULL);
     if (image->container)
         libfsapfs_container_free(&image->container, NULL);
+    if (image->range)
+        libbfio_handle_free(&image->range, NULL);
     source_close(&image->whole);
     free(image);
 }
@@ -116,14 +118,11 @@ static struct image *open_image(const struct source *in, struct error *err)
         error_set(err, ERROR_OS, "%s: no memory", in->name);
         return NULL;
     }
-    int result = in->offset ? copy_range(in, &image->whole, err)
-                            : source_range(in, 0, in->size, "(volume)", &image->whole, err);
-    if (result) {
+    if (source_range(in, 0, in->size, "(volume)", &image->whole, err)) {
         free(image);
         return NULL;
     }
-    snprintf(image->path, sizeof(image->path), "/dev/fd/%d", image->whole.fd);
-    result = open_apfs(image, err);
+    const int result = open_apfs(image, err);
     if (!result)
         return image;
     close_image(image);

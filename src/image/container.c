@@ -16,16 +16,6 @@ static const struct container_class *const classes[] = {
     &container_zip, &container_xar, &container_cpio, &container_hfs, &container_apfs,
 };
 
-static const struct {
-    bool (*recognise)(const struct source *in);
-    int (*unwrap)(const struct source *in, struct source *out, struct error *err);
-} wrappers[] = {
-    {udif_recognise, udif_unwrap},
-    {pbzx_recognise, pbzx_unwrap},
-    {partition_recognise, partition_unwrap},
-    {packed_recognise, packed_unwrap},
-};
-
 const struct container_class *container_of(const struct source *in)
 {
     for (size_t i = 0; i < sizeof(classes) / sizeof(classes[0]); i++)
@@ -57,7 +47,22 @@ static int refuse_encrypted_archive(const struct source *in, struct error *err)
                         "decrypt it elsewhere (aea decrypt) and give the result");
 }
 
-int container_unwrap(const struct source *in, struct source *out, struct error *err)
+/* Undoes the outermost wrapper of IN. 1: there is none. */
+static int unwrap_once(const struct source *in, struct source *out, struct error *err)
+{
+    if (refuse_encrypted_archive(in, err))
+        return -1;
+    if (udif_recognise(in))
+        return udif_unwrap(in, out, err);
+    if (pbzx_recognise(in))
+        return pbzx_unwrap(in, out, err);
+    if (partition_recognise(in, 0))
+        return partition_unwrap(in, 0, out, err);
+    return packed_recognise(in) ? packed_unwrap(in, out, err) : 1;
+}
+
+/* Undoes them all, but of partitions only where PARTITIONS says so. */
+static int unwrap(const struct source *in, bool partitions, struct source *out, struct error *err)
 {
     struct source current;
     if (source_range(in, 0, in->size, "", &current, err))
@@ -66,13 +71,11 @@ int container_unwrap(const struct source *in, struct source *out, struct error *
     current.name = strdup(in->name);
     for (unsigned depth = 0; depth < MAX_WRAPPERS && !container_of(&current); depth++) {
         struct source next;
-        size_t i = 0, count = sizeof(wrappers) / sizeof(wrappers[0]);
-        int result = refuse_encrypted_archive(&current, err);
-        while (!result && i < count && !wrappers[i].recognise(&current))
-            i++;
-        if (!result && i == count)
+        if (!partitions && !udif_recognise(&current) && partition_recognise(&current, 0))
             break;
-        result = result || wrappers[i].unwrap(&current, &next, err) ? -1 : 0;
+        const int result = unwrap_once(&current, &next, err);
+        if (result > 0)
+            break;
         source_close(&current);
         if (result)
             return -1;
@@ -82,21 +85,66 @@ int container_unwrap(const struct source *in, struct source *out, struct error *
     return 0;
 }
 
+int container_unwrap(const struct source *in, struct source *out, struct error *err)
+{
+    return unwrap(in, true, out, err);
+}
+
+/* USE for each partition of DISK; *ERR is the first one's. */
+static int each_partition(const struct source *disk, container_use *use, void *context,
+                          struct error *err)
+{
+    int result = -1;
+    for (unsigned i = 0; result && partition_recognise(disk, i); i++) {
+        struct source partition;
+        struct error problem = {0};
+        result = partition_unwrap(disk, i, &partition, &problem);
+        if (!result) {
+            result = use(context, &partition, container_of(&partition), &problem);
+            source_close(&partition);
+        }
+        if (result && !i && err)
+            *err = problem;
+    }
+    return result;
+}
+
+int container_each_file_system(const struct source *in, container_use *use, void *context,
+                               struct error *err)
+{
+    struct source plain;
+    int result;
+    if (unwrap(in, false, &plain, err))
+        return -1;
+    const struct container_class *class = container_of(&plain);
+    if (class)
+        result = use(context, &plain, class, err);
+    else if (partition_recognise(&plain, 0))
+        result = each_partition(&plain, use, context, err);
+    else
+        result = source_error(&plain, 0, err, "neither an archive nor a file system");
+    source_close(&plain);
+    return result;
+}
+
+struct wanted_member {
+    const char *name;
+    struct source *out;
+};
+
+static int use_member(void *context, const struct source *in, const struct container_class *class,
+                      struct error *err)
+{
+    const struct wanted_member *wanted = context;
+    return class->extract(in, wanted->name, wanted->out, err);
+}
+
 /* The member MEMBER of what IN is or wraps. */
 static int open_member(const struct source *in, const char *member, struct source *out,
                        struct error *err)
 {
-    struct source plain;
-    if (container_unwrap(in, &plain, err))
-        return -1;
-    const struct container_class *class = container_of(&plain);
-    const int result = class ? class->extract(&plain, member, out, err)
-                             : source_error(&plain, 0, err,
-                                            "neither an archive nor a file system, so there is no "
-                                            "'%s' in it",
-                                            member);
-    source_close(&plain);
-    return result;
+    struct wanted_member wanted = {.name = member, .out = out};
+    return container_each_file_system(in, use_member, &wanted, err);
 }
 
 /* The length of the host file's name at the start of PATH. */

@@ -40,6 +40,13 @@ int container_open(const char *path, struct source *out, struct error *err);
  * known; OUT is a source of its own in any case. */
 int container_unwrap(const struct source *in, struct source *out, struct error *err);
 
+/* Calls USE with the container that IN is or wraps; of a partitioned disk, with each file system in
+ * turn, until USE returns 0. 0, or -1 and the *ERR of the first. */
+typedef int container_use(void *context, const struct source *in,
+                          const struct container_class *class, struct error *err);
+int container_each_file_system(const struct source *in, container_use *use, void *context,
+                               struct error *err);
+
 /* The whole file of the nested PATH in memory; PATH must live as long as OUT. */
 int image_open(struct blob *out, const char *path, struct error *err);
 /* IMG4, IM4P and compression around IN undone; a view of IN when there is none. */
@@ -56,9 +63,11 @@ bool udif_recognise(const struct source *in);
 int udif_unwrap(const struct source *in, struct source *out, struct error *err);
 bool pbzx_recognise(const struct source *in);
 int pbzx_unwrap(const struct source *in, struct source *out, struct error *err);
-/* The first partition of a GPT or Apple partition map that holds a file system we read. */
-bool partition_recognise(const struct source *in);
-int partition_unwrap(const struct source *in, struct source *out, struct error *err);
+/* Partition INDEX of a GPT or Apple partition map, counting those that hold a file system we
+ * read. */
+bool partition_recognise(const struct source *in, unsigned index);
+int partition_unwrap(const struct source *in, unsigned index, struct source *out,
+                     struct error *err);
 /* IMG4, IM4P, LZFSE, LZSS, LZVN in memory; gzip. */
 bool packed_recognise(const struct source *in);
 int packed_unwrap(const struct source *in, struct source *out, struct error *err);

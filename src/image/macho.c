@@ -256,6 +256,7 @@ void macho_xnu_version(const struct macho *macho, struct xnu_version *out)
     const size_t left = file->size - (size_t)(hit - file->data);
     snprintf(out->banner, sizeof(out->banner), "%.*s", (int)(left < 159 ? left : 159),
              (const char *)hit);
+    sscanf(out->banner + sizeof(mark) - 1, "%u", &out->darwin);
     const char *xnu = strstr(out->banner, "xnu-");
     if (xnu)
         sscanf(xnu, "xnu-%u.%u.%u", &out->major, &out->minor, &out->patch);

@@ -174,6 +174,7 @@ bool macho_entitlements(const struct macho *macho, struct blob *out);
  * when unknown. */
 struct xnu_version {
     unsigned major, minor, patch;
+    unsigned darwin; /* major number in the banner */
     char banner[160];
 };
 void macho_xnu_version(const struct macho *macho, struct xnu_version *out);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What lies around a container or a file: partition tables, and the packings that are undone in
- * memory. Of a partitioned disk the first partition is taken that begins as HFS+ or APFS does. */
+ * memory. Of a partitioned disk only the partitions count that begin as HFS+ or APFS does. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +28,8 @@ static bool holds_file_system(const struct source *in, const struct partition *p
 }
 
 /* GUID partition table with blocks of SECTOR bytes. */
-static bool find_gpt(const struct source *in, unsigned sector, struct partition *out)
+static bool find_gpt(const struct source *in, unsigned sector, unsigned index,
+                     struct partition *out)
 {
     uint8_t head[92], entry[128];
     if (source_peek(in, sector, head, sizeof(head)) != sizeof(head) || memcmp(head, "EFI PART", 8))
@@ -45,14 +46,14 @@ static bool find_gpt(const struct source *in, unsigned sector, struct partition 
         if (first > last || last >= in->size / sector)
             continue;
         *out = (struct partition){.offset = first * sector, .size = (last - first + 1) * sector};
-        if (holds_file_system(in, out))
+        if (holds_file_system(in, out) && !index--)
             return true;
     }
     return false;
 }
 
 /* Apple partition map: a block each from block 1 on. */
-static bool find_apm(const struct source *in, struct partition *out)
+static bool find_apm(const struct source *in, unsigned index, struct partition *out)
 {
     uint8_t head[4], entry[16];
     if (source_peek(in, 0, head, 4) != 4 || memcmp(head, "ER", 2))
@@ -64,27 +65,28 @@ static bool find_apm(const struct source *in, struct partition *out)
             return false;
         *out = (struct partition){.offset = (uint64_t)get_be32(entry + 8) * block,
                                   .size = (uint64_t)get_be32(entry + 12) * block};
-        if (holds_file_system(in, out))
+        if (holds_file_system(in, out) && !index--)
             return true;
     }
     return false;
 }
 
-static bool find_partition(const struct source *in, struct partition *out)
+static bool find_partition(const struct source *in, unsigned index, struct partition *out)
 {
-    return find_gpt(in, 512, out) || find_gpt(in, 4096, out) || find_apm(in, out);
+    return find_gpt(in, 512, index, out) || find_gpt(in, 4096, index, out) ||
+           find_apm(in, index, out);
 }
 
-bool partition_recognise(const struct source *in)
+bool partition_recognise(const struct source *in, unsigned index)
 {
     struct partition partition;
-    return find_partition(in, &partition);
+    return find_partition(in, index, &partition);
 }
 
-int partition_unwrap(const struct source *in, struct source *out, struct error *err)
+int partition_unwrap(const struct source *in, unsigned index, struct source *out, struct error *err)
 {
     struct partition partition = {0};
-    if (!find_partition(in, &partition))
+    if (!find_partition(in, index, &partition))
         return source_error(in, 0, err, "no partition here");
     return source_range(in, partition.offset, partition.size, "(partition)", out, err);
 }

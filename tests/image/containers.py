@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Writers of what no Debian package makes: containers.py pbzx|xar|udif IN... OUT
+"""Writers of what no Debian package makes: containers.py pbzx|xar|udif|gpt IN... OUT
 
     pbzx CPIO OUT        the payload of an installer package, chunks of xz and one stored
     xar FILE... OUT      an xar archive of the files (names are the last parts of the paths)
     udif KIND DISK OUT   a disk image; KIND: raw, zlib, bzip2, lzfse, xz, mixed (runs of all of them) or reversed (those,
                          the last run first)
+    gpt DISK... OUT      a disk with a GUID partition table: the HFS+ volume of each disk with an Apple one
 
 The readers that judge what is written here are others' (7zz, dmg2img, qemu-img): see tests/steps.
 """
@@ -18,6 +19,7 @@ import plistlib
 import struct
 import subprocess
 import sys
+import uuid
 import zlib
 
 SECTOR = 512
@@ -101,5 +103,35 @@ def udif(kind, source, target):
     open(target, "wb").write(bytes(body) + xml + koly.ljust(512, b"\0"))
 
 
+def hfs_volume(name):
+    disk = open(name, "rb").read()
+    block = struct.unpack_from(">H", disk, 2)[0]
+    at = block
+    while disk[at + 48:at + 57] != b"Apple_HFS":
+        at += block
+    first, count = struct.unpack_from(">II", disk, at + 8)
+    return disk[first * block:(first + count) * block]
+
+
+def gpt(*arguments):
+    *sources, target = arguments
+    kind = uuid.UUID("48465300-0000-11AA-AA11-00306543ECAC").bytes_le
+    entries, body, first = b"", b"", 64
+    for number, name in enumerate(sources):
+        volume = hfs_volume(name)
+        volume += bytes(-len(volume) % SECTOR)
+        last = first + len(volume) // SECTOR - 1
+        entries += kind + uuid.UUID(int=number + 1).bytes_le + struct.pack("<QQQ", first, last, 0) + bytes(72)
+        body += volume
+        first = last + 1
+    entries = entries.ljust(128 * 128, b"\0")
+    head = struct.pack("<8sIIIIQQQQ16sQIII", b"EFI PART", 0x10000, 92, 0, 0, 1, first + 32, 64, first - 1,
+                       uuid.UUID(int=99).bytes_le, 2, 128, 128, zlib.crc32(entries))
+    head = head[:16] + struct.pack("<I", zlib.crc32(head)) + head[20:]
+    protective = bytes(446) + struct.pack("<8B2I", 0, 0, 2, 0, 0xEE, 255, 255, 255, 1, first + 32) + bytes(48) + b"\x55\xaa"
+    disk = protective + head.ljust(SECTOR, b"\0") + entries
+    open(target, "wb").write(disk.ljust(64 * SECTOR, b"\0") + body + bytes(33 * SECTOR))
+
+
 if __name__ == "__main__":
-    {"pbzx": pbzx, "xar": xar, "udif": udif}[sys.argv[1]](*sys.argv[2:])
+    {"pbzx": pbzx, "xar": xar, "udif": udif, "gpt": gpt}[sys.argv[1]](*sys.argv[2:])

@@ -6,6 +6,7 @@
 
 #include "boot_rig.h"
 
+#include "boot/xnu_volume.h"
 #include "image/macho.h"
 #include "image/nvram.h"
 #include "image/trust_cache.h"
@@ -350,6 +351,43 @@ static void too_little_memory(void **state)
     blob_free(&kernel);
 }
 
+/* ---- releases ---- */
+
+/* "macOS 14" came with Darwin 23 and xnu-10002 to -10063, and so on. */
+static void releases(void **state)
+{
+    static const struct {
+        const char *product, *version;
+        unsigned darwin, xnu; /* 0: none is known */
+    } known[] = {
+        {"Mac OS X", "10.15.7", 19, 6153},
+        {"macOS", "11.7.10", 20, 7195},
+        {"macOS", "12.0", 21, 8019},
+        {"macOS", "12.7.6", 21, 8020},
+        {"macOS", "13.6.9", 22, 8796},
+        {"macOS", "14.6.1", 23, 10063},
+        {"macOS", "15.5", 24, 11417},
+        {"macOS", "26.0", 25, 12377},
+        {"iPhone OS", "16.5", 22, 8796},
+        {"iPhone OS", "18.0", 24, 11215},
+        {"Apple TVOS", "26.1", 25, 12377},
+        {"macOS", "17.0", 0, 0},
+        {"macOS", "", 0, 1699},
+        {"Debian", "12.4", 0, 0},
+        {"iPhone OS", "10.3", 0, 3789},
+    };
+    for (unsigned k = 0; k < sizeof known / sizeof *known; k++) {
+        struct xnu_volume volume = {0};
+        const struct xnu_version kernel = {.major = known[k].xnu};
+        const struct xnu_version named = {.major = known[k].xnu, .darwin = 31};
+        strcpy(volume.product, known[k].product);
+        strcpy(volume.version, known[k].version);
+        assert_int_equal(xnu_volume_darwin(&volume), known[k].darwin);
+        assert_int_equal(xnu_darwin(&kernel), known[k].darwin);
+        assert_int_equal(xnu_darwin(&named), 31);
+    }
+}
+
 /* ---- boot_args ---- */
 
 static void boot_args_by_version(void **state)
@@ -515,15 +553,11 @@ int main(int argc, char **argv)
 {
     collection = argc > 1 ? argv[1] : "pip.im4p";
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_collection),
-        cmocka_unit_test(static_kernels),
-        cmocka_unit_test(slide_rules),
-        cmocka_unit_test(below_the_kernel),
-        cmocka_unit_test(ram_disk),
-        cmocka_unit_test(too_little_memory),
-        cmocka_unit_test(boot_args_by_version),
-        cmocka_unit_test(mandatory_nodes),
-        cmocka_unit_test(raw_tree),
+        cmocka_unit_test(a_collection),    cmocka_unit_test(static_kernels),
+        cmocka_unit_test(slide_rules),     cmocka_unit_test(below_the_kernel),
+        cmocka_unit_test(ram_disk),        cmocka_unit_test(too_little_memory),
+        cmocka_unit_test(releases),        cmocka_unit_test(boot_args_by_version),
+        cmocka_unit_test(mandatory_nodes), cmocka_unit_test(raw_tree),
         cmocka_unit_test(users_tree),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
