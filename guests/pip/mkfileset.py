@@ -6,6 +6,7 @@ An MH_FILESET with one member, com.apple.kernel; the ELF's absolute relocations 
 chained fixups in the kernel-cache format, those of section .auth authenticated ones (key IA, address diversity). The
 collection is wrapped in an IM4P whose payload is an LZFSE stream of uncompressed blocks.
 """
+import collections
 import struct
 import sys
 import uuid
@@ -18,6 +19,9 @@ R_AARCH64_ABS64 = 257
 DIVERSITY, NO_CHAIN = 0x7069, 0xFFFF
 READ, WRITE, EXEC = 1, 2, 4
 SOURCE_VERSION = 10063 << 40  # boot_args are laid out as in xnu-10063
+
+
+Symbol = collections.namedtuple("Symbol", "name value info section")
 
 
 class Elf:
@@ -44,23 +48,23 @@ class Elf:
         names = self.sections[table["link"]]["offset"]
         out = []
         for at in range(table["offset"], table["offset"] + table["size"], 24):
-            name, _, _, _, value, _ = struct.unpack_from("<IBBHQQ", self.data, at)
-            out.append((self.text(names + name), value))
+            name, info, _, section, value, _ = struct.unpack_from("<IBBHQQ", self.data, at)
+            out.append(Symbol(self.text(names + name), value, info, section))
         return out
 
     def symbol(self, name):
-        return next(value for n, value in self.symbols if n == name)
+        return next(s.value for s in self.symbols if s.name == name)
 
     def relocations(self):
-        """(address, target, authenticated) of every absolute pointer in what is loaded."""
+        """(address, target, authenticated) of every absolute pointer in what is loaded: those in sections .auth are signed."""
         for section in self.sections:
             if section["type"] != 4 or not self.sections[section["info"]]["flags"] & 2:
                 continue
             for at in range(section["offset"], section["offset"] + section["size"], 24):
                 place, info, addend = struct.unpack_from("<QQq", self.data, at)
                 if info & 0xFFFFFFFF == R_AARCH64_ABS64:
-                    auth = self.sections[section["info"]]["name"] == ".auth"
-                    yield place, self.symbols[info >> 32][1] + addend, auth
+                    auth = self.sections[section["info"]]["name"].endswith(".auth")
+                    yield place, self.symbols[info >> 32].value + addend, auth
         for section in self.sections:  # the linker fills the GOT itself
             if section["name"] != ".got":
                 continue
@@ -99,8 +103,8 @@ def chain(image, base, fixups, segments):
     return starts
 
 
-def fixup_data(base, starts, segments):
-    """The LC_DYLD_CHAINED_FIXUPS payload."""
+def fixup_data(base, starts, segments, pointer_format=8):
+    """The LC_DYLD_CHAINED_FIXUPS payload; 8 is the kernel collection's format."""
     table = struct.pack("<I", len(segments))
     body, offsets = b"", []
     head = 4 + 4 * len(segments)
@@ -110,7 +114,7 @@ def fixup_data(base, starts, segments):
             offsets.append(0)
             continue
         offsets.append(head + len(body))
-        entry = struct.pack("<IHHQIH", 22 + 2 * len(pages), PAGE, 8, low - base, 0, len(pages))
+        entry = struct.pack("<IHHQIH", 22 + 2 * len(pages), PAGE, pointer_format, low - base, 0, len(pages))
         entry += struct.pack(f"<{len(pages)}H", *pages)
         body += entry + bytes(-len(entry) % 8)
     table += struct.pack(f"<{len(offsets)}I", *offsets)
@@ -119,8 +123,12 @@ def fixup_data(base, starts, segments):
     return header + bytes(32 - len(header)) + table + body
 
 
-def segment_command(name, low, size, offset, filesize, protection):
-    return struct.pack("<II16sQQQQIIII", 0x19, 72, name.encode(), low, size, offset, filesize, protection, protection, 0, 0)
+def segment_command(name, low, size, offset, filesize, protection, sections=()):
+    """SECTIONS: (name, address, size, file offset, flags)."""
+    body = b"".join(struct.pack("<16s16sQQIIIIIIII", s.encode(), name.encode(), address, length, at, 3, 0, 0, flags, 0, 0, 0)
+                    for s, address, length, at, flags in sections)
+    return struct.pack("<II16sQQQQIIII", 0x19, 72 + len(body), name.encode(), low, size, offset, filesize, protection, protection,
+                       len(sections), 0) + body
 
 
 def thread_command(pc):
@@ -145,6 +153,12 @@ def der(tag, content):
 
 def der_integer(value):
     return der(2, value.to_bytes(value.bit_length() // 8 + 1, "big"))
+
+
+def fileset_entry(name, address, offset):
+    name = name.encode() + b"\0"
+    name += bytes(-len(name) % 8)
+    return struct.pack("<IIQQII", 0x80000035, 32 + len(name), address, offset, 32, 0) + name
 
 
 def im4p(payload):
@@ -177,9 +191,7 @@ def main():
     identity = struct.pack("<II", 0x1B, 24) + uuid.UUID(int=zlib.crc32(image) | 4 << 76 | 8 << 62).bytes
     version = struct.pack("<IIQ", 0x2A, 16, SOURCE_VERSION)
     inner = header(MH_EXECUTE, segment_commands(text) + [identity, version, thread_command(elf.entry)], IN_CACHE)
-    name = b"com.apple.kernel\0"
-    name += bytes(-len(name) % 8)
-    entry = struct.pack("<IIQQII", 0x80000035, 32 + len(name), text, text - base, 32, 0) + name
+    entry = fileset_entry("com.apple.kernel", text, text - base)
     fixups = struct.pack("<IIII", 0x80000034, 16, file_end, len(linkedit))
     build = struct.pack("<IIIIII", 0x32, 24, 1, 0, 0, 0)
     outer = header(MH_FILESET, [identity, build, version, thread_command(elf.entry)] + segment_commands(base) +

@@ -244,19 +244,43 @@ static void source_version(const struct macho *macho, struct xnu_version *out)
     }
 }
 
+#define BANNER "Darwin Kernel Version "
+
+/* Where the banner begins in a kernel's segments; __TEXT is the first. */
+static const uint8_t *find_banner(const struct macho *kernel, size_t *room)
+{
+    struct macho_segment segment;
+    for (uint64_t cursor = 0; macho_next_segment(kernel, &cursor, &segment);) {
+        const uint8_t *p = strcmp(segment.name, "__LINKEDIT")
+                               ? blob_at(&kernel->file, segment.fileoff, segment.filesize)
+                               : NULL;
+        const uint8_t *hit = p ? memmem(p, segment.filesize, BANNER, strlen(BANNER)) : NULL;
+        if (hit) {
+            *room = segment.filesize - (size_t)(hit - p);
+            return hit;
+        }
+    }
+    return NULL;
+}
+
 void macho_xnu_version(const struct macho *macho, struct xnu_version *out)
 {
+    struct macho kernel = *macho;
+    uint64_t vmaddr, fileoff;
+    size_t room;
     *out = (struct xnu_version){0};
-    source_version(macho, out);
-    static const char mark[] = "Darwin Kernel Version ";
-    const struct blob *file = &macho->file;
-    const uint8_t *hit = memmem(file->data, file->size, mark, sizeof(mark) - 1);
-    if (!hit)
+    if (macho_find_entry(macho, "com.apple.kernel", &vmaddr, &fileoff) &&
+        macho_open_inner(macho, fileoff, &kernel, NULL))
         return;
-    const size_t left = file->size - (size_t)(hit - file->data);
-    snprintf(out->banner, sizeof(out->banner), "%.*s", (int)(left < 159 ? left : 159),
-             (const char *)hit);
-    sscanf(out->banner + sizeof(mark) - 1, "%u", &out->darwin);
+    if (kernel.filetype == MH_KEXT_BUNDLE)
+        return;
+    source_version(&kernel, out);
+    const char *text = (const char *)find_banner(&kernel, &room);
+    if (!text)
+        return;
+    snprintf(out->banner, sizeof(out->banner), "%.*s", (int)strnlen(text, room < 159 ? room : 159),
+             text);
+    sscanf(out->banner + strlen(BANNER), "%u", &out->darwin);
     const char *xnu = strstr(out->banner, "xnu-");
     if (xnu)
         sscanf(xnu, "xnu-%u.%u.%u", &out->major, &out->minor, &out->patch);

@@ -170,8 +170,8 @@ bool macho_code_directory(const struct macho *macho, struct macho_code_directory
 /* The entitlements' property list; false: none. */
 bool macho_entitlements(const struct macho *macho, struct blob *out);
 
-/* "10063.141.1" of "xnu-10063..." in a __TEXT,__const version banner, or LC_SOURCE_VERSION; major 0
- * when unknown. */
+/* "10063.141.1" of "xnu-10063..." in the kernel's version banner, or its LC_SOURCE_VERSION; major 0
+ * when unknown. Of a collection that of its kernel; a kext has none. */
 struct xnu_version {
     unsigned major, minor, patch;
     unsigned darwin; /* major number in the banner */
