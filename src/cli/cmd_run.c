@@ -10,6 +10,7 @@
 #include "boot/boot.h"
 #include "cli/describe.h"
 #include "cli/folded.h"
+#include "cli/run_bundle.h"
 #include "cli/verbs.h"
 #include "host/loop.h"
 #include "host/serial.h"
@@ -21,7 +22,7 @@
 
 struct run_values {
     const char *machine, *cpu, *engine, *engine_knobs, *clock, *boot, *initrd, *ramdisk, *trust_cache,
-        *device_tree, *profile, *symbols;
+        *device_tree, *profile, *symbols, *bundle, *mac;
     uint64_t cpus, memory, slide, seed, quantum, ecid, load_address, entry_offset;
     bool el2, vhe_only, semihosting, dry_run, stats, perf_map, engine_check;
     struct string_list disks, nets, serials, logs;
@@ -54,7 +55,12 @@ static const struct option options[] = {
      "raw: where in the file it starts"},
     {"disk", 0, OPTION_LIST, AT(disks), "FILE[,ro][,snapshot=on]", NULL,
      "a virtio disk; may be repeated"},
+    {"bundle", 0, OPTION_FILE, AT(bundle), "FOLDER", NULL,
+     "a virtual Mac's bundle: its ECID, CPUs, memory, network address and disks, which are not "
+     "written to"},
     {"net", 0, OPTION_LIST, AT(nets), "user[,hostfwd=tcp::2222-:22]|none", NULL, "a network card"},
+    {"mac", 0, OPTION_STRING, AT(mac), "ADDRESS", NULL,
+     "--net: the first card's Ethernet address, 52:54:00:12:34:56"},
     {"serial", 0, OPTION_LIST, AT(serials), "stdio|pty|unix:P|tcp:H:P|file:P", NULL,
      "where a serial line goes; the second and later are virtio consoles (default: stdio)"},
     {"engine", 0, OPTION_CHOICE, AT(engine), "ENGINE", engines, "what runs the CPUs"},
@@ -95,6 +101,8 @@ struct run {
     struct machine *machine;
     struct host_loop *loop;
     char *command_line;
+    struct run_bundle bundle;
+    uint8_t mac[6]; /* all zero: made from the ECID */
     struct symbols symbols; /* of the guest, for --profile */
     uint64_t progress_since; /* when the file that is being read was begun; 0: none is */
     unsigned progress_shown; /* the percentage on the terminal; 0: none */
@@ -103,7 +111,8 @@ struct run {
 /* ---- callbacks ---- */
 
 /* A number that no option was given for. */
-#define NOT_GIVEN UINT64_MAX
+#define NOT_GIVEN    UINT64_MAX
+#define DEFAULT_ECID 0x54143ed6eb5cb03a
 
 static bool log_named(const struct run *run, const char *category)
 {
@@ -243,10 +252,31 @@ static int check_logs(const struct string_list *logs, struct error *err)
     return 0;
 }
 
-static int fill_config(struct run *run, struct error *err)
+/* What the options leave open, the bundle says. */
+static int apply_bundle(struct run *run, struct error *err)
 {
     struct run_values *v = &run->values;
-    if (check_logs(&v->logs, err))
+    if (v->mac && !bundle_parse_mac(v->mac, run->mac))
+        return error_set(err, ERROR_USAGE, "--mac %s: write it as 52:54:00:12:34:56", v->mac);
+    if (v->bundle && run_bundle_open(&run->bundle, v->bundle, &v->disks, err))
+        return -1;
+    const struct bundle *bundle = &run->bundle.bundle;
+    if (v->ecid == NOT_GIVEN)
+        v->ecid = bundle->ecid_from ? bundle->ecid : DEFAULT_ECID;
+    if (v->cpus == NOT_GIVEN && bundle->cpus)
+        v->cpus = bundle->cpus;
+    if (v->memory == NOT_GIVEN && bundle->memory)
+        v->memory = bundle->memory;
+    if (!v->mac)
+        memcpy(run->mac, bundle->mac, sizeof(run->mac));
+    return 0;
+}
+
+static int fill_config(struct run *run, struct error *err)
+{
+    static const char *const network[] = {"user"};
+    struct run_values *v = &run->values;
+    if (check_logs(&v->logs, err) || apply_bundle(run, err))
         return -1;
     const struct board *board = board_from_name(v->machine, err);
     if (!board)
@@ -272,14 +302,15 @@ static int fill_config(struct run *run, struct error *err)
         .ecid = v->ecid,
         .disks = v->disks.items,
         .disk_count = (unsigned)v->disks.count,
-        .nets = v->nets.items,
-        .net_count = (unsigned)v->nets.count,
+        .nets = v->nets.count ? v->nets.items : network,
+        .net_count = v->nets.count ? (unsigned)v->nets.count : run->bundle.bundle.has_mac,
         .log = {.wanted = log_wanted, .write = log_write, .ctx = run},
         .progress = print_progress,
         .progress_ctx = run,
         .boot = boot,
         .boot_ctx = run,
     };
+    memcpy(run->config.mac, run->mac, sizeof(run->mac));
     return 0;
 }
 
@@ -384,6 +415,7 @@ static void finish(struct run *run)
         host_loop_destroy(run->loop);
     free(run->command_line);
     symbols_free(&run->symbols);
+    run_bundle_close(&run->bundle);
     string_list_free(&run->values.disks);
     string_list_free(&run->values.nets);
     string_list_free(&run->values.serials);
@@ -411,6 +443,7 @@ static int dry_run(const struct run *run)
         boot_read_versions(&run->boot, run->config.disks, run->config.disk_count, &versions);
         describe_versions(&versions, json);
     }
+    json_object_set_new(json, "ecid", json_sprintf("%#" PRIx64, run->config.ecid));
     json_dumpf(json, stdout, JSON_INDENT(2));
     putchar('\n');
     json_decref(json);
@@ -427,7 +460,7 @@ static int run_run(const struct verb *self, int argc, char **argv)
                                  .boot = "auto",
                                  .cpus = NOT_GIVEN,
                                  .memory = NOT_GIVEN,
-                                 .ecid = 0x54143ed6eb5cb03a}};
+                                 .ecid = NOT_GIVEN}};
     struct operands operands;
     struct error err;
     int status;

@@ -8,29 +8,68 @@
 #include <string.h>
 
 const struct verb *const verbs[] = {
-    &verb_run,          &verb_machine,
-    &verb_macho_info,   &verb_macho_entry,
-    &verb_macho_disass, &verb_macho_symbols,
-    &verb_macho_fixups, &verb_macho_strings,
-    &verb_macho_a2o,    &verb_macho_o2a,
-    &verb_adt_print,    &verb_adt_get,
-    &verb_adt_json,     &verb_adt_build,
-    &verb_adt_diff,     &verb_adt_check,
-    &verb_adt_edit,     &verb_img4_info,
-    &verb_img4_extract, &verb_img4_create,
-    &verb_img4,         &verb_tc_create,
-    &verb_tc_info,      &verb_tc_append,
-    &verb_tc_remove,    &verb_tc_region,
-    &verb_nvram_new,    &verb_nvram_list,
-    &verb_nvram_get,    &verb_nvram_set,
-    &verb_nvram_check,  &verb_ipsw_ls,
-    &verb_ipsw_cat,     &verb_ipsw_devices,
-    &verb_pkg_ls,       &verb_pkg_cat,
-    &verb_dmg_ls,       &verb_dmg_cat,
-    &verb_hfs_ls,       &verb_hfs_cat,
-    &verb_apfs_ls,      &verb_apfs_cat,
-    &verb_kc_inspect,   &verb_help,
-    &verb_complete,     NULL,
+    &verb_run,
+    &verb_machine,
+
+    &verb_macho_info,
+    &verb_macho_entry,
+    &verb_macho_disass,
+    &verb_macho_symbols,
+    &verb_macho_fixups,
+    &verb_macho_strings,
+    &verb_macho_a2o,
+    &verb_macho_o2a,
+
+    &verb_adt_print,
+    &verb_adt_get,
+    &verb_adt_json,
+    &verb_adt_build,
+    &verb_adt_diff,
+    &verb_adt_check,
+    &verb_adt_edit,
+
+    &verb_img4_info,
+    &verb_img4_extract,
+    &verb_img4_create,
+    &verb_img4,
+
+    &verb_tc_create,
+    &verb_tc_info,
+    &verb_tc_append,
+    &verb_tc_remove,
+    &verb_tc_region,
+
+    &verb_nvram_new,
+    &verb_nvram_list,
+    &verb_nvram_get,
+    &verb_nvram_set,
+    &verb_nvram_check,
+
+    &verb_ipsw_ls,
+    &verb_ipsw_cat,
+    &verb_ipsw_devices,
+
+    &verb_pkg_ls,
+    &verb_pkg_cat,
+
+    &verb_dmg_ls,
+    &verb_dmg_cat,
+
+    &verb_hfs_ls,
+    &verb_hfs_cat,
+
+    &verb_apfs_ls,
+    &verb_apfs_cat,
+
+    &verb_kc_inspect,
+
+    &verb_bundle_info,
+    &verb_bundle_import,
+
+    &verb_help,
+    &verb_complete,
+
+    NULL,
 };
 
 int report(const struct error *err)

@@ -10,6 +10,7 @@
 #include <strings.h>
 
 #include "container.h"
+#include "utf16.h"
 
 #define HEADER_OFFSET   1024u
 #define HEADER_SIZE     512u
@@ -304,31 +305,12 @@ static int compare_parent(const struct record *record, const uint32_t *wanted)
     return parent < wanted[0] ? -1 : parent > wanted[0];
 }
 
-static size_t put_utf8(char *out, uint32_t c)
-{
-    if (c < 0x80) {
-        out[0] = (char)c;
-        return 1;
-    }
-    const unsigned more = c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
-    static const uint8_t lead[] = {0, 0xc0, 0xe0, 0xf0};
-    out[0] = (char)(lead[more] | c >> 6 * more);
-    for (unsigned i = 1; i <= more; i++)
-        out[i] = (char)(0x80 | (c >> 6 * (more - i) & 0x3f));
-    return more + 1;
-}
-
 /* A slash in a name is a colon on the outside. */
 static void read_name(const uint8_t *p, unsigned length, char *out)
 {
-    size_t used = 0;
-    for (unsigned i = 0; i < length; i++) {
-        uint32_t c = get_be16(p + 2 * i);
-        if (c >> 10 == 0x36 && i + 1 < length && get_be16(p + 2 * i + 2) >> 10 == 0x37)
-            c = 0x10000 + ((c & 0x3ff) << 10 | (get_be16(p + 2 * ++i) & 0x3ff));
-        used += put_utf8(out + used, c == '/' ? ':' : c ? c : '?');
-    }
-    out[used] = 0;
+    utf8_from_utf16be(p, length, out);
+    for (; *out; out++)
+        *out = (char)(*out == '/' ? ':' : *out);
 }
 
 /* False for threads and what else is no file or folder. */

@@ -3,15 +3,14 @@
  * empty element refer to it by IDREF; numbers may be hexadecimal. Entities are refused: no property
  * list defines any, and they are how XML is made to explode. */
 
-#include "plist.h"
+#include "plist_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include <expat.h>
 
-#define MAX_DEPTH 64
-#define MAX_IDS   (1u << 20)
+#define MAX_IDS (1u << 20)
 
 struct parser {
     XML_Parser xml;
@@ -21,7 +20,7 @@ struct parser {
         struct plist *node;
         struct plist **tail;
         unsigned long id; /* MAX_IDS: none */
-    } stack[MAX_DEPTH];
+    } stack[PLIST_MAX_DEPTH];
     unsigned depth;
     char *text; /* of the element that is open */
     size_t used, room;
@@ -120,7 +119,7 @@ static void XMLCALL on_start(void *context, const char *name, const char **attri
     p->used = 0;
     if (!strcmp(name, "plist") || !strcmp(name, "key"))
         return;
-    if (!kind_of(name, &kind) || p->depth == MAX_DEPTH ||
+    if (!kind_of(name, &kind) || p->depth == PLIST_MAX_DEPTH ||
         (p->depth && p->stack[p->depth - 1].node->kind > PLIST_ARRAY)) {
         stop(p, "not an element of property lists, or not in this place");
         return;
@@ -171,8 +170,7 @@ static int base64_digit(char c)
     return at ? (int)(at - digits) : -1;
 }
 
-/* Decodes TEXT in place; how many bytes it gave. */
-static size_t base64_decode(char *text, size_t size)
+size_t plist_base64(char *text, size_t size)
 {
     uint32_t bits = 0;
     unsigned have = 0;
@@ -202,7 +200,7 @@ static void take_text(struct parser *p, struct plist *node)
     if (node->kind == PLIST_STRING) {
         node->text = copy;
     } else if (node->kind == PLIST_DATA) {
-        node->size = base64_decode(copy, p->used);
+        node->size = plist_base64(copy, p->used);
         node->data = (uint8_t *)copy;
     } else {
         node->number = copy[0] == '-' ? strtoll(copy, NULL, 0) : (int64_t)strtoull(copy, NULL, 0);
@@ -251,11 +249,10 @@ static int parse(struct parser *p, size_t size, struct error *err)
     return p->root ? 0 : blob_error(p->in, 0, err, "an empty property list");
 }
 
-int plist_parse(const struct blob *in, struct plist **root, struct error *err)
+static int parse_xml(const struct blob *in, struct plist **root, struct error *err)
 {
     struct parser p = {.in = in, .xml = XML_ParserCreate(NULL)};
     size_t size = in->size;
-    *root = NULL;
     if (!p.xml)
         return error_set(err, ERROR_OS, "%s: no memory", in->name);
     while (size && !in->data[size - 1])
@@ -270,6 +267,16 @@ int plist_parse(const struct blob *in, struct plist **root, struct error *err)
     else
         *root = p.root;
     return result;
+}
+
+int plist_parse(const struct blob *in, struct plist **root, struct error *err)
+{
+    *root = NULL;
+    if (plist_binary_recognise(in))
+        return plist_binary_parse(in, root, err);
+    if (plist_json_recognise(in))
+        return plist_json_parse(in, root, err);
+    return parse_xml(in, root, err);
 }
 
 void plist_free(struct plist *root)

@@ -2,7 +2,8 @@
 #ifndef POMONA_PLIST_H
 #define POMONA_PLIST_H
 
-/* XML property lists as Apple's tools and XNU's OSSerialize write them, ID and IDREF resolved. */
+/* Property lists as Apple's tools and XNU's OSSerialize write them, ID and IDREF resolved: XML,
+ * binary, and JSON. */
 
 #include <stdbool.h>
 
@@ -28,8 +29,8 @@ struct plist {
     const struct plist *same_as; /* IDREF: what this stands for */
 };
 
-/* Reads the <plist> (or the bare <dict>) in IN; trailing zeros are allowed. 0 and *ROOT, to be
- * freed, or -1 and *ERR. */
+/* Reads the property list in IN: a <plist> or a bare <dict>, with zeros behind it or not; bplist00;
+ * a JSON object. 0 and *ROOT, to be freed, or -1 and *ERR. */
 int plist_parse(const struct blob *in, struct plist **root, struct error *err);
 void plist_free(struct plist *root);
 
@@ -39,6 +40,10 @@ const struct plist *plist_resolve(const struct plist *node);
 const struct plist *plist_get(const struct plist *node, const char *key);
 /* The text of the string at KEY, or NULL. */
 const char *plist_text(const struct plist *node, const char *key);
+/* The number at KEY, false without one. */
 bool plist_number(const struct plist *node, const char *key, uint64_t *value);
+
+/* Decodes base 64 in place, passing over what is none; how many bytes it gave. */
+size_t plist_base64(char *text, size_t size);
 
 #endif

@@ -27,6 +27,8 @@ sys.stdout.buffer.write(bytes([6, 1, 0xf2, 0, t] + [0] * 15) + desc(0, 0, 16, 1,
     cp "$POMONA_BUILD"/tests/unit/*.im4p "$POMONA_BUILD"/tests/unit/*.img4 "$POMONA_BUILD"/tests/unit/*.macho \
         "$POMONA_BUILD"/tests/unit/*.adt "$POMONA_BUILD"/tests/unit/*.tc "$POMONA_BUILD"/tests/unit/*.nvram \
         "$POMONA_BUILD"/tests/unit/text.* "$seeds/"
+    printf '<plist><dict><key>ECID</key><integer>5</integer><key>a</key><array><data>AAAA</data><true/></array></dict></plist>' |
+        plistutil -i - -f bin -o "$seeds/binary.plist"
     # A small volume and disk images of it.
     if [ ! -e "$seeds/disk.pbzx" ]; then
         mkdir -p "$seeds.in/folder"
