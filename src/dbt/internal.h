@@ -251,14 +251,6 @@ int dbt_code_create(struct dbt *dbt);
 void dbt_code_destroy(struct dbt *dbt);
 /* Drops all blocks, links and slots; the stubs stay. */
 void dbt_flush(struct dbt *dbt);
-/* Empties what depends on translations of addresses: slots and jump cache; of EL0's blocks, or of all. */
-void dbt_forget_local(struct dbt *dbt);
-void dbt_forget_addresses(struct dbt *dbt);
-/* The same for the pages from START to LAST of all regimes. */
-void dbt_forget_range(struct dbt *dbt, uint64_t start, uint64_t last);
-/* Fills SLOT and remembers that. GLOBAL: the page is the same for all ASIDs, and the block is not one of EL0. VA is an address of the page. No
- * vector registers are touched. */
-void dbt_fill(struct dbt *dbt, struct dbt_slot *slot, uint64_t va, struct dbt_slot value, bool global);
 /* Compares the blocks of the page at PA with memory, if their page has been looked up since all code last
  * may have changed: what has not will be anyway. */
 void dbt_code_changed_at(struct dbt *dbt, uint64_t pa);
@@ -276,6 +268,24 @@ bool dbt_page_differs(const struct dbt_page *page, unsigned first, const uint32_
 struct dbt_block *dbt_add_block(struct dbt *dbt, struct dbt_page *page, uint64_t pa, unsigned mode,
                                 const uint32_t *words, unsigned count);
 uint32_t dbt_add_link(struct dbt *dbt, struct dbt_link link);
+
+/* ---- slots.c ---- */
+
+/* Empties what depends on translations of addresses: slots and jump cache; of EL0's blocks, or of all. */
+void dbt_forget_local(struct dbt *dbt);
+void dbt_forget_addresses(struct dbt *dbt);
+/* The same for the pages from START to LAST of all regimes. */
+void dbt_forget_range(struct dbt *dbt, uint64_t start, uint64_t last);
+/* Empties all that were ever given out, whatever they remember. */
+void dbt_empty_slots(struct dbt *dbt);
+/* Fills SLOT and remembers that. GLOBAL: the page is the same for all ASIDs, and the block is not one of
+ * EL0. VA is an address of the page. */
+void dbt_fill(struct dbt *dbt, struct dbt_slot *slot, uint64_t va, struct dbt_slot value, bool global);
+/* Fills SLOT, whose limit is LIMIT, for an access (enum a64_access) to VA if the TLB allows it without a check:
+ * whether it does, and what to add to an address. */
+struct dbt_filled {
+    uint64_t ok, addend;
+} dbt_fill_site(struct a64_cpu *cpu, struct dbt_slot *slot, uint64_t va, unsigned access, uint32_t limit);
 
 /* ---- translate.c ---- */
 

@@ -216,9 +216,10 @@ static void lower_stxp32(struct lower *l, const struct a64_insn *insn)
 }
 
 /* CMPXCHG16B wants RCX:RBX for what to store, so RBX (X19) and a register for the address, which
- * holds none of it, are lent. */
+ * holds none of it, are lent: that of X0, X1 or X2, also where these are in memory. */
 static void lower_stxp64(struct lower *l, const struct a64_insn *insn)
 {
+    static const uint8_t lent[] = {RSI, RDI, R8};
     struct x86 *a = &l->a;
     int32_t disp;
     unsigned n = 0;
@@ -228,7 +229,7 @@ static void lower_stxp64(struct lower *l, const struct a64_insn *insn)
     }
     while (n == insn->rd || n == insn->ra)
         n++;
-    const unsigned at = (unsigned)host_of[n];
+    const unsigned at = lent[n];
     const struct lower_miss miss = claim(l, insn, 16, &disp);
     x86_push(a, RBX);
     x86_push(a, at);

@@ -238,14 +238,6 @@ static uintptr_t emit_exec(struct dbt *dbt, struct x86 *a, bool flags)
     return here;
 }
 
-/* What a fill returns, in RAX and RDX: whether it could, and what to add to the address. */
-struct fill {
-    uint64_t ok, addend;
-};
-
-/* These run while guest vectors are in vector registers. */
-#define FILL_FN __attribute__((target("general-regs-only")))
-
 /* By enum dbt_fill, as enum a64_access. */
 static const uint8_t fill_access[DBT_FILL_COUNT] = {
     [DBT_FILL_READ] = A64_READ,
@@ -255,45 +247,17 @@ static const uint8_t fill_access[DBT_FILL_COUNT] = {
     [DBT_FILL_WRITE_USER] = A64_WRITE | A64_UNPRIV,
 };
 
-/* Whether ENTRY with TAG lets ACCESS through without a check. */
-FILL_FN static bool allows(const struct a64_tlb_entry *entry, uint64_t tag, unsigned access)
-{
-    return !(access & A64_READ && entry->read != tag) &&
-           !(access & A64_WRITE && entry->write != tag) && !a64_tlb_is_device(entry);
-}
-
-/* Fills SLOT for an access to VA if the TLB allows it without a check. */
-FILL_FN static struct fill fill_site(struct a64_cpu *cpu, struct dbt_slot *slot, uint64_t va,
-                                     unsigned access, uint32_t limit)
-{
-    struct dbt *dbt = cpu->engine;
-    struct a64_mmu *mmu = cpu->mmu;
-    const uint64_t ctx = access & A64_UNPRIV ? mmu->ctx_user : mmu->ctx;
-    const uint64_t addr = a64_strip_tbi(mmu, va);
-    const struct a64_tlb_entry *entry = a64_tlb_slot(mmu, addr, ctx);
-    if (!allows(entry, (addr & ~A64_PAGE_MASK) | ctx, access)) {
-        dbt->stats[STAT_FILL_MISSES]++;
-        return (struct fill){0, 0};
-    }
-    dbt->stats[STAT_FILLS]++;
-    const uint64_t page = va & ~A64_PAGE_MASK;
-    const uint64_t addend = (addr & ~A64_PAGE_MASK) + entry->addend - page;
-    const bool global = cpu->ps.el && !(access & A64_UNPRIV) && a64_tlb_is_global(entry);
-    dbt_fill(dbt, slot, va, (struct dbt_slot){.tag = page, .limit = limit, .value = addend}, global);
-    return (struct fill){1, addend};
-}
-
-/* The same for an address that the TLB does not have, after a walk. What the walk finds amiss is left to the
- * interpreter's function, which walks again. */
-static struct fill walk_site(struct a64_cpu *cpu, struct dbt_slot *slot, uint64_t va, unsigned access,
-                             uint32_t limit)
+/* dbt_fill_site() for an address that the TLB does not have, after a walk. What the walk finds amiss is left to
+ * the interpreter's function, which walks again. */
+static struct dbt_filled walk_site(struct a64_cpu *cpu, struct dbt_slot *slot, uint64_t va,
+                                   unsigned access, uint32_t limit)
 {
     const struct a64_exc exc = cpu->exc;
     if (!a64_tlb_load(cpu, va, access)) {
         cpu->exc = exc;
-        return (struct fill){0, 0};
+        return (struct dbt_filled){0, 0};
     }
-    return fill_site(cpu, slot, va, access, limit);
+    return dbt_fill_site(cpu, slot, va, access, limit);
 }
 
 static void call_c(struct x86 *a, unsigned access, uintptr_t function)
@@ -313,7 +277,7 @@ static void call_fill(struct dbt *dbt, struct x86 *a, unsigned access)
     static const uint8_t saved[] = {RSI, RDI, R8, R9, R10, R11, RAX, RDX, RCX};
     for (unsigned i = 0; i < sizeof saved; i++)
         x86_push(a, saved[i]);
-    call_c(a, access, (uintptr_t)fill_site);
+    call_c(a, access, (uintptr_t)dbt_fill_site);
     x86_test(a, 0, RAX, x86_r(RAX));
     const struct x86_label found = x86_jcc(a, CC_NE);
     x86_mov(a, 0, RAX, x86_at(&dbt->hot->vectors));
