@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Each field of the identification registers against what the CPU executes: for every model, at EL1
  * and at EL2, instructions and registers that come with a value of a field are run, and are
- * UNDEFINED just when the field says that they are absent. What a field tells of translation and of
- * debugging is tried out too. (test_models.c holds the fields against the feature set, and sees to
- * it that no field is set that nobody knows.) Facts: Arm ARM D19.2. */
+ * UNDEFINED just when the field says that they are absent. What a field tells of translation, of
+ * debugging and of control bits is tried out too; the few fields that nothing executed can tell,
+ * and those that other tests hold, are named at the end with the reason. (test_models.c holds the
+ * fields against the feature set, and sees to it that no field is set that nobody knows.) Facts:
+ * Arm ARM D19.2. */
 
 #include "hv_guest.h"
 
@@ -205,6 +207,100 @@ static void instructions_and_registers(void **state)
     print_message("%u present, %u absent\n", there, absent);
 }
 
+/* ---- RAS: ERRIDR_EL1 says that there are no error records ---- */
+
+/* Then ERRSELR_EL1 is RES0 or UNDEFINED, and each ERX* is RAZ/WI, ignored or UNDEFINED, as the
+ * implementation likes (D19.6): here ERRSELR_EL1 is RES0, all others are UNDEFINED. Those of RAS
+ * v1.1 (PFR0.RAS 2) have to be. */
+static void error_records(void **state)
+{
+    static const uint16_t none[] = {
+        0xc2a0, 0xc2a1, 0xc2a2, 0xc2a3, /* ERXFR, ERXCTLR, ERXSTATUS, ERXADDR */
+        0xc2a4, 0xc2a5, 0xc2a6,         /* ERXPFGF, ERXPFGCTL, ERXPFGCDN */
+        0xc2a8, 0xc2a9, 0xc2aa, 0xc2ab, /* ERXMISC0 to 3 */
+        0xc2a7, 0xc2ac, 0xc29a,         /* not allocated; ERXGSR */
+    };
+    for (unsigned m = 0; m < COUNT(models); m++) {
+        for (unsigned el2 = 0; el2 < 2; el2++) {
+            struct guest guest;
+            guest_of(&guest, models[m], el2);
+            assert_int_equal(field(&guest, PFR0, 28), 1);
+            for (unsigned el = 1; el <= 1 + el2; el++) {
+                for (unsigned k = 0; k < COUNT(none); k++) {
+                    assert_true(is_undefined(&guest, MRS(0, none[k]), el));
+                    assert_true(is_undefined(&guest, MSR(none[k], 0), el));
+                }
+                assert_true(is_undefined(&guest, MSR(0xc298, 0), el)); /* ERRIDR is read-only */
+                const uint32_t code[] = {MSR(0xc299, 1), MRS(2, 0xc298), MRS(3, 0xc299), BRK(0x77)};
+                guest_start(&guest, code);
+                guest_set_reg(&guest, HV_REG_CPSR, 0x3c1 | el << 2);
+                guest_set_reg(&guest, HV_REG_X1, ~0ull);
+                guest_run_to(&guest, 0x3c);
+                assert_true(guest_reg(&guest, HV_REG_X2) == 0 && guest_reg(&guest, HV_REG_X3) == 0);
+            }
+            guest_destroy(&guest);
+        }
+    }
+}
+
+/* ---- control bits that come with a field, which all models have: without it they would be RES0
+ * or RES1 ---- */
+
+static const struct {
+    uint16_t field;
+    uint8_t shift, least, el;
+    uint16_t reg;
+    uint8_t bit;
+    const char *text;
+} controls[] = {
+    {MMFR2, 0, 1, 1, 0xc100, 0, "TTBR0_EL1.CnP"},
+    {MMFR2, 0, 1, 1, 0xc101, 0, "TTBR1_EL1.CnP"},
+    {MMFR2, 0, 1, 2, 0xe100, 0, "TTBR0_EL2.CnP"},
+    {MMFR2, 0, 1, 2, 0xe108, 0, "VTTBR_EL2.CnP"},
+    {MMFR0, 44, 1, 1, 0xc080, 22, "SCTLR_EL1.EIS"},
+    {MMFR0, 44, 1, 1, 0xc080, 11, "SCTLR_EL1.EOS"},
+    {MMFR0, 44, 1, 2, 0xe080, 22, "SCTLR_EL2.EIS"},
+    {MMFR0, 44, 1, 2, 0xe080, 11, "SCTLR_EL2.EOS"},
+    {MMFR2, 12, 1, 1, 0xc080, 21, "SCTLR_EL1.IESB"},
+    {MMFR2, 12, 1, 2, 0xe080, 21, "SCTLR_EL2.IESB"},
+    {PFR1, 4, 1, 1, 0xc080, 44, "SCTLR_EL1.DSSBS"},
+    {MMFR2, 60, 1, 1, 0xc102, 55, "TCR_EL1.E0PD0"},
+};
+
+static bool writable(struct guest *guest, unsigned reg, unsigned bit, unsigned el)
+{
+    const uint32_t code[] = {MRS(4, reg), MSR(reg, 0), MRS(2, reg), MSR(reg, 1),
+                             MRS(3, reg), MSR(reg, 4), BRK(0x77)};
+    const uint64_t value = guest_sys_reg(guest, reg), mask = 1ull << bit;
+    guest_start(guest, code);
+    guest_set_reg(guest, HV_REG_CPSR, 0x3c1 | el << 2);
+    guest_set_reg(guest, HV_REG_X0, value & ~mask);
+    guest_set_reg(guest, HV_REG_X1, value | mask);
+    guest_run_to(guest, 0x3c);
+    assert_int_equal(guest->exit->exception.syndrome & 0xffff, 0x77);
+    return !(guest_reg(guest, HV_REG_X2) & mask) && (guest_reg(guest, HV_REG_X3) & mask);
+}
+
+static void control_bits(void **state)
+{
+    for (unsigned m = 0; m < COUNT(models); m++) {
+        for (unsigned el2 = 0; el2 < 2; el2++) {
+            struct guest guest;
+            guest_of(&guest, models[m], el2);
+            for (unsigned k = 0; k < COUNT(controls); k++) {
+                if (controls[k].el == 2 && !el2)
+                    continue;
+                const bool told =
+                    field(&guest, controls[k].field, controls[k].shift) >= controls[k].least;
+                if (writable(&guest, controls[k].reg, controls[k].bit, controls[k].el) != told)
+                    fail_msg("%s%s: %s is%s writable", models[m], el2 ? " with EL2" : "",
+                             controls[k].text, told ? " not" : "");
+            }
+            guest_destroy(&guest);
+        }
+    }
+}
+
 /* Pointer authentication: some field says which algorithm, and it acts; FPAC (4) faults, and faults
  * for the combined forms (5). */
 static void pointer_authentication(void **state)
@@ -383,6 +479,56 @@ static void translation(void **state)
     }
 }
 
+/* TTL: an invalidation that names the level of the last descriptor drops what it holds; the bits
+ * are none of the address, whatever the CPU does with them. */
+static void level_hints(void **state)
+{
+    static const struct {
+        uint32_t tlbi;
+        uint64_t operand;
+    } forms[] = {
+        {0xd5088320 /* tlbi vae1is, x0 */, ALIAS >> 12 | 5ull << 44 /* 4K, level 1 */},
+        {0xd50883a0 /* tlbi vale1is, x0 */, ALIAS >> 12 | 5ull << 44},
+        {0xd5088760 /* tlbi vaae1, x0 */, ALIAS >> 12 | 5ull << 44},
+        {0xd5088220 /* tlbi rvae1is, x0 */, ALIAS >> 12 | 1ull << 46 | 1ull << 37},
+    };
+    for (unsigned m = 0; m < COUNT(models); m++) {
+        struct guest guest;
+        guest_of(&guest, models[m], false);
+        assert_int_equal(field(&guest, MMFR2, 48), 1);
+        for (unsigned k = 0; k < COUNT(forms); k++) {
+            mmu_on(&guest, 0, BLOCK_IS(RAM_BASE, AF));
+            const uint32_t code[] = {LDR_W(2, 1),   STR_X(31, 3), 0xd5033f9f /* dsb sy */,
+                                     forms[k].tlbi, 0xd5033f9f,   ISB,
+                                     LDR_W(2, 1),   BRK(0x77)};
+            guest_start(&guest, code);
+            guest_set_reg(&guest, HV_REG_X0, forms[k].operand);
+            guest_set_reg(&guest, HV_REG_X1, ALIAS);
+            guest_set_reg(&guest, HV_REG_X3, TABLES + 16); /* the alias's descriptor */
+            guest_run_to(&guest, 0x3c);
+            assert_int_equal(guest.exit->exception.syndrome & 0xffff, 0x44);
+            assert_int_equal(guest_sys_reg(&guest, HV_SYS_REG_ESR_EL1) & 0x3f, 0x05);
+        }
+        guest_destroy(&guest);
+    }
+}
+
+/* BT: a branch into a guarded page lands on BTI, or faults. */
+static void guarded_pages(void **state)
+{
+    static const uint32_t target[] = {NOP, BRK(0x77)};
+    const uint32_t br = 0xd61f0020; /* br x1 */
+    for (unsigned m = 0; m < COUNT(models); m++) {
+        struct guest guest;
+        guest_of(&guest, models[m], false);
+        mmu_on(&guest, 0, BLOCK_IS(RAM_BASE, AF | 1ull << 50));
+        guest_code(&guest, 0x9000, target, COUNT(target));
+        const uint64_t esr = fault_of(&guest, br, ALIAS + 0x9000, 0x3c5);
+        assert_int_equal(esr >> 26, field(&guest, PFR1, 0) ? 0x0d : 0);
+        guest_destroy(&guest);
+    }
+}
+
 /* PARange: an output address beyond it is an address size fault, one below it is not; TCR.IPS above
  * PARange counts as PARange. */
 static void physical_address_range(void **state)
@@ -422,6 +568,80 @@ static void physical_address_range(void **state)
     }
 }
 
+/* ---- the rest ---- */
+
+/* Fields that are held against what is executed by other tests, and those that nothing executed
+ * tells. */
+static const struct {
+    uint16_t reg;
+    uint8_t shift;
+    const char *where;
+} elsewhere[] = {
+    {PFR0, 0, "EL0 is AArch64 only: a return to AArch32 is illegal: test_exception"},
+    {PFR0, 4, "EL1 likewise"},
+    {PFR0, 24, "gic_registers here"},
+    {PFR0, 60, "CSV3: of data loaded in speculation; nothing here speculates"},
+    {PFR1, 0, "guarded_pages here"},
+    {DFR0, 0, "debug version: test_debug"},
+    {DFR0, 8, "performance_monitors here"},
+    {DFR0, 12, "debug_resources here"},
+    {DFR0, 20, "debug_resources here"},
+    {DFR0, 28, "context-aware breakpoints: test_debug"},
+    {ISAR1, 4, "pointer_authentication here"},
+    {ISAR1, 8, "pointer_authentication here"},
+    {ISAR1, 24, "pointer_authentication here"},
+    {ISAR1, 28, "pointer_authentication here"},
+    {ISAR1, 48, "DGH: a hint, a NOP with and without the feature (C6.2)"},
+    {MMFR0, 0, "physical_address_range here"},
+    {MMFR0, 4, "ASIDBits: test_mmu_tlb"},
+    {MMFR0, 20, "16K granule: test_mmu_walk"},
+    {MMFR0, 24, "64K granule, absent: test_mmu_walk"},
+    {MMFR0, 32, "16K granule at stage 2: test_mmu_walk"},
+    {MMFR0, 36, "64K granule at stage 2, absent: test_mmu_walk"},
+    {MMFR0, 40, "4K granule at stage 2: test_mmu_walk"},
+    {MMFR1, 4, "VMIDBits: test_mmu_tlb"},
+    {MMFR1, 12, "translation here"},
+    {MMFR1, 24, "SpecSEI: SErrors by speculative reads; nothing here speculates"},
+    {MMFR1, 28, "XNX: test_mmu_walk"},
+    {MMFR2, 32, "translation here"},
+    {MMFR2, 36, "translation here"},
+    {MMFR2, 40, "FWB: test_mmu_walk"},
+    {MMFR2, 44, "reserved, RES0 in the architecture; the M1 reads 1"},
+    {MMFR2, 48, "level_hints here"},
+    {MMFR2, 56, "EVT: test_traps"},
+};
+
+static bool is_held(unsigned reg, unsigned shift)
+{
+    for (unsigned k = 0; k < COUNT(probes); k++)
+        if (probes[k].reg == reg && probes[k].shift == shift)
+            return true;
+    for (unsigned k = 0; k < COUNT(controls); k++)
+        if (controls[k].field == reg && controls[k].shift == shift)
+            return true;
+    for (unsigned k = 0; k < COUNT(elsewhere); k++)
+        if (elsewhere[k].reg == reg && elsewhere[k].shift == shift)
+            return true;
+    return false;
+}
+
+/* No field of any model that is set is left out. */
+static void every_field(void **state)
+{
+    static const uint16_t regs[] = {PFR0, PFR1, DFR0, ISAR0, ISAR1, ISAR2, MMFR0, MMFR1, MMFR2};
+    for (unsigned m = 0; m < COUNT(models); m++) {
+        for (unsigned el2 = 0; el2 < 2; el2++) {
+            struct guest guest;
+            guest_of(&guest, models[m], el2);
+            for (unsigned r = 0; r < COUNT(regs); r++)
+                for (unsigned shift = 0; shift < 64; shift += 4)
+                    if (field(&guest, regs[r], shift) && !is_held(regs[r], shift))
+                        fail_msg("%s: nothing holds %#x[%u]", models[m], regs[r], shift);
+            guest_destroy(&guest);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -432,6 +652,11 @@ int main(void)
         cmocka_unit_test(gic_registers),
         cmocka_unit_test(translation),
         cmocka_unit_test(physical_address_range),
+        cmocka_unit_test(error_records),
+        cmocka_unit_test(control_bits),
+        cmocka_unit_test(level_hints),
+        cmocka_unit_test(guarded_pages),
+        cmocka_unit_test(every_field),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
