@@ -8,6 +8,7 @@
 
 #include "cli/macho_input.h"
 #include "cli/output.h"
+#include "cli/signature_info.h"
 #include "cli/verbs.h"
 #include "image/container.h"
 
@@ -31,8 +32,10 @@ static const struct option common_options[] = {JSON, MEMBER, {0}};
 static const struct option info_options[] = {
     JSON,
     MEMBER,
-    OPTION("sig", 0, OPTION_FLAG, signature, NULL, "the code directory and its hash"),
-    OPTION("ent", 0, OPTION_FLAG, entitlements, NULL, "the entitlements, as they are"),
+    OPTION("sig", 0, OPTION_FLAG, signature, NULL,
+           "the signature: code directories, hashes and whether they match, requirements"),
+    OPTION("ent", 0, OPTION_FLAG, entitlements, NULL,
+           "the entitlements as they are; with --sig or --json by name, from XML and DER"),
     {0},
 };
 
@@ -226,27 +229,38 @@ static json_t *info_json(const struct macho *macho)
     return out;
 }
 
-static json_t *signature_json(const struct macho *macho)
+/* What --sig, --ent or both ask for. */
+static json_t *signature_part_json(const struct values *values, const struct macho *macho,
+                                   struct error *err)
 {
-    struct macho_code_directory directory;
-    if (!macho_code_directory(macho, &directory))
-        return json_pack("{s:s}", "signature", "none");
-    return json_pack("{s:o, s:o, s:i, s:i}", "identifier",
-                     json_text(directory.identifier, strlen(directory.identifier)), "cdhash",
-                     json_hex(directory.cdhash, sizeof(directory.cdhash)), "hash_type",
-                     (int)directory.hash_type, "code_directory_size", (int)directory.whole.size);
+    json_t *out = values->signature ? signature_json(macho) : json_object();
+    json_t *entitlements = values->entitlements ? entitlements_json(macho, err) : NULL;
+    if (values->entitlements && !entitlements) {
+        json_decref(out);
+        return NULL;
+    }
+    if (!values->signature) {
+        json_decref(out);
+        return entitlements;
+    }
+    if (entitlements)
+        json_object_set_new(out, "entitlements", entitlements);
+    return out;
 }
 
 static int work_info(const struct values *values, const struct macho_input *input,
                      const struct operands *operands, struct error *err)
 {
-    struct blob entitlements;
-    if (values->entitlements) {
-        if (!macho_entitlements(&input->macho, &entitlements))
-            return blob_error(&input->file, 0, err, "no entitlements in its signature");
-        return write_blob(NULL, &entitlements, err);
-    }
-    json_t *out = values->signature ? signature_json(&input->macho) : info_json(&input->macho);
+    struct blob xml;
+    /* Alone it gives the list as it is, for a file. */
+    if (values->entitlements && !values->signature && !values->json &&
+        macho_entitlements(&input->macho, &xml))
+        return write_blob(NULL, &xml, err);
+    json_t *out = values->signature || values->entitlements
+                      ? signature_part_json(values, &input->macho, err)
+                      : info_json(&input->macho);
+    if (!out)
+        return -1;
     if (values->json)
         return print_json(out) ? -1 : 0;
     print_tree(out);

@@ -19,6 +19,7 @@ const struct verb *const verbs[] = {
     &verb_macho_strings,
     &verb_macho_a2o,
     &verb_macho_o2a,
+    &verb_macho_sign,
 
     &verb_adt_print,
     &verb_adt_get,

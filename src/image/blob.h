@@ -56,10 +56,21 @@ static inline uint32_t get_be32(const uint8_t *p)
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
+static inline uint64_t get_be64(const uint8_t *p)
+{
+    return (uint64_t)get_be32(p) << 32 | get_be32(p + 4);
+}
+
 static inline void put_be32(uint8_t *p, uint32_t value)
 {
     for (int i = 0; i < 4; i++)
         p[i] = (uint8_t)(value >> (24 - 8 * i));
+}
+
+static inline void put_be64(uint8_t *p, uint64_t value)
+{
+    put_be32(p, (uint32_t)(value >> 32));
+    put_be32(p + 4, (uint32_t)value);
 }
 
 static inline void put_le32(uint8_t *p, uint32_t value)

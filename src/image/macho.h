@@ -157,19 +157,6 @@ int macho_each_fixup(const struct macho *macho, macho_fixup_visit *visit, void *
 unsigned macho_fixup_stride(unsigned format);
 const char *macho_fixup_format_name(unsigned format);
 
-/* ---- code signatures (macho_signature.c) ---- */
-
-struct macho_code_directory {
-    struct blob whole;
-    const char *identifier;
-    unsigned hash_type; /* as in trust caches */
-    uint8_t cdhash[20];
-};
-/* The strongest code directory of the signature. False: unsigned, or not readable. */
-bool macho_code_directory(const struct macho *macho, struct macho_code_directory *out);
-/* The entitlements' property list; false: none. */
-bool macho_entitlements(const struct macho *macho, struct blob *out);
-
 /* "10063.141.1" of "xnu-10063..." in the kernel's version banner, or its LC_SOURCE_VERSION; major 0
  * when unknown. Of a collection that of its kernel; a kext has none. */
 struct xnu_version {

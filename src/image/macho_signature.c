@@ -1,43 +1,72 @@
 /* SPDX-License-Identifier: MIT */
-/* Code signatures, as far as trust caches need them: the code directories in the SuperBlob and
- * their hashes, and the entitlements. Big-endian throughout. Nothing is verified. */
+/* Code signatures, read: the blobs of the SuperBlob, its code directories and their hashes, the
+ * entitlements. Big-endian throughout. Page hashes can be compared with the file; certificates are
+ * not looked at. Facts: the published cs_blobs header of XNU. */
 
 #include <string.h>
 
 #include <openssl/evp.h>
 
-#include "macho.h"
+#include "code_signature.h"
 #include "trust_cache.h"
 
-#define MAGIC_SUPERBLOB    0xfade0cc0u
-#define MAGIC_DIRECTORY    0xfade0c02u
-#define MAGIC_ENTITLEMENTS 0xfade7171u
-#define MAX_BLOBS          64u
-#define DIRECTORY_LEAST    44u
-#define IDENTIFIER_OFFSET  20u
-#define HASH_TYPE_OFFSET   37u
+#define MAX_BLOBS       64u
+#define DIRECTORY_LEAST 44u
 
-/* The INDEXth blob of the signature. */
-static bool signature_blob(const struct macho *macho, uint32_t index, struct blob *out)
+/* From which version on a directory has more fields, and what it then measures at least. */
+#define VERSION_TEAM    0x20200u
+#define VERSION_LIMIT64 0x20300u
+#define VERSION_EXEC    0x20400u
+#define VERSION_RUNTIME 0x20500u
+
+/* ---- blobs ---- */
+
+static bool whole_signature(const struct macho *macho, struct blob *out)
 {
     struct macho_command command;
-    struct blob all;
-    for (uint64_t cursor = 0; macho_next_command(macho, &cursor, &command);) {
-        if (command.cmd != LC_CODE_SIGNATURE || command.size < 16 ||
-            blob_slice(&macho->file, macho->header + get_le32(command.data + 8),
-                       get_le32(command.data + 12), &all, "the signature", NULL))
-            continue;
-        const uint8_t *p = blob_at(&all, 0, 12);
-        if (!p || get_be32(p) != MAGIC_SUPERBLOB || index >= get_be32(p + 8) ||
-            index >= MAX_BLOBS || !(p = blob_at(&all, 12 + 8ull * index, 8)))
-            return false;
-        const uint32_t offset = get_be32(p + 4);
-        const uint8_t *head = blob_at(&all, offset, 8);
-        return head &&
-               !blob_slice(&all, offset, get_be32(head + 4), out, "a part of the signature", NULL);
-    }
+    for (uint64_t cursor = 0; macho_next_command(macho, &cursor, &command);)
+        if (command.cmd == LC_CODE_SIGNATURE && command.size >= 16 &&
+            !blob_slice(&macho->file, macho->header + get_le32(command.data + 8),
+                        get_le32(command.data + 12), out, "the signature", NULL))
+            return true;
     return false;
 }
+
+bool macho_signature_blob(const struct macho *macho, uint32_t index, struct signature_blob *out)
+{
+    struct blob all;
+    const uint8_t *p = whole_signature(macho, &all) ? blob_at(&all, 0, 12) : NULL;
+    if (!p || get_be32(p) != SIGNATURE_MAGIC_SUPERBLOB || index >= get_be32(p + 8) ||
+        index >= MAX_BLOBS || !(p = blob_at(&all, 12 + 8ull * index, 8)))
+        return false;
+    const uint32_t offset = get_be32(p + 4);
+    const uint8_t *head = blob_at(&all, offset, 8);
+    if (!head || get_be32(head + 4) < 8 ||
+        blob_slice(&all, offset, get_be32(head + 4), &out->whole, "a part of the signature", NULL))
+        return false;
+    out->slot = get_be32(p);
+    out->magic = get_be32(head);
+    return true;
+}
+
+bool macho_signature_slot(const struct macho *macho, uint32_t slot, struct signature_blob *out)
+{
+    for (uint32_t i = 0; macho_signature_blob(macho, i, out); i++)
+        if (out->slot == slot)
+            return true;
+    return false;
+}
+
+bool macho_entitlements(const struct macho *macho, struct blob *out)
+{
+    struct signature_blob part;
+    for (uint32_t i = 0; macho_signature_blob(macho, i, &part); i++)
+        if (part.magic == SIGNATURE_MAGIC_ENTITLEMENTS)
+            return !blob_slice(&part.whole, 8, part.whole.size - 8, out, "entitlements", NULL);
+    return false;
+}
+
+/* ---- code directories ---- */
 
 static const EVP_MD *digest_of(unsigned hash_type)
 {
@@ -56,21 +85,80 @@ static const EVP_MD *digest_of(unsigned hash_type)
     }
 }
 
-static bool read_directory(const struct blob *in, struct macho_code_directory *out)
+/* The text at OFFSET of the directory; NULL: it does not end in there. */
+static const char *text_at(const struct blob *in, uint32_t offset)
+{
+    const bool inside = offset < in->size && memchr(in->data + offset, 0, in->size - offset);
+    return inside ? (const char *)in->data + offset : NULL;
+}
+
+/* What versions after the first added. */
+static void read_later_fields(const struct blob *in, struct macho_code_directory *out)
+{
+    const uint8_t *p = in->data;
+    const uint32_t team = out->version >= VERSION_TEAM && in->size >= 52 ? get_be32(p + 48) : 0;
+    out->team = team ? text_at(in, team) : NULL;
+    if (out->version >= VERSION_LIMIT64 && in->size >= 64 && get_be64(p + 56))
+        out->code_limit = get_be64(p + 56);
+    if (out->version >= VERSION_EXEC && in->size >= 88) {
+        out->exec_base = get_be64(p + 64);
+        out->exec_limit = get_be64(p + 72);
+        out->exec_flags = get_be64(p + 80);
+    }
+    if (out->version >= VERSION_RUNTIME && in->size >= 92)
+        out->runtime = get_be32(p + 88);
+}
+
+bool code_directory_hash(const struct macho_code_directory *directory, const void *data,
+                         size_t size, uint8_t out[64])
+{
+    const EVP_MD *kind = digest_of(directory->hash_type);
+    return kind && EVP_Digest(data, size, out, NULL, kind, NULL) == 1;
+}
+
+bool code_directory_read(const struct blob *in, struct macho_code_directory *out)
+{
+    const uint8_t *p = in->data;
+    uint8_t digest[EVP_MAX_MD_SIZE];
+    if (in->size < DIRECTORY_LEAST || get_be32(p) != SIGNATURE_MAGIC_DIRECTORY)
+        return false;
+    const uint32_t hashes = get_be32(p + 16);
+    *out = (struct macho_code_directory){.whole = *in,
+                                         .version = get_be32(p + 8),
+                                         .flags = get_be32(p + 12),
+                                         .identifier = text_at(in, get_be32(p + 20)),
+                                         .special_slots = get_be32(p + 24),
+                                         .code_slots = get_be32(p + 28),
+                                         .code_limit = get_be32(p + 32),
+                                         .hash_size = p[36],
+                                         .hash_type = p[37],
+                                         .platform = p[38],
+                                         .page_shift = p[39]};
+    const uint64_t special = (uint64_t)out->special_slots * out->hash_size;
+    const uint64_t code = (uint64_t)out->code_slots * out->hash_size;
+    if (!out->identifier || out->page_shift > 31 || special > hashes || hashes > in->size ||
+        code > in->size - hashes || !code_directory_hash(out, p, in->size, digest) ||
+        (int)out->hash_size > EVP_MD_get_size(digest_of(out->hash_type)))
+        return false;
+    out->hashes = p + hashes;
+    memcpy(out->cdhash, digest, sizeof(out->cdhash));
+    read_later_fields(in, out);
+    return true;
+}
+
+bool code_directory_page_matches(const struct macho_code_directory *directory,
+                                 const struct blob *file, uint32_t index)
 {
     uint8_t digest[EVP_MAX_MD_SIZE];
-    if (in->size < DIRECTORY_LEAST || get_be32(in->data) != MAGIC_DIRECTORY)
+    const uint64_t page = directory->page_shift ? 1ull << directory->page_shift : UINT64_MAX;
+    const uint64_t start = directory->page_shift ? index * page : 0;
+    if (index >= directory->code_slots || start >= directory->code_limit)
         return false;
-    const uint32_t name = get_be32(in->data + IDENTIFIER_OFFSET);
-    const EVP_MD *kind = digest_of(in->data[HASH_TYPE_OFFSET]);
-    if (!kind || name >= in->size || !memchr(in->data + name, 0, in->size - name) ||
-        EVP_Digest(in->data, in->size, digest, NULL, kind, NULL) != 1)
-        return false;
-    out->whole = *in;
-    out->identifier = (const char *)in->data + name;
-    out->hash_type = in->data[HASH_TYPE_OFFSET];
-    memcpy(out->cdhash, digest, sizeof(out->cdhash));
-    return true;
+    const uint64_t left = directory->code_limit - start, size = left < page ? left : page;
+    const uint8_t *data = blob_at(file, start, size);
+    return data && code_directory_hash(directory, data, (size_t)size, digest) &&
+           !memcmp(digest, directory->hashes + (size_t)index * directory->hash_size,
+                   directory->hash_size);
 }
 
 /* In the order in which the kernel prefers them. */
@@ -84,23 +172,14 @@ static unsigned rank(unsigned hash_type)
 
 bool macho_code_directory(const struct macho *macho, struct macho_code_directory *out)
 {
-    struct blob part;
+    struct signature_blob part;
     struct macho_code_directory found;
     bool any = false;
-    for (uint32_t i = 0; signature_blob(macho, i, &part); i++)
-        if (read_directory(&part, &found) &&
+    for (uint32_t i = 0; macho_signature_blob(macho, i, &part); i++)
+        if (code_directory_read(&part.whole, &found) &&
             (!any || rank(found.hash_type) > rank(out->hash_type))) {
             *out = found;
             any = true;
         }
     return any;
-}
-
-bool macho_entitlements(const struct macho *macho, struct blob *out)
-{
-    struct blob part;
-    for (uint32_t i = 0; signature_blob(macho, i, &part); i++)
-        if (part.size >= 8 && get_be32(part.data) == MAGIC_ENTITLEMENTS)
-            return !blob_slice(&part, 8, part.size - 8, out, "entitlements", NULL);
-    return false;
 }

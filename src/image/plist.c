@@ -12,6 +12,14 @@
 
 #define MAX_IDS (1u << 20)
 
+struct plist *plist_new(enum plist_kind kind)
+{
+    struct plist *node = calloc(1, sizeof(*node));
+    if (node)
+        node->kind = kind;
+    return node;
+}
+
 struct parser {
     XML_Parser xml;
     const struct blob *in;
@@ -124,13 +132,13 @@ static void XMLCALL on_start(void *context, const char *name, const char **attri
         stop(p, "not an element of property lists, or not in this place");
         return;
     }
-    struct plist *node = calloc(1, sizeof(*node));
+    struct plist *node = plist_new(kind);
     if (!node) {
         stop(p, "no memory");
         return;
     }
-    node->kind = kind;
     node->number = !strcmp(name, "true");
+    node->inexact = !strcmp(name, "real") || !strcmp(name, "date");
     if (p->depth || !p->root)
         attach(p, node);
     else {

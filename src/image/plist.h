@@ -25,6 +25,7 @@ struct plist {
     uint8_t *data;  /* of data */
     size_t size;    /* of text or data */
     int64_t number; /* integer, boolean */
+    bool inexact;   /* a real or a date: kept as another kind */
     struct plist *children, *next;
     const struct plist *same_as; /* IDREF: what this stands for */
 };
@@ -33,6 +34,9 @@ struct plist {
  * a JSON object. 0 and *ROOT, to be freed, or -1 and *ERR. */
 int plist_parse(const struct blob *in, struct plist **root, struct error *err);
 void plist_free(struct plist *root);
+
+/* A new node with no value, NULL without memory. */
+struct plist *plist_new(enum plist_kind kind);
 
 /* NODE itself, or what its IDREF names. */
 const struct plist *plist_resolve(const struct plist *node);

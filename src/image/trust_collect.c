@@ -11,8 +11,8 @@
 
 #include <openssl/evp.h>
 
+#include "code_signature.h"
 #include "container.h"
-#include "macho.h"
 
 #define MAX_DEPTH  64
 #define MAX_SLICES 32

@@ -42,11 +42,6 @@ struct run {
     uint64_t sector, count, offset, size; /* sectors of the disk; bytes of the image */
 };
 
-static uint64_t get_be64(const uint8_t *p)
-{
-    return (uint64_t)get_be32(p) << 32 | get_be32(p + 4);
-}
-
 bool udif_recognise(const struct source *in)
 {
     uint8_t magic[4];

@@ -10,7 +10,9 @@
 #include "image/adt_text.h"
 #include "image/compress.h"
 #include "image/container.h"
+#include "image/entitlements.h"
 #include "image/img4.h"
+#include "image/code_signature.h"
 #include "image/macho.h"
 #include "image/nvram.h"
 #include "image/plist.h"
@@ -141,6 +143,48 @@ static void walk(const struct macho *macho)
     macho_xnu_version(macho, &version);
 }
 
+/* What is signed can be read again, and every page has its hash. */
+static void sign_again(const struct macho *macho)
+{
+    static const char xml[] = "<dict><key>get-task-allow</key><true/><key>n</key><array><integer>-300</integer></array></dict>";
+    const struct blob list = {.data = (const uint8_t *)xml, .size = sizeof(xml) - 1, .name = "list"};
+    const struct macho_sign_options options = {.identifier = "fuzz", .entitlements = &list, .page_shift = 12};
+    struct macho_code_directory directory;
+    struct macho again;
+    struct blob out;
+    const int result = macho_sign(macho, &options, &out, &err);
+    refused(result);
+    if (result)
+        return;
+    if (macho_open(&out, &again, &err) || !macho_code_directory(&again, &directory) || strcmp(directory.identifier, "fuzz"))
+        abort();
+    for (uint32_t i = 0; i < directory.code_slots; i++)
+        if (!code_directory_page_matches(&directory, &out, i))
+            abort();
+    blob_free(&out);
+}
+
+/* DER entitlements that can be read are written so that they read the same. */
+static void rewrite_entitlements(const struct macho *macho)
+{
+    struct signature_blob part;
+    struct blob content, first, second;
+    struct plist *root, *again;
+    if (!macho_signature_slot(macho, SIGNATURE_SLOT_DER_ENTITLEMENTS, &part) ||
+        blob_slice(&part.whole, 8, part.whole.size - 8, &content, "entitlements", &err) || entitlements_decode(&content, &root, &err))
+        return;
+    entitlements_exec_flags(root);
+    if (!entitlements_encode(root, &content, &first, &err)) {
+        if (entitlements_decode(&first, &again, &err) || entitlements_encode(again, &first, &second, &err) ||
+            second.size != first.size || memcmp(second.data, first.data, first.size))
+            abort();
+        plist_free(again);
+        blob_free(&first);
+        blob_free(&second);
+    }
+    plist_free(root);
+}
+
 __attribute__((unused)) static void fuzz_macho(const struct blob *in)
 {
     struct macho outer, inner;
@@ -150,6 +194,8 @@ __attribute__((unused)) static void fuzz_macho(const struct blob *in)
     if (result)
         return;
     walk(&outer);
+    sign_again(&outer);
+    rewrite_entitlements(&outer);
     if (macho_find_entry(&outer, "com.apple.kernel", &vmaddr, &offset) && !macho_open_inner(&outer, offset, &inner, &err))
         walk(&inner);
 }
