@@ -80,9 +80,10 @@ uint64_t a64_cntvct(struct a64_cpu *cpu)
     return timer_count(cpu, a64_in_host(cpu) ? A64_TIMER_HYPVIRT : A64_TIMER_VIRT);
 }
 
-static bool condition(struct a64_cpu *cpu, enum a64_timer_id id)
+/* At TICKS of the system counter. */
+static bool condition(const struct a64_cpu *cpu, enum a64_timer_id id, uint64_t ticks)
 {
-    return timer_count(cpu, id) >= cpu->timer[id].cval;
+    return ticks - timer_offset(cpu, id) >= cpu->timer[id].cval;
 }
 
 /* Whether the timer may drive its wire at all. */
@@ -96,7 +97,7 @@ static bool armed(const struct a64_cpu *cpu, enum a64_timer_id id)
 uint64_t a64_timer_ctl(struct a64_cpu *cpu, enum a64_timer_id id)
 {
     /* With ENABLE clear ISTATUS is UNKNOWN; Apple's still tells the comparison. */
-    return cpu->timer[id].ctl | (condition(cpu, id) ? CTL_ISTATUS : 0);
+    return cpu->timer[id].ctl | (condition(cpu, id, now(cpu)) ? CTL_ISTATUS : 0);
 }
 
 void a64_timer_set_ctl(struct a64_cpu *cpu, enum a64_timer_id id, uint64_t value)
@@ -160,6 +161,25 @@ static void update_events(struct a64_cpu *cpu)
     }
 }
 
+/* ---- wires and deadlines ---- */
+
+/* When after TICKS the first output rises. */
+static uint64_t next_output(const struct a64_cpu *cpu, uint64_t ticks)
+{
+    uint64_t next = ~0ull;
+    for (unsigned id = 0; id < A64_TIMER_COUNT; id++) {
+        const uint64_t at = cpu->timer[id].cval + timer_offset(cpu, id);
+        if (armed(cpu, id) && !condition(cpu, id, ticks) && at > ticks && at < next)
+            next = at;
+    }
+    return next;
+}
+
+uint64_t a64_timer_next(struct a64_cpu *cpu)
+{
+    return next_output(cpu, now(cpu));
+}
+
 uint64_t a64_timer_next_event(struct a64_cpu *cpu)
 {
     uint64_t next = a64_timer_next(cpu);
@@ -175,30 +195,15 @@ uint64_t a64_timer_next_event(struct a64_cpu *cpu)
     return next;
 }
 
-/* ---- wires and deadlines ---- */
-
-uint64_t a64_timer_next(struct a64_cpu *cpu)
-{
-    uint64_t next = ~0ull;
-    for (unsigned id = 0; id < A64_TIMER_COUNT; id++) {
-        const struct a64_timer *timer = &cpu->timer[id];
-        const uint64_t count = timer_count(cpu, id);
-        if (!armed(cpu, id) || count >= timer->cval)
-            continue;
-        const uint64_t at = now(cpu) + (timer->cval - count);
-        if (at > now(cpu) && at < next)
-            next = at;
-    }
-    return next;
-}
-
+/* Time is looked at once: what has not come by then is a deadline, and nothing comes between. */
 void a64_timer_update(struct a64_cpu *cpu)
 {
     if (!cpu->sys || !cpu->sys->clock.now)
         return;
+    const uint64_t ticks = now(cpu);
     for (unsigned id = 0; id < A64_TIMER_COUNT; id++) {
         struct a64_timer *timer = &cpu->timer[id];
-        const bool level = armed(cpu, id) && condition(cpu, id);
+        const bool level = armed(cpu, id) && condition(cpu, id, ticks);
         if (level == timer->output)
             continue;
         timer->output = level;
@@ -208,5 +213,5 @@ void a64_timer_update(struct a64_cpu *cpu)
     update_events(cpu);
     a64_pmu_sync(cpu);
     if (cpu->sys->clock.deadline)
-        cpu->sys->clock.deadline(cpu, a64_timer_next(cpu));
+        cpu->sys->clock.deadline(cpu, next_output(cpu, ticks));
 }

@@ -28,7 +28,9 @@ static struct cpu_rig *rig_of(struct a64_cpu *cpu)
 
 static uint64_t clock_now(struct a64_cpu *cpu)
 {
-    return rig_of(cpu)->now;
+    struct cpu_rig *rig = rig_of(cpu);
+    rig->now += rig->pace;
+    return rig->now;
 }
 
 static void deadline(struct a64_cpu *cpu, uint64_t ticks)

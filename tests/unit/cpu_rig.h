@@ -18,6 +18,7 @@ struct cpu_rig {
     struct a64_cpu *cpu;
     uint8_t *ram;
     uint64_t now;      /* of the system counter */
+    uint64_t pace;     /* ticks that go by with each look at it */
     uint64_t deadline; /* told last by the timers */
     bool wire[32];     /* PPIs */
     bool trap_all;     /* the monitor wants every system register */

@@ -153,6 +153,20 @@ static void nearest_deadline(void **state)
     assert_int_equal(rig->deadline, ~0ull);
 }
 
+/* Time goes on while the timers are looked at: what they come to meanwhile must not be lost. */
+static void none_is_missed(void **state)
+{
+    struct cpu_rig *rig = *state;
+    rig->pace = 1;
+    for (uint64_t ahead = 0; ahead < 100; ahead++) {
+        a64_timer_set_ctl(rig->cpu, A64_TIMER_VIRT, 0);
+        rig->now = 1000;
+        a64_timer_set_cval(rig->cpu, A64_TIMER_VIRT, 1000 + ahead);
+        a64_timer_set_ctl(rig->cpu, A64_TIMER_VIRT, 1);
+        assert_true(rig->wire[27] || rig->deadline == 1000 + ahead);
+    }
+}
+
 /* CNTKCTL_EL1: EVNTEN, EVNTI = 4, on the rise of bit 4, that is at 16, 48, 80 ... */
 static void event_stream(void **state)
 {
@@ -237,6 +251,7 @@ int main(void)
         TEST(offsets),
         TEST(monitor_offset),
         TEST(nearest_deadline),
+        TEST(none_is_missed),
         TEST(event_stream),
         TEST(permissions),
     };
