@@ -28,6 +28,7 @@ struct boot_options {
     const char *initrd;       /* linux; NULL: none */
     const char *ramdisk;      /* xnu: becomes /chosen/memory-map RAMDisk; NULL: none */
     const char *trust_cache;  /* xnu; NULL: none */
+    const char *aux_kc;       /* xnu: auxiliary kernel collection; NULL: none */
     const char *device_tree;  /* the user's own tree (ADT for xnu, DTB for linux); NULL: made from
                                  the board */
     const char *command_line; /* boot arguments joined by blanks; NULL: "" */

@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /* Direct boot of an XNU kernel, as iBoot would leave it: the Mach-O (a kernel or an MH_FILESET
  * collection, bare or in IM4P/IMG4, compressed or not), then device tree, RAM disk and boot_args
- * above it, a trust cache (and a tree that the kernel locks down) below. Facts: xnu-boot sheet 2-4,
- * image-format sheet A3-A7.
+ * above it, a trust cache (and a tree that the kernel locks down, and an auxiliary collection)
+ * below. Facts: xnu-boot sheet 2-4, image-format sheet A3-A7.
  *
- * Low to high: [locked device tree][trust cache] kernel segments [device tree][RAM disk][boot_args]
- * topOfKernelData. XNU maps RAM early with 32 MiB blocks, so PA and VA of the header must agree
- * modulo 32 MiB: the virtual base is chosen so.
+ * Low to high: [auxiliary collection][locked device tree][trust cache] kernel segments [device
+ * tree][RAM disk][boot_args] topOfKernelData. XNU maps RAM early with 32 MiB blocks, so PA and VA
+ * of the header must agree modulo 32 MiB: the virtual base is chosen so.
  *
  * A slide moves every address by the same amount; the load commands stay as they are, since a
  * collection's kernel finds the slide by where it runs and rebases everything itself. A static
- * kernel would have to be rebased here and is refused. Left out: AuxKC. */
+ * kernel would have to be rebased here and is refused.
+ *
+ * An auxiliary collection (drivers that the user added) is linked to 0; its writable segments come
+ * first and its header is further up, which is why the memory map names both. The kernel of a
+ * collection slides and fixes it up as its own, so its segments are only laid out here. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -70,6 +74,7 @@ struct xnu_boot {
     uint64_t header;    /* virtual address of the Mach-O header, slid */
     uint64_t next;      /* physical address of the next free byte above the kernel */
     uint64_t tree_at, tree_size, args_at;
+    struct macho aux; /* the auxiliary collection; file.size 0: none */
 };
 
 static uint64_t physical(const struct xnu_boot *b, uint64_t va)
@@ -137,13 +142,13 @@ static int choose_base(struct xnu_boot *b, uint64_t below, struct error *err)
     return 0;
 }
 
-static int load_segments(struct xnu_boot *b, struct error *err)
+/* The segments of MACHO, whose address 0 is PHYSICAL_ZERO. */
+static int load_segments(struct xnu_boot *b, const struct macho *macho, uint64_t physical_zero,
+                         struct error *err)
 {
-    const struct blob *file = &b->macho.file;
+    const struct blob *file = &macho->file;
     struct macho_segment segment;
-    if (b->raw.size)
-        return boot_place(b->machine, physical(b, b->low), &b->raw, b->raw.name, err);
-    for (uint64_t cursor = 0; macho_next_segment(&b->macho, &cursor, &segment);) {
+    for (uint64_t cursor = 0; macho_next_segment(macho, &cursor, &segment);) {
         struct blob content;
         const uint64_t filled =
             segment.filesize < segment.vmsize ? segment.filesize : segment.vmsize;
@@ -151,12 +156,19 @@ static int load_segments(struct xnu_boot *b, struct error *err)
             continue;
         if (blob_slice(file, segment.fileoff, filled, &content, segment.name, err))
             return -1;
-        const uint64_t at = physical(b, segment.vmaddr + b->options->slide);
+        const uint64_t at = segment.vmaddr + physical_zero;
         if (boot_place(b->machine, at, &content, file->name, err) ||
             boot_clear(b->machine, at + filled, segment.vmsize - filled, file->name, err))
             return -1;
     }
     return 0;
+}
+
+static int load_kernel(struct xnu_boot *b, struct error *err)
+{
+    if (b->raw.size)
+        return boot_place(b->machine, physical(b, b->low), &b->raw, b->raw.name, err);
+    return load_segments(b, &b->macho, physical(b, b->options->slide), err);
 }
 
 static int no_memory(struct error *err)
@@ -211,7 +223,33 @@ static int place_above(struct xnu_boot *b, const char *path, const char *name, s
     return result;
 }
 
-/* A trust cache ends at the lowest kernel page; a locked tree ends where the trust cache starts. */
+static uint64_t aux_size(const struct xnu_boot *b)
+{
+    uint64_t low, high;
+    if (!b->aux.file.size)
+        return 0;
+    macho_range(&b->aux, &low, &high);
+    return align_up(high, XNU_PAGE);
+}
+
+/* The auxiliary collection ends at END. */
+static int place_aux(struct xnu_boot *b, uint64_t end, struct error *err)
+{
+    const uint64_t size = aux_size(b), base = end - size;
+    uint64_t header;
+    if (!size)
+        return 0;
+    macho_base(&b->aux, &header);
+    return boot_clear(b->machine, base, size, b->aux.file.name, err) ||
+                   load_segments(b, &b->aux, base, err) || map_entry(b, "AuxKC", base, size, err) ||
+                   map_entry(b, "AuxKC-mach_header", base + header,
+                             MACHO_HEADER_SIZE + b->aux.command_size, err)
+               ? -1
+               : 0;
+}
+
+/* A trust cache ends at the lowest kernel page; a locked tree ends where the trust cache starts;
+ * an auxiliary collection ends at the lowest of all. */
 static int place_below(struct xnu_boot *b, const struct blob *trust_cache, uint64_t tree_room,
                        struct error *err)
 {
@@ -224,14 +262,15 @@ static int place_below(struct xnu_boot *b, const struct blob *trust_cache, uint6
     }
     if (tree_room)
         b->tree_at = at - tree_room;
-    return 0;
+    return place_aux(b, at - tree_room, err);
 }
 
 /* The tree is written last, since its memory map names everything else; its size must be known
  * first. */
 static int reserve_tree(struct xnu_boot *b, uint64_t *size, struct error *err)
 {
-    static const char *const entries[] = {"DeviceTree", "BootArgs", "TrustCache", "RAMDisk"};
+    static const char *const entries[] = {"DeviceTree", "BootArgs", "TrustCache",
+                                          "RAMDisk",    "AuxKC",    "AuxKC-mach_header"};
     struct blob draft;
     for (size_t i = 0; i < sizeof(entries) / sizeof(entries[0]); i++)
         if (map_entry(b, entries[i], 0, 0, err))
@@ -290,8 +329,9 @@ static int place_everything(struct xnu_boot *b, const struct blob *trust_cache, 
     if (open_tree(b, err) || reserve_tree(b, &room, err))
         return -1;
     const uint64_t locked_room = xnu_tree_is_locked(b->tree) ? room : 0;
-    if (choose_base(b, align_up(trust_cache->size, XNU_PAGE) + locked_room, err) ||
-        load_segments(b, err) || place_below(b, trust_cache, locked_room, err))
+    const uint64_t below = align_up(trust_cache->size, XNU_PAGE) + locked_room + aux_size(b);
+    if (choose_base(b, below, err) || load_kernel(b, err) ||
+        place_below(b, trust_cache, locked_room, err))
         return -1;
     if (!locked_room) {
         b->tree_at = b->next;
@@ -347,6 +387,35 @@ static bool is_raw(struct xnu_boot *b, const struct blob *file, const struct blo
     return true;
 }
 
+static int check_aux(const struct xnu_boot *b, struct error *err)
+{
+    const struct blob *file = &b->aux.file;
+    uint64_t low, high, header;
+    macho_range(&b->aux, &low, &high);
+    if (b->macho.filetype != MH_FILESET)
+        return error_set(err, ERROR_USAGE,
+                         "%s: only the kernel of a collection (MH_FILESET) takes an --auxkc",
+                         b->macho.file.name);
+    if (b->aux.filetype != MH_FILESET || low || !macho_base(&b->aux, &header))
+        return blob_error(file, 0, err,
+                          "not an auxiliary kernel collection, which is an MH_FILESET linked to 0: "
+                          "make one with 'kmutil create --new aux'");
+    if (!high || high > GUEST_KERNEL_LIMIT)
+        return blob_error(file, 0, err, "the segments span 0x%llx bytes: too many",
+                          (unsigned long long)high);
+    return 0;
+}
+
+/* PLAIN is to live as long as B. */
+static int open_aux(struct xnu_boot *b, struct blob *plain, struct error *err)
+{
+    if (!b->options->aux_kc)
+        return 0;
+    if (image_open_plain(plain, b->options->aux_kc, err))
+        return -1;
+    return macho_open(plain, &b->aux, err) || check_aux(b, err) ? -1 : 0;
+}
+
 /* A trust cache of all programs on the RAM disk. */
 static int make_trust_cache(const char *ramdisk, struct blob *out, struct error *err)
 {
@@ -386,7 +455,7 @@ int xnu_load(struct machine *machine, const struct boot_options *options, struct
              struct error *err)
 {
     struct xnu_boot b = {.machine = machine, .options = options};
-    struct blob file = {0}, plain = {0}, trust_cache = {0};
+    struct blob file = {0}, plain = {0}, trust_cache = {0}, aux = {0};
     if (options->el2)
         return error_set(err, ERROR_USAGE, "XNU starts at EL1: leave --el2 out");
     if (options->initrd)
@@ -400,11 +469,14 @@ int xnu_load(struct machine *machine, const struct boot_options *options, struct
         if (!result)
             macho_xnu_version(&b.macho, &b.version);
     }
+    if (!result)
+        result = open_aux(&b, &aux, err);
     if (!result) {
         xnu_check_root(machine, options, &b.version);
         result = place_everything(&b, &trust_cache, err) || find_entry(&b, entry, err) ? -1 : 0;
     }
     adt_free(b.tree);
+    blob_free(&aux);
     blob_free(&trust_cache);
     blob_free(&plain);
     blob_free(&file);

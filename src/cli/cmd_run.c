@@ -22,7 +22,7 @@
 
 struct run_values {
     const char *machine, *cpu, *engine, *engine_knobs, *clock, *boot, *initrd, *ramdisk, *trust_cache,
-        *device_tree, *profile, *symbols, *bundle, *mac;
+        *aux_kc, *device_tree, *profile, *symbols, *bundle, *mac;
     uint64_t cpus, memory, slide, seed, quantum, ecid, load_address, entry_offset;
     bool el2, vhe_only, semihosting, dry_run, stats, perf_map, engine_check;
     struct string_list disks, nets, serials, logs;
@@ -44,6 +44,8 @@ static const struct option options[] = {
     {"trust-cache", 0, OPTION_FILE, AT(trust_cache), "FILE|auto", NULL,
      "XNU: a trust cache or a region of them; auto: of all programs on the RAM disk"},
     {"trustcache", 0, OPTION_FILE, AT(trust_cache), "FILE|auto", NULL, "the same"},
+    {"auxkc", 0, OPTION_FILE, AT(aux_kc), "FILE", NULL,
+     "XNU: an auxiliary kernel collection, placed below the kernel's"},
     {"slide", 0, OPTION_SIZE, AT(slide), "SIZE", NULL,
      "XNU: how far above its link address the kernel collection runs"},
     {"device-tree", 0, OPTION_FILE, AT(device_tree), "FILE", NULL,
@@ -224,6 +226,7 @@ static void fill_boot(struct run *run, const struct operands *operands)
                               .initrd = v->initrd,
                               .ramdisk = v->ramdisk,
                               .trust_cache = v->trust_cache,
+                              .aux_kc = v->aux_kc,
                               .device_tree = v->device_tree,
                               .command_line = run->command_line,
                               .slide = v->slide,

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HEADER_SIZE    32
 #define SEGMENT_SIZE   72
 #define SECTION_SIZE   80
 #define THREAD_STATE64 6
@@ -17,7 +16,7 @@
 
 bool macho_recognise(const struct blob *in)
 {
-    return in->size >= HEADER_SIZE &&
+    return in->size >= MACHO_HEADER_SIZE &&
            (get_le32(in->data) == MH_MAGIC_64 || get_be32(in->data) == FAT_MAGIC);
 }
 
@@ -35,7 +34,7 @@ static int thin(const struct blob *in, struct blob *out, struct error *err)
 
 static int check_commands(const struct macho *macho, struct error *err)
 {
-    uint64_t at = macho->header + HEADER_SIZE;
+    uint64_t at = macho->header + MACHO_HEADER_SIZE;
     const uint64_t end = at + macho->command_size;
     if (!blob_at(&macho->file, at, macho->command_size))
         return blob_error(&macho->file, at, err,
@@ -53,7 +52,7 @@ static int check_commands(const struct macho *macho, struct error *err)
 
 static int open_at(const struct blob *file, uint64_t offset, struct macho *out, struct error *err)
 {
-    const uint8_t *p = blob_at(file, offset, HEADER_SIZE);
+    const uint8_t *p = blob_at(file, offset, MACHO_HEADER_SIZE);
     if (!p || get_le32(p) != MH_MAGIC_64)
         return blob_error(file, offset, err, "no 64-bit Mach-O header here");
     if (get_le32(p + 4) != CPU_TYPE_ARM64)
@@ -90,7 +89,7 @@ bool macho_next_command(const struct macho *macho, uint64_t *cursor, struct mach
 {
     if (*cursor >= macho->command_size)
         return false;
-    const uint64_t offset = macho->header + HEADER_SIZE + *cursor;
+    const uint64_t offset = macho->header + MACHO_HEADER_SIZE + *cursor;
     const uint8_t *p = blob_at(&macho->file, offset, 8);
     if (!p || macho->command_size - *cursor < 8)
         return false;

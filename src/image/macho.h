@@ -26,6 +26,8 @@
 #define LC_DYLD_CHAINED_FIXUPS 0x80000034u
 #define LC_CODE_SIGNATURE      0x1du
 
+#define MACHO_HEADER_SIZE 32u
+
 struct macho {
     struct blob file; /* from the Mach-O header on */
     uint64_t header;  /* offset of this header in `file` (an inner one of a collection) */

@@ -321,6 +321,90 @@ static void below_the_kernel(void **state)
     blob_free(&kernel);
 }
 
+/* An auxiliary collection as kmutil lays it out: linked to 0, writable segments first, the header
+ * above them. */
+static const struct rig_segment aux_segments[] = {
+    {"__DATA", 0, 0x8000, 0x8000, 0x5000},
+    {"__TEXT", 0x8000, 0x8000, 0, 0x8000},
+    {"__LINKEDIT", 0x10000, 0x6000, 0xd000, 0x2345},
+    {NULL, 0, 0, 0, 0},
+};
+
+/* It ends at the lowest of kernel, trust cache and locked tree, and the memory map names it. */
+static void auxiliary_collection(void **state)
+{
+    struct blob aux = rig_kernel(MH_FILESET, 10063, 0x9000, aux_segments);
+    struct blob module = trust_module();
+    struct boot_options options = with(NULL);
+    struct boot plain;
+    boot(&plain, &options, MIB(256), 2);
+    options.aux_kc = rig_file("boot-xnu-aux.bin", aux.data, aux.size);
+    for (unsigned k = 0; k < 8; k++) {
+        uint64_t at, length, header, header_size, below = 0;
+        struct boot b;
+        options.slide = k & 1 ? MIB(34) : 0;
+        options.trust_cache =
+            k & 2 ? rig_file("boot-xnu-trust.bin", module.data, module.size) : NULL;
+        options.device_tree = k & 4 ? locked_tree(&plain) : NULL;
+        boot(&b, &options, MIB(256), 2);
+        check_placement(&b, LINK + options.slide, LINK + options.slide, LINK + options.slide);
+        if (k & 4)
+            below = b.tree;
+        else if (!(k & 2) || !mapped(&b, "TrustCache", &below, &length))
+            below = LINK + options.slide - b.virt_base + RAM;
+        assert_true(mapped(&b, "AuxKC", &at, &length));
+        assert_true(mapped(&b, "AuxKC-mach_header", &header, &header_size));
+        assert_int_equal(length, 0x18000); /* to a whole page */
+        assert_int_equal(at + length, below);
+        assert_true(at >= b.phys_base);
+        assert_int_equal(header, at + 0x8000);
+        assert_int_equal(header_size, 32 + get_le32(aux.data + 20));
+        for (const struct rig_segment *s = aux_segments; s->name; s++) {
+            assert_memory_equal(boot_rig_at(b.machine, at + s->vmaddr, s->filesize),
+                                aux.data + s->fileoff, s->filesize);
+            for (uint64_t n = s->filesize; n < s->vmsize; n++)
+                assert_int_equal(*boot_rig_at(b.machine, at + s->vmaddr + n, 1), 0);
+        }
+        end(&b);
+    }
+    end(&plain);
+    blob_free(&module);
+    blob_free(&aux);
+}
+
+static void not_auxiliary(void **state)
+{
+    static const struct rig_segment moved[] = {{"__TEXT", 0x4000, 0x8000, 0, 0x8000},
+                                               {NULL, 0, 0, 0, 0}};
+    static const struct rig_segment headless[] = {{"__DATA", 0, 0x8000, 0x8000, 0x4000},
+                                                  {NULL, 0, 0, 0, 0}};
+    static const struct rig_segment huge[] = {{"__TEXT", 0, MIB(300), 0, 0x8000},
+                                              {NULL, 0, 0, 0, 0}};
+    const struct {
+        uint32_t type;
+        const struct rig_segment *segments;
+        int status;
+    } cases[] = {{MH_FILESET, moved, ERROR_DATA},
+                 {MH_FILESET, headless, ERROR_DATA},
+                 {MH_EXECUTE, aux_segments, ERROR_DATA},
+                 {MH_FILESET, huge, ERROR_DATA}};
+    struct boot_options options = with(NULL);
+    for (unsigned k = 0; k < sizeof cases / sizeof *cases; k++) {
+        struct blob file = rig_kernel(cases[k].type, 10063, 0, cases[k].segments);
+        options.aux_kc = rig_file("boot-xnu-aux.bin", file.data, file.size);
+        refuse(&options, MIB(256), cases[k].status);
+        blob_free(&file);
+    }
+    /* A static kernel takes none. */
+    struct blob kernel = rig_kernel(MH_EXECUTE, 10063, LINK + 0x1000, mac_segments);
+    struct blob aux = rig_kernel(MH_FILESET, 10063, 0x9000, aux_segments);
+    options = with(&kernel);
+    options.aux_kc = rig_file("boot-xnu-aux.bin", aux.data, aux.size);
+    refuse(&options, MIB(256), ERROR_USAGE);
+    blob_free(&aux);
+    blob_free(&kernel);
+}
+
 static void ram_disk(void **state)
 {
     static uint8_t content[3 * 0x4000 + 100];
@@ -553,11 +637,18 @@ int main(int argc, char **argv)
 {
     collection = argc > 1 ? argv[1] : "pip.im4p";
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_collection),    cmocka_unit_test(static_kernels),
-        cmocka_unit_test(slide_rules),     cmocka_unit_test(below_the_kernel),
-        cmocka_unit_test(ram_disk),        cmocka_unit_test(too_little_memory),
-        cmocka_unit_test(releases),        cmocka_unit_test(boot_args_by_version),
-        cmocka_unit_test(mandatory_nodes), cmocka_unit_test(raw_tree),
+        cmocka_unit_test(a_collection),
+        cmocka_unit_test(static_kernels),
+        cmocka_unit_test(slide_rules),
+        cmocka_unit_test(below_the_kernel),
+        cmocka_unit_test(auxiliary_collection),
+        cmocka_unit_test(not_auxiliary),
+        cmocka_unit_test(ram_disk),
+        cmocka_unit_test(too_little_memory),
+        cmocka_unit_test(releases),
+        cmocka_unit_test(boot_args_by_version),
+        cmocka_unit_test(mandatory_nodes),
+        cmocka_unit_test(raw_tree),
         cmocka_unit_test(users_tree),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
