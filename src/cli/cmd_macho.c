@@ -194,7 +194,7 @@ static json_t *command_json(const struct macho *macho, const struct macho_comman
 }
 
 /* "arm64e, kernel pointer authentication ABI 0". */
-static json_t *subtype_json(uint32_t subtype)
+json_t *macho_cpu_json(uint32_t subtype)
 {
     static const char *const names[] = {"arm64", "arm64v8", "arm64e"};
     const uint32_t low = subtype & 0xffffff;
@@ -206,7 +206,7 @@ static json_t *subtype_json(uint32_t subtype)
                         subtype & 0x40000000 ? "kernel" : "user", subtype >> 24 & 15);
 }
 
-static json_t *info_json(const struct macho *macho)
+json_t *macho_info_json(const struct macho *macho)
 {
     json_t *commands = json_array();
     struct macho_command command;
@@ -215,7 +215,7 @@ static json_t *info_json(const struct macho *macho)
     for (uint64_t cursor = 0; macho_next_command(macho, &cursor, &command);)
         json_array_append_new(commands, command_json(macho, &command));
     json_t *out = json_pack("{s:s, s:o, s:o, s:i}", "type", macho_filetype_name(macho->filetype),
-                            "cpu", subtype_json(macho->cpusubtype), "flags",
+                            "cpu", macho_cpu_json(macho->cpusubtype), "flags",
                             json_address(macho->flags), "commands", (int)macho->command_count);
     if (macho_entry(macho, &pc))
         json_object_set_new(out, "entry", json_address(pc));
@@ -258,7 +258,7 @@ static int work_info(const struct values *values, const struct macho_input *inpu
         return write_blob(NULL, &xml, err);
     json_t *out = values->signature || values->entitlements
                       ? signature_part_json(values, &input->macho, err)
-                      : info_json(&input->macho);
+                      : macho_info_json(&input->macho);
     if (!out)
         return -1;
     if (values->json)

@@ -6,6 +6,8 @@
  * wrapping, is opened, and what it complains of is reported. A new one is a kc_work, a struct verb
  * whose run calls kc_verb(), and a line each in verbs.h and in main.c's list. */
 
+#include <jansson.h>
+
 #include "cli/options.h"
 #include "image/kc.h"
 
@@ -24,5 +26,10 @@ typedef int kc_work(const void *values, struct kc *kc, const struct operands *op
 /* Parses into VALUES, opens the first operand, kc_load_info() too where INFO, and calls WORK. The
  * exit status. */
 int kc_verb(const struct verb *self, int argc, char **argv, void *values, bool info, kc_work *work);
+
+/* "4A1C…-…", as Apple's tools print it. */
+void uuid_text(const uint8_t uuid[16], char text[37]);
+/* Identifier, version, address, size, UUID: what is known of ENTRY. */
+json_t *kc_entry_json(const struct kc_entry *entry);
 
 #endif

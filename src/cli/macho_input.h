@@ -4,6 +4,8 @@
 
 /* The file that a macho verb works on: nested, wrapped or not, maybe one member of a collection. */
 
+#include <jansson.h>
+
 #include "image/macho.h"
 
 struct macho_input {
@@ -15,5 +17,10 @@ struct macho_input {
 int macho_input_open(struct macho_input *input, const char *path, const char *member,
                      struct error *err);
 void macho_input_close(struct macho_input *input);
+
+/* The header and the load commands, as `macho info` prints them; the processor of a header alone.
+ */
+json_t *macho_info_json(const struct macho *macho);
+json_t *macho_cpu_json(uint32_t subtype);
 
 #endif

@@ -63,6 +63,7 @@ const struct verb *const verbs[] = {
     &verb_apfs_cat,
 
     &verb_kc_inspect,
+    &verb_kc_extract,
 
     &verb_bundle_info,
     &verb_bundle_import,

@@ -17,7 +17,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CODELESS 0x7fffffffffffffffull /* _PrelinkExecutableLoadAddr of a kext without code */
+#define PROT_MODIFY  2u
+#define PROT_EXECUTE 4u
+#define CODELESS     0x7fffffffffffffffull /* _PrelinkExecutableLoadAddr of a kext without code */
 
 /* ---- opening ---- */
 
@@ -242,6 +244,35 @@ const uint8_t *kc_data_at(const struct kc *kc, uint64_t address, uint64_t size)
         segment.filesize - (address - segment.vmaddr) < size)
         return NULL;
     return blob_at(&kc->macho.file, offset, size);
+}
+
+static unsigned region_of(const struct macho_segment *segment)
+{
+    if (!strcmp(segment->name, "__LINKEDIT"))
+        return KC_LINKEDIT;
+    if (!strcmp(segment->name, "__TEXT_BOOT_EXEC"))
+        return KC_BOOT_EXEC;
+    if (segment->initprot & PROT_EXECUTE)
+        return KC_RX;
+    /* Constants are writable in the file: whoever links pointers writes them. */
+    if (!(segment->initprot & PROT_MODIFY) || strstr(segment->name, "CONST"))
+        return KC_RO;
+    return KC_RW;
+}
+
+void kc_boot_regions(const struct kc *kc, struct kc_region regions[KC_REGIONS])
+{
+    struct macho_segment segment;
+    memset(regions, 0, KC_REGIONS * sizeof(*regions));
+    for (uint64_t cursor = 0; macho_next_segment(&kc->macho, &cursor, &segment);) {
+        struct kc_region *region = &regions[region_of(&segment)];
+        if (!segment.filesize)
+            continue;
+        if (!region->size)
+            *region = (struct kc_region){.address = segment.vmaddr, .offset = segment.fileoff};
+        if (segment.fileoff + segment.filesize > region->offset + region->size)
+            region->size = segment.fileoff + segment.filesize - region->offset;
+    }
 }
 
 /* ---- what an entry says ---- */

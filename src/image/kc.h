@@ -58,6 +58,14 @@ const struct kc_entry *kc_entry_at(const struct kc *kc, uint64_t address,
  * not. */
 const uint8_t *kc_data_at(const struct kc *kc, uint64_t address, uint64_t size);
 
+/* The parts of a collection that iBoot protects alike (BootKC-ro, -rx, -bx, -rw, -le; a payload's
+ * properties kcrf, kcrz ... kclz): from the first to the last segment of a kind. */
+enum { KC_RO, KC_RX, KC_BOOT_EXEC, KC_RW, KC_LINKEDIT, KC_REGIONS };
+struct kc_region {
+    uint64_t address, offset, size; /* size 0: there is none; in the file */
+};
+void kc_boot_regions(const struct kc *kc, struct kc_region regions[KC_REGIONS]);
+
 static inline bool kc_is_kernel(const struct kc_entry *entry)
 {
     return !__builtin_strcmp(entry->id, KC_KERNEL);

@@ -139,6 +139,7 @@ static void XMLCALL on_start(void *context, const char *name, const char **attri
     }
     node->number = !strcmp(name, "true");
     node->inexact = !strcmp(name, "real") || !strcmp(name, "date");
+    node->begin = (size_t)XML_GetCurrentByteIndex(p->xml) + (size_t)XML_GetCurrentByteCount(p->xml);
     if (p->depth || !p->root)
         attach(p, node);
     else {
@@ -224,6 +225,7 @@ static void XMLCALL on_end(void *context, const char *name)
         p->key = strndup(p->text ? p->text : "", p->used);
     } else if (strcmp(name, "plist") && p->depth) {
         struct plist *node = p->stack[--p->depth].node;
+        node->end = (size_t)XML_GetCurrentByteIndex(p->xml);
         if (node->kind >= PLIST_STRING && node->kind <= PLIST_INTEGER && !node->same_as)
             take_text(p, node);
         remember(p, p->stack[p->depth].id, node);

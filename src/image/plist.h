@@ -6,6 +6,7 @@
  * binary, and JSON. */
 
 #include <stdbool.h>
+#include <stdio.h>
 
 #include "blob.h"
 
@@ -20,12 +21,13 @@ enum plist_kind {
 
 struct plist {
     enum plist_kind kind;
-    char *key;      /* within a dictionary */
-    char *text;     /* of a string; NUL-terminated */
-    uint8_t *data;  /* of data */
-    size_t size;    /* of text or data */
-    int64_t number; /* integer, boolean */
-    bool inexact;   /* a real or a date: kept as another kind */
+    char *key;         /* within a dictionary */
+    char *text;        /* of a string; NUL-terminated */
+    uint8_t *data;     /* of data */
+    size_t size;       /* of text or data */
+    int64_t number;    /* integer, boolean */
+    bool inexact;      /* a real or a date: kept as another kind */
+    size_t begin, end; /* of XML: what stands between its tags, as offsets in what was parsed */
     struct plist *children, *next;
     const struct plist *same_as; /* IDREF: what this stands for */
 };
@@ -46,6 +48,13 @@ const struct plist *plist_get(const struct plist *node, const char *key);
 const char *plist_text(const struct plist *node, const char *key);
 /* The number at KEY, false without one. */
 bool plist_number(const struct plist *node, const char *key, uint64_t *value);
+/* Whether NODE with every IDREF followed is a tree of reasonable size: a few references to each
+ * other make an endless one. Whoever follows them all asks first. */
+bool plist_unfolds(const struct plist *node);
+/* NODE, which was read from IN and unfolds, as an XML property list of its own: IDREFs resolved,
+ * everything else in the words of IN, so that dates and fractions stay what they are. Keys of the
+ * outermost dictionary that begin with WITHOUT (NULL: none) are left out. */
+void plist_write(const struct plist *node, const struct blob *in, const char *without, FILE *out);
 
 /* Decodes base 64 in place, passing over what is none; how many bytes it gave. */
 size_t plist_base64(char *text, size_t size);
