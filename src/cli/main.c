@@ -64,6 +64,7 @@ const struct verb *const verbs[] = {
 
     &verb_kc_inspect,
     &verb_kc_extract,
+    &verb_kc_match,
 
     &verb_bundle_info,
     &verb_bundle_import,

@@ -16,6 +16,7 @@ extern const struct verb verb_ipsw_ls, verb_ipsw_cat, verb_ipsw_devices, verb_pk
     verb_dmg_cat, verb_hfs_ls, verb_hfs_cat, verb_apfs_ls, verb_apfs_cat;
 extern const struct verb verb_macho_sign;
 extern const struct verb verb_kc_inspect, verb_kc_extract;
+extern const struct verb verb_kc_match;
 extern const struct verb verb_bundle_info, verb_bundle_import;
 extern const struct verb *const verbs[]; /* ended by NULL */
 

@@ -215,12 +215,12 @@ bool kc_class_is(const struct kc_classes *classes, const char *name, const char 
     return false;
 }
 
-static bool strings_hold(const struct macho *macho, const char *name)
+bool kc_class_mentioned_in(const struct kc_entry *entry, const char *name)
 {
     struct macho_section section;
-    if (!macho_find_section(macho, "__TEXT", "__cstring", &section))
+    if (!entry->has_code || !macho_find_section(&entry->macho, "__TEXT", "__cstring", &section))
         return false;
-    const uint8_t *at = blob_at(&macho->file, section.offset, section.size);
+    const uint8_t *at = blob_at(&entry->macho.file, section.offset, section.size);
     const uint8_t *const first = at, *const end = at ? at + section.size : NULL;
     const size_t size = strlen(name) + 1;
     for (; at && (at = memmem(at, (size_t)(end - at), name, size)); at++)
@@ -229,12 +229,10 @@ static bool strings_hold(const struct macho *macho, const char *name)
     return false;
 }
 
-const struct kc_entry *kc_class_mentioned(const struct kc *kc, const char *name,
-                                          const struct kc_entry *except)
+const struct kc_entry *kc_class_mentioned(const struct kc *kc, const char *name, const bool *skip)
 {
     for (size_t i = 0; i < kc->count; i++)
-        if (&kc->entries[i] != except && kc->entries[i].has_code &&
-            strings_hold(&kc->entries[i].macho, name))
+        if (!(skip && skip[i]) && kc_class_mentioned_in(&kc->entries[i], name))
             return &kc->entries[i];
     return NULL;
 }

@@ -28,10 +28,12 @@ void kc_classes_free(struct kc_classes *classes);
 const struct kc_class *kc_class_find(const struct kc_classes *classes, const char *name);
 /* Whether the class NAME is ANCESTOR or descends from it. */
 bool kc_class_is(const struct kc_classes *classes, const char *name, const char *ancestor);
-/* The first member but EXCEPT whose C strings hold NAME: each class hands its own name to
- * OSMetaClass, so that this is how a stripped member shows that it may bring the class. NULL: none.
- */
-const struct kc_entry *kc_class_mentioned(const struct kc *kc, const char *name,
-                                          const struct kc_entry *except);
+/* Whether the C strings of ENTRY hold NAME: each class hands its own name to OSMetaClass, so that
+ * this is how a stripped member shows that it may bring the class. */
+bool kc_class_mentioned_in(const struct kc_entry *entry, const char *name);
+/* The first member whose C strings hold NAME, those aside for which SKIP (kc->count elements, or
+ * NULL) is set: each class hands its own name to OSMetaClass, so that this is how a stripped member
+ * shows that it may bring the class. NULL: none. */
+const struct kc_entry *kc_class_mentioned(const struct kc *kc, const char *name, const bool *skip);
 
 #endif

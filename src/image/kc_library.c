@@ -167,29 +167,31 @@ void kc_library_problems(const struct kc *kc, struct kc_library_problem *faults)
         find_problem(&search, &kc->entries[i]);
 }
 
-/* SEEN keeps what was looked at from being looked at again. */
+enum linker { UNKNOWN, ASKED, NO, YES };
+
+/* One that is asked for again while it is being looked at is in a circle, which adds nothing. */
 static bool links(const struct kc *kc, const struct kc_entry *kext, const struct kc_entry *library,
-                  bool *seen, unsigned depth)
+                  uint8_t *known, unsigned depth)
 {
     const struct plist *libraries = kc_entry_libraries(kext);
-    bool *mine = &seen[kext - kc->entries];
-    if (kext == library)
-        return true;
-    if (depth == MAX_DEPTH || *mine)
-        return false;
-    *mine = true;
-    for (const struct plist *at = libraries ? libraries->children : NULL; at; at = at->next) {
+    uint8_t *mine = &known[kext - kc->entries];
+    if (*mine != UNKNOWN || depth == MAX_DEPTH)
+        return *mine == YES;
+    *mine = ASKED;
+    bool found = kext == library;
+    for (const struct plist *at = libraries ? libraries->children : NULL; at && !found;
+         at = at->next) {
         const struct kc_entry *next = kc_find(kc, at->key);
-        if (next && links(kc, next, library, seen, depth + 1))
-            return true;
+        found = next && links(kc, next, library, known, depth + 1);
     }
-    return false;
+    *mine = found ? YES : NO;
+    return found;
 }
 
-bool kc_links(const struct kc *kc, const struct kc_entry *kext, const struct kc_entry *library)
+void kc_linkers(const struct kc *kc, const struct kc_entry *library, bool *out)
 {
-    bool *seen = calloc(kc->count, sizeof(*seen));
-    const bool found = seen && links(kc, kext, library, seen, 0);
-    free(seen);
-    return found;
+    uint8_t *known = calloc(kc->count, 1);
+    for (size_t i = 0; i < kc->count; i++)
+        out[i] = known && links(kc, &kc->entries[i], library, known, 0);
+    free(known);
 }

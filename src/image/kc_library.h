@@ -29,8 +29,9 @@ struct kc_library_problem {
 /* For each entry of KC whether it and all it links against are there: FAULTS has kc->count
  * elements, KC_LIBRARY_FINE ones where all is well. */
 void kc_library_problems(const struct kc *kc, struct kc_library_problem *faults);
-/* Whether KEXT links against LIBRARY, itself or by what it links against. */
-bool kc_links(const struct kc *kc, const struct kc_entry *kext, const struct kc_entry *library);
+/* Of each entry of KC whether it links against LIBRARY, itself or by what it links against, or is
+ * it: OUT has kc->count elements. */
+void kc_linkers(const struct kc *kc, const struct kc_entry *library, bool *out);
 /* "com.a 1.2 is wanted, the collection has 1.0" and the like. */
 void kc_library_describe(const struct kc *kc, const struct kc_library_problem *problem, char *text,
                          size_t size);

@@ -10,6 +10,12 @@ static void clock_tick(void);
 void (*const handlers[])(void) AUTHENTICATED = {start, clock_tick};
 const char *const names[] CONSTANT = {"kernel", version};
 struct service *services;
+unsigned long object_class __asm__("_ZN8OSObject10gMetaClassE");
+CLASS("15IORegistryEntry", "8OSObject");
+CLASS("9IOService", "15IORegistryEntry");
+CLASS("11IOResources", "9IOService");
+CLASS("16IOPlatformDevice", "9IOService");
+CLASS("22IOPlatformExpertDevice", "9IOService");
 
 __attribute__((noinline)) static void clock_tick(void)
 {

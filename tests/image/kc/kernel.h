@@ -13,6 +13,14 @@ struct service {
     struct service *next;
 };
 
+/* A class of libkern, by its mangled name ("9IOService"): its metaclass, and the pointer to that of the class above. */
+#define CLASS(name, above) CLASS_OF(__COUNTER__, name, above)
+#define CLASS_OF(number, name, above) CLASS_NUMBER(number, name, above)
+#define CLASS_NUMBER(number, name, above)                                                                                        \
+    unsigned long meta_##number __asm__("_ZN" name "10gMetaClassE");                                                             \
+    extern unsigned long above_##number __asm__("_ZN" above "10gMetaClassE");                                                    \
+    unsigned long *const super_##number __asm__("_ZN" name "10superClassE") CONSTANT = &above_##number
+
 /* kmod_info, as XNU's libkern lays it out. */
 struct __attribute__((packed, aligned(4))) kmod_info {
     struct kmod_info *next;
