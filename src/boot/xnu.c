@@ -46,21 +46,6 @@
 #define ARGS_COMMAND_LINE 0x6c
 #define ARGS_LARGEST      0x480
 
-/* The struct is compiled into the kernel: how long the command line is decides where the rest
- * stands. */
-struct args_format {
-    unsigned since_major; /* of xnu's version */
-    unsigned revision;
-    unsigned line; /* bytes of CommandLine */
-};
-
-static const struct args_format formats[] = {
-    {12377, 3, 1024}, /* macOS 26 */
-    {10002, 2, 1024}, /* macOS 14 */
-    {6153, 2, 608},   /* macOS 11, iOS 13 */
-    {1, 1, 256},
-};
-
 struct xnu_boot {
     struct machine *machine;
     const struct boot_options *options;
@@ -80,14 +65,6 @@ struct xnu_boot {
 static uint64_t physical(const struct xnu_boot *b, uint64_t va)
 {
     return va - b->virt_base + b->phys_base;
-}
-
-static const struct args_format *args_format(unsigned major)
-{
-    const struct args_format *format = formats;
-    while (major && format->since_major > major)
-        format++;
-    return format;
 }
 
 /* The address of file offset 0. */
@@ -301,7 +278,7 @@ static int write_tree(struct xnu_boot *b, uint64_t room, struct error *err)
 
 static int write_args(struct xnu_boot *b, uint64_t top, struct error *err)
 {
-    const struct args_format *format = args_format(b->version.major);
+    const struct xnu_boot_args *format = xnu_boot_args(&b->version);
     const char *line = b->options->command_line ? b->options->command_line : "";
     uint8_t args[ARGS_LARGEST] = {0};
     if (strlen(line) >= format->line)

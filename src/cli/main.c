@@ -64,6 +64,9 @@ const struct verb *const verbs[] = {
 
     &verb_kc_inspect,
     &verb_kc_extract,
+    &verb_kc_exclude,
+    &verb_kc_version,
+    &verb_kc_map,
     &verb_kc_match,
 
     &verb_bundle_info,

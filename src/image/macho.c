@@ -285,6 +285,20 @@ void macho_xnu_version(const struct macho *macho, struct xnu_version *out)
         sscanf(xnu, "xnu-%u.%u.%u", &out->major, &out->minor, &out->patch);
 }
 
+const struct xnu_boot_args *xnu_boot_args(const struct xnu_version *version)
+{
+    static const struct xnu_boot_args formats[] = {
+        {12377, 3, 1024}, /* macOS 26 */
+        {10002, 2, 1024}, /* macOS 14 */
+        {6153, 2, 608},   /* macOS 11, iOS 13 */
+        {1, 1, 256},
+    };
+    const struct xnu_boot_args *format = formats;
+    while (version->major && format->since_major > version->major)
+        format++;
+    return format;
+}
+
 /* ---- addresses ---- */
 
 bool macho_base(const struct macho *macho, uint64_t *base)

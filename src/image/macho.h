@@ -168,4 +168,14 @@ struct xnu_version {
 };
 void macho_xnu_version(const struct macho *macho, struct xnu_version *out);
 
+/* The boot_args that a kernel is compiled for: how long the command line is decides where what
+ * follows it stands. */
+struct xnu_boot_args {
+    unsigned since_major; /* of xnu's version */
+    unsigned revision;
+    unsigned line; /* bytes of CommandLine */
+};
+/* The newest where VERSION is not known. */
+const struct xnu_boot_args *xnu_boot_args(const struct xnu_version *version);
+
 #endif

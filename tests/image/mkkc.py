@@ -79,8 +79,9 @@ def kexts():
         Kext("com.example.iokit.SerialFamily", "family.c", "2.1.0", kpi, OSBundleCompatibleVersion="2.0"),
         Kext(uart, "driver.c", libraries=serial, personalities={"PL011": personality(uart, ["arm,pl011", "uart-1,pl011"])}),
         Kext(gic, "driver.c", libraries=kpi, personalities={"GIC": personality(gic, "gic", IONameMatched="gic")}),
-        Kext("com.example.driver.SEPManager", "driver.c", "3.0", serial),
-        Kext("com.example.driver.SEPHiber", "driver.c", libraries={"com.example.driver.SEPManager": "2.0", **kpi}),
+        Kext("com.example.driver.SEPManager", "driver.c", "3.0", serial, OSBundleCompatibleVersion="2.0"),
+        Kext("com.example.driver.SEPHiber", "driver.c", libraries={"com.example.driver.SEPManager": "2.0", **kpi},
+             OSBundleCompatibleVersion="1.0"),
         Kext("com.example.driver.Sleep", None, libraries={"com.example.driver.SEPHiber": "1.0"},
              personalities={"Sleep": personality("com.example.driver.Sleep", ["sleep"])}),
     ]
