@@ -36,7 +36,7 @@ int boot_open(const struct boot_options *options, struct blob *out, struct error
     if (!options->file)
         return error_set(err, ERROR_USAGE,
                          "no guest was named: give a kernel, or see 'pomona run --help'");
-    return image_open(out, options->file, err);
+    return image_open_watched(out, options->file, options->watch, err);
 }
 
 static int too_large(struct machine *machine, uint64_t address, uint64_t size, const char *what,

@@ -189,7 +189,7 @@ static int place_above(struct xnu_boot *b, const char *path, const char *name, s
     struct blob file;
     if (!path)
         return 0;
-    if (image_open_plain(&file, path, err))
+    if (image_open_plain_watched(&file, path, b->options->watch, err))
         return -1;
     const int result = boot_place(b->machine, b->next, &file, path, err) ||
                                map_entry(b, name, b->next, file.size, err)
@@ -388,15 +388,16 @@ static int open_aux(struct xnu_boot *b, struct blob *plain, struct error *err)
 {
     if (!b->options->aux_kc)
         return 0;
-    if (image_open_plain(plain, b->options->aux_kc, err))
+    if (image_open_plain_watched(plain, b->options->aux_kc, b->options->watch, err))
         return -1;
     return macho_open(plain, &b->aux, err) || check_aux(b, err) ? -1 : 0;
 }
 
 /* A trust cache of all programs on the RAM disk. */
-static int make_trust_cache(const char *ramdisk, struct blob *out, struct error *err)
+static int make_trust_cache(const struct boot_options *options, struct blob *out, struct error *err)
 {
-    struct trust_collection collection = {.cache.version = 1};
+    struct trust_collection collection = {.watch = options->watch, .cache.version = 1};
+    const char *ramdisk = options->ramdisk;
     if (!ramdisk)
         return error_set(err, ERROR_USAGE, "--trust-cache auto is made of --ramdisk: give one");
     int result = trust_collect(&collection, ramdisk, err);
@@ -413,7 +414,7 @@ static int open_trust_cache(const struct boot_options *options, struct blob *out
     struct blob found;
     int result = strcmp(options->trust_cache, "auto")
                      ? image_open_plain(&found, options->trust_cache, err)
-                     : make_trust_cache(options->ramdisk, &found, err);
+                     : make_trust_cache(options, &found, err);
     if (result)
         return -1;
     if (trust_cache_recognise(&found)) {

@@ -8,6 +8,7 @@
 
 #include "cli/adt_input.h"
 #include "cli/output.h"
+#include "cli/progress.h"
 #include "cli/verbs.h"
 #include "image/adt_text.h"
 #include "image/container.h"
@@ -205,7 +206,7 @@ static int run_build(const struct verb *self, int argc, char **argv)
     int status;
     if (!verb_parse(self, argc, argv, &values, &operands, &status))
         return status;
-    if (image_open(&file, operands.items[0], &err))
+    if (open_with_progress(&file, operands.items[0], &err))
         return report(&err);
     json_t *json = json_loadb((const char *)file.data, file.size, 0, &problem);
     struct adt_node *root = adt_new();

@@ -10,6 +10,7 @@
 #include "cli/adt_input.h"
 #include "cli/describe.h"
 #include "cli/output.h"
+#include "cli/progress.h"
 #include "cli/verbs.h"
 #include "image/container.h"
 #include "image/nvram.h"
@@ -65,7 +66,7 @@ static const struct option edit_options[] = {
 
 int adt_input_open(const char *path, struct adt_input *in, struct error *err)
 {
-    if (image_open_plain(&in->file, path, err))
+    if (open_plain_with_progress(&in->file, path, err))
         return -1;
     if (!adt_parse(&in->file, &in->root, err))
         return 0;
@@ -109,7 +110,7 @@ static int edit_nvram(const struct values *values, struct adt_node *chosen, stru
     struct nvram nvram;
     struct blob file = {0};
     int result = values->nvram
-                     ? image_open(&file, values->nvram, err) || nvram_open(&file, &nvram, err)
+                     ? open_with_progress(&file, values->nvram, err) || nvram_open(&file, &nvram, err)
                      : nvram_new(NVRAM_CHRP, XNU_NVRAM_SIZE, &nvram, err);
     if (!result) {
         const uint32_t size = (uint32_t)nvram.size;
@@ -187,7 +188,7 @@ static int apply_list(const struct string_list *list, const char *prefix, struct
 static int apply_file(const char *path, struct adt_node *root, struct error *err)
 {
     struct blob file;
-    if (image_open(&file, path, err))
+    if (open_with_progress(&file, path, err))
         return -1;
     char *text = strndup(file.size ? (const char *)file.data : "", file.size), *rest = text;
     int result = text ? 0 : error_set(err, ERROR_OS, "out of memory");

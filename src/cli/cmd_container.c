@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "cli/output.h"
+#include "cli/progress.h"
 #include "cli/verbs.h"
 #include "image/container.h"
 #include "image/plist.h"
@@ -59,6 +60,7 @@ static const struct option devices_options[] = {
 
 struct listing {
     const struct values *values;
+    struct progress *progress;
     json_t *array;
     unsigned count;
 };
@@ -68,6 +70,7 @@ static int visit(void *context, const struct container_entry *entry)
     struct listing *listing = context;
     const size_t length = strlen(entry->name);
     listing->count++;
+    progress_step(listing->progress, entry->name, 0, 0);
     if (listing->array)
         return json_array_append_new(
             listing->array,
@@ -189,21 +192,36 @@ static int list_components(const struct source *file, const char *device, struct
     return identity ? 0 : -1;
 }
 
+/* Takes the progress away when it fails. */
+static int open_watched(const char *path, struct progress *progress, struct source *out,
+                        struct error *err)
+{
+    const int result = container_open_watched(path, &progress->watch, out, err);
+    if (result)
+        progress_end(progress);
+    return result;
+}
+
 static int run_list(const struct verb *self, int argc, char **argv)
 {
     struct values values = {0};
     struct operands operands;
     struct error err = {0};
     struct source file;
+    struct progress progress;
     int status;
     if (!verb_parse(self, argc, argv, &values, &operands, &status))
         return status;
-    if (container_open(operands.items[0], &file, &err))
+    progress_start(&progress, true);
+    if (open_watched(operands.items[0], &progress, &file, &err))
         return report(&err);
-    struct listing listing = {.values = &values, .array = values.json ? json_array() : NULL};
+    struct listing listing = {.values = &values,
+                              .progress = &progress,
+                              .array = values.json ? json_array() : NULL};
     const char *folder = operands.count > 1 ? operands.items[1] : "";
     const int result = values.device ? list_components(&file, values.device, &listing, &err)
                                      : list_source(self, &file, &listing, folder, &err);
+    progress_end(&progress);
     source_close(&file);
     if (result) {
         json_decref(listing.array);
@@ -215,12 +233,12 @@ static int run_list(const struct verb *self, int argc, char **argv)
 /* ---- cat ---- */
 
 static int open_component(const char *path, const char *device, const char *component,
-                          struct source *out, struct error *err)
+                          const struct source_watch *watch, struct source *out, struct error *err)
 {
     struct source file;
     struct plist *manifest = NULL;
     int result = -1;
-    if (container_open(path, &file, err))
+    if (container_open_watched(path, watch, &file, err))
         return -1;
     const struct plist *identity =
         open_manifest(&file, &manifest, err) ? NULL : device_identity(&file, manifest, device, err);
@@ -241,18 +259,23 @@ static int run_cat(const struct verb *self, int argc, char **argv)
     struct operands operands;
     struct error err = {0};
     struct source file;
+    struct progress progress;
     int status;
     if (!verb_parse(self, argc, argv, &values, &operands, &status))
         return status;
     if (operands.count != (values.device ? 2 : 1))
         return usage(self);
-    int result = values.device ? open_component(operands.items[0], values.device, operands.items[1],
-                                                &file, &err)
-                               : container_open(operands.items[0], &file, &err);
+    progress_start(&progress, !values.output);
+    int result =
+        values.device
+            ? open_component(operands.items[0], values.device, operands.items[1], &progress.watch,
+                             &file, &err)
+            : container_open_watched(operands.items[0], &progress.watch, &file, &err);
     if (!result) {
         result = write_source(values.output, &file, &err);
         source_close(&file);
     }
+    progress_end(&progress);
     return result ? report(&err) : 0;
 }
 
@@ -290,12 +313,15 @@ static int run_devices(const struct verb *self, int argc, char **argv)
     struct error err = {0};
     struct source file;
     struct plist *manifest = NULL;
+    struct progress progress;
     int status;
     if (!verb_parse(self, argc, argv, &values, &operands, &status))
         return status;
-    if (container_open(operands.items[0], &file, &err))
+    progress_start(&progress, false);
+    if (open_watched(operands.items[0], &progress, &file, &err))
         return report(&err);
     const int result = open_manifest(&file, &manifest, &err);
+    progress_end(&progress);
     source_close(&file);
     if (result)
         return report(&err);

@@ -12,6 +12,7 @@
 
 #include "a64/dis.h"
 #include "cli/macho_input.h"
+#include "cli/progress.h"
 #include "cli/verbs.h"
 #include "image/container.h"
 
@@ -45,6 +46,8 @@ static const struct option options[] = {
 
 /* ---- what words mean ---- */
 
+#define PROGRESS_EVERY (1u << 16) /* bytes disassembled between two looks at the time */
+
 /* A pointer that is fixed up, by address; and all that text is explained with. */
 struct context {
     const struct macho *macho; /* NULL: a flat file */
@@ -52,6 +55,8 @@ struct context {
     struct macho_fixup *fixups;
     size_t fixup_count, fixup_room;
     bool otool;
+    const char *name; /* of the file */
+    struct progress progress;
     /* What the last ADRP put in which register; 32: nothing. */
     unsigned page_register;
     uint64_t page;
@@ -280,8 +285,11 @@ static void disassemble(struct context *c, const uint8_t *bytes, size_t size, ui
     const int width = address_width(address + size);
     size_t at = 0;
     c->page_register = 32;
-    for (; size - at >= 4; at += 4, address += 4)
+    for (; size - at >= 4; at += 4, address += 4) {
         print_word(c, get_le32(bytes + at), address, width);
+        if (at % PROGRESS_EVERY == 0)
+            progress_step(&c->progress, c->name, at, size);
+    }
     if (at < size)
         print_tail(bytes + at, size - at, address, width);
 }
@@ -395,7 +403,9 @@ static int disassemble_macho(const struct values *values, const char *path, stru
     if (macho_input_open(&input, path, values->member, err))
         return -1;
     struct context c = {.macho = &input.macho,
+                        .name = path,
                         .otool = values->style && !strcmp(values->style, "otool")};
+    progress_start(&c.progress, true);
     int result = macho_symbols_load(&input.macho, &c.symbols, err);
     if (!result) {
         /* A file with broken fixups can still be disassembled. */
@@ -408,6 +418,7 @@ static int disassemble_macho(const struct values *values, const char *path, stru
         else if (!result)
             disassemble_piece(&c, values, piece);
     }
+    progress_end(&c.progress);
     macho_symbols_free(&c.symbols);
     free(c.fixups);
     macho_input_close(&input);
@@ -416,9 +427,9 @@ static int disassemble_macho(const struct values *values, const char *path, stru
 
 static int disassemble_flat(const struct values *values, const char *path, struct error *err)
 {
-    struct context c = {0};
+    struct context c = {.name = path};
     struct blob file;
-    if (image_open(&file, path, err))
+    if (open_with_progress(&file, path, err))
         return -1;
     uint64_t start = values->offset == UINT64_MAX ? 0 : values->offset;
     if (start > file.size)
@@ -426,7 +437,9 @@ static int disassemble_flat(const struct values *values, const char *path, struc
     size_t size = file.size - (size_t)start;
     if (values->count && size > values->count * 4)
         size = (size_t)values->count * 4;
+    progress_start(&c.progress, true);
     disassemble(&c, file.data + start, size, values->base);
+    progress_end(&c.progress);
     blob_free(&file);
     return 0;
 }

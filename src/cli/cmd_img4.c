@@ -8,6 +8,7 @@
 
 #include "cli/img4_input.h"
 #include "cli/output.h"
+#include "cli/progress.h"
 #include "cli/verbs.h"
 #include "image/compress.h"
 #include "image/container.h"
@@ -229,7 +230,7 @@ static bool compression_is(const struct values *values, const char *name, const 
 static int append_extra(const char *path, struct blob *out, struct error *err)
 {
     struct blob extra;
-    if (image_open(&extra, path, err))
+    if (open_with_progress(&extra, path, err))
         return -1;
     uint8_t *both = malloc(out->size + extra.size + 1);
     if (both) {
@@ -280,7 +281,7 @@ static int make_im4p(const struct values *values, struct blob *out, struct error
     const char *description = values->description ? values->description : "";
     if (!type || strlen(type) != 4)
         return error_set(err, ERROR_USAGE, "--type: a type of four characters is needed, as krnl");
-    if (image_open(&file, values->input, err))
+    if (open_with_progress(&file, values->input, err))
         return -1;
     int result;
     if (values->raw_boot) {
@@ -318,7 +319,7 @@ static int change_im4p(const struct values *values, const struct blob *base, str
     struct im4p_change change = {.type = wanted_type(values), .version = values->description};
     int result = 0;
     if (values->input) {
-        result = image_open(&file, values->input, err) ||
+        result = open_with_progress(&file, values->input, err) ||
                          pack_payload(values, &file, &payload, &change.raw_size, err)
                      ? -1
                      : 0;

@@ -8,6 +8,7 @@
 #include "cli/kc_input.h"
 #include "cli/macho_input.h"
 #include "cli/output.h"
+#include "cli/progress.h"
 #include "cli/verbs.h"
 #include "image/container.h"
 
@@ -15,7 +16,7 @@
 
 int kc_input_open(struct kc_input *input, const char *path, bool info, struct error *err)
 {
-    if (image_open_plain(&input->file, path, err))
+    if (open_plain_with_progress(&input->file, path, err))
         return -1;
     if (kc_open(&input->file, &input->kc, err) == 0) {
         if (!info || !kc_load_info(&input->kc, err))

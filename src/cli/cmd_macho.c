@@ -8,6 +8,7 @@
 
 #include "cli/macho_input.h"
 #include "cli/output.h"
+#include "cli/progress.h"
 #include "cli/signature_info.h"
 #include "cli/verbs.h"
 #include "image/container.h"
@@ -54,7 +55,7 @@ int macho_input_open(struct macho_input *input, const char *path, const char *me
 {
     uint64_t vmaddr, offset;
     struct macho outer;
-    if (image_open_plain(&input->file, path, err))
+    if (open_plain_with_progress(&input->file, path, err))
         return -1;
     int result = macho_open(&input->file, &input->macho, err);
     if (!result && member) {

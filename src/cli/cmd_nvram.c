@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/output.h"
+#include "cli/progress.h"
 #include "cli/verbs.h"
 #include "image/container.h"
 #include "image/nvram.h"
@@ -49,7 +50,7 @@ static const struct option set_options[] = {
 
 static int bank_open(const char *path, struct blob *file, struct nvram *nvram, struct error *err)
 {
-    if (image_open_plain(file, path, err))
+    if (open_plain_with_progress(file, path, err))
         return -1;
     if (!nvram_open(file, nvram, err))
         return 0;

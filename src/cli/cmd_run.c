@@ -10,6 +10,7 @@
 #include "boot/boot.h"
 #include "cli/describe.h"
 #include "cli/folded.h"
+#include "cli/progress.h"
 #include "cli/run_bundle.h"
 #include "cli/verbs.h"
 #include "host/loop.h"
@@ -18,7 +19,6 @@
 #include "pip_blob.h"
 
 #define STATUS_PANIC 3
-#define SLOW_NS      1000000000ull /* what takes longer shows its progress on a terminal */
 
 struct run_values {
     const char *machine, *cpu, *engine, *engine_knobs, *clock, *boot, *initrd, *ramdisk, *trust_cache,
@@ -106,8 +106,8 @@ struct run {
     struct run_bundle bundle;
     uint8_t mac[6]; /* all zero: made from the ECID */
     struct symbols symbols; /* of the guest, for --profile */
-    uint64_t progress_since; /* when the file that is being read was begun; 0: none is */
-    unsigned progress_shown; /* the percentage on the terminal; 0: none */
+    struct progress progress; /* of reading the guest */
+    struct source_watch watch;
 };
 
 /* ---- callbacks ---- */
@@ -135,22 +135,13 @@ static void log_write(void *ctx, const char *category, const char *text)
     fprintf(stderr, "pomona: %s: %s\r\n", category, text);
 }
 
-/* Only on a terminal, and only for what takes longer than a second. */
+/* The guest's console may be the same terminal: the line goes as soon as a file is read. */
 static void print_progress(void *ctx, const char *what, uint64_t done, uint64_t total)
 {
     struct run *run = ctx;
-    const uint64_t now = host_monotonic_ns();
-    const unsigned percent = (unsigned)(done * 100 / total);
-    if (done == total || !isatty(STDERR_FILENO)) {
-        if (run->progress_shown)
-            fputs("\r\033[K", stderr);
-        run->progress_since = run->progress_shown = 0;
-    } else if (!run->progress_since) {
-        run->progress_since = now;
-    } else if (now - run->progress_since > SLOW_NS && percent != run->progress_shown) {
-        fprintf(stderr, "\rpomona: reading %s: %u %%", what, percent);
-        run->progress_shown = percent;
-    }
+    progress_step(&run->progress, what, done, total);
+    if (done == total)
+        progress_end(&run->progress);
 }
 
 static void serial_lock(void *ctx)
@@ -220,8 +211,11 @@ static void fill_boot(struct run *run, const struct operands *operands)
 {
     const struct run_values *v = &run->values;
     run->command_line = join(&operands->rest);
+    run->watch = (struct source_watch){print_progress, run};
+    progress_start(&run->progress, false);
     run->boot =
         (struct boot_options){.kind = boot_kind(v->boot),
+                              .watch = &run->watch,
                               .file = operands->count ? operands->items[0] : "the embedded guest",
                               .initrd = v->initrd,
                               .ramdisk = v->ramdisk,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/output.h"
+#include "cli/progress.h"
 #include "cli/verbs.h"
 #include "image/container.h"
 #include "image/trust_collect.h"
@@ -39,7 +40,7 @@ static const struct option info_options[] = {
 static int cache_open(const char *path, struct blob *file, struct trust_cache *cache,
                       struct error *err)
 {
-    if (image_open_plain(file, path, err))
+    if (open_plain_with_progress(file, path, err))
         return -1;
     if (!trust_cache_parse(file, cache, err))
         return 0;
@@ -117,7 +118,7 @@ static int run_info(const struct verb *self, int argc, char **argv)
     int status;
     if (!verb_parse(self, argc, argv, &values, &operands, &status))
         return status;
-    if (image_open_plain(&file, operands.items[0], &err))
+    if (open_plain_with_progress(&file, operands.items[0], &err))
         return report(&err);
     json_t *array = json_array();
     const int result = file_json(&file, array, &err);
@@ -169,9 +170,13 @@ static int write_cache(const char *path, const struct trust_cache *cache, struct
 static int finish(struct trust_collection *collection, const struct values *values,
                   const struct operands *operands, unsigned first, struct error *err)
 {
+    struct progress progress;
     int result = 0;
+    progress_start(&progress, false);
+    collection->watch = &progress.watch;
     for (unsigned i = first; !result && i < operands->count; i++)
         result = collect(collection, operands->items[i], err);
+    progress_end(&progress);
     if (!result && collection->programs && collection->unsigned_programs == collection->programs)
         result = error_set(err, ERROR_DATA, "%s: none of %zu programs is signed: sign them first",
                            operands->items[first], collection->programs);
@@ -273,7 +278,7 @@ static int run_region(const struct verb *self, int argc, char **argv)
     if (!verb_parse(self, argc, argv, &values, &operands, &status))
         return status;
     for (; !result && count < operands.count; count += !result) {
-        result = image_open_plain(&modules[count], operands.items[count], &err);
+        result = open_plain_with_progress(&modules[count], operands.items[count], &err);
         if (!result && (result = check_module(&modules[count], &err)))
             blob_free(&modules[count]);
     }

@@ -7,13 +7,14 @@
 #include <string.h>
 
 #include "cli/output.h"
+#include "cli/progress.h"
 #include "image/compress.h"
 #include "image/container.h"
 
 int img4_input_open(const char *path, struct img4_input *in, struct error *err)
 {
     *in = (struct img4_input){0};
-    if (image_open(&in->file, path, err))
+    if (open_with_progress(&in->file, path, err))
         return -1;
     int result;
     if (img4_is_ticket(&in->file)) {

@@ -249,7 +249,9 @@ static int copy_file(const struct volume *volume, intptr_t *entry, const char *m
     if ((mode & MODE_TYPE) == MODE_DIR || (mode & MODE_TYPE) == MODE_LINK)
         return source_error(volume->in, 0, err, "'%s' is a %s, not a file", member,
                             (mode & MODE_TYPE) == MODE_DIR ? "folder" : "symbolic link");
-    if (source_spool(volume->in, member, out, err))
+    size64_t size = 0;
+    libfsapfs_file_entry_get_size(entry, &size, NULL);
+    if (source_spool(volume->in, member, size, out, err))
         return -1;
     if (!copy_entry(volume, entry, out, err))
         return 0;

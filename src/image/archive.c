@@ -152,7 +152,8 @@ static int extract_from(struct reader *reader, struct archive *archive, const ch
         if (!name || strcmp(container_plain_name(name), container_plain_name(member)) ||
             archive_entry_filetype(found) != AE_IFREG)
             continue;
-        if (source_spool(reader->in, member, out, err))
+        const uint64_t size = (uint64_t)archive_entry_size(found);
+        if (source_spool(reader->in, member, size, out, err))
             return -1;
         if (!copy_member(reader, archive, out, err))
             return 0;

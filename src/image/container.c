@@ -162,11 +162,12 @@ static size_t host_part(const char *path)
     return strlen(path);
 }
 
-static int open_parts(char *parts, size_t first, struct source *out, struct error *err)
+static int open_parts(char *parts, size_t first, const struct source_watch *watch,
+                      struct source *out, struct error *err)
 {
     char *rest = parts[first] ? parts + first + 1 : NULL;
     parts[first] = 0;
-    int result = source_open(out, parts, err);
+    int result = source_open_watched(out, parts, watch, err);
     while (!result && rest && *rest) {
         struct source outer = *out;
         char *member = strsep(&rest, ":");
@@ -176,20 +177,22 @@ static int open_parts(char *parts, size_t first, struct source *out, struct erro
     return result;
 }
 
-int container_open(const char *path, struct source *out, struct error *err)
+int container_open_watched(const char *path, const struct source_watch *watch, struct source *out,
+                           struct error *err)
 {
     char *parts = strdup(path);
     if (!parts)
         return error_set(err, ERROR_OS, "%s: no memory", path);
-    const int result = open_parts(parts, host_part(path), out, err);
+    const int result = open_parts(parts, host_part(path), watch, out, err);
     free(parts);
     return result;
 }
 
-int image_open(struct blob *out, const char *path, struct error *err)
+int image_open_watched(struct blob *out, const char *path, const struct source_watch *watch,
+                       struct error *err)
 {
     struct source source;
-    if (container_open(path, &source, err))
+    if (container_open_watched(path, watch, &source, err))
         return -1;
     const int result = source_map(&source, out, err);
     source_close(&source);
@@ -202,10 +205,11 @@ int image_unpack(const struct blob *in, struct blob *out, struct error *err)
     return im4p_recognise(in) ? im4p_payload(in, out, err) : decompress_any(in, out, err);
 }
 
-int image_open_plain(struct blob *out, const char *path, struct error *err)
+int image_open_plain_watched(struct blob *out, const char *path, const struct source_watch *watch,
+                             struct error *err)
 {
     struct blob file;
-    if (image_open(&file, path, err))
+    if (image_open_watched(&file, path, watch, err))
         return -1;
     const int result = image_unpack(&file, out, err);
     if (!result && out->data == file.data)

@@ -520,7 +520,7 @@ static int extract_item(struct volume *v, const char *member, const struct item 
                             "'%s' is compressed by the file system, which is not read: copy it "
                             "with ditto --nohfsCompression first",
                             member);
-    if (source_spool(v->in, member, out, err))
+    if (source_spool(v->in, member, item->fork.size, out, err))
         return -1;
     if (!copy_fork(v, &item->fork, out, err))
         return 0;

@@ -67,7 +67,7 @@ static int unpack_chunk(const struct source *in, uint64_t *at, struct source *ou
 
 int pbzx_unwrap(const struct source *in, struct source *out, struct error *err)
 {
-    if (source_spool(in, "(pbzx)", out, err))
+    if (source_spool(in, "(pbzx)", 0, out, err))
         return -1;
     int result = 0;
     for (uint64_t at = HEADER_SIZE; !result && at < in->size;)

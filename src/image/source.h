@@ -8,14 +8,28 @@
 
 #include "blob.h"
 
-struct source {
-    int fd;                /* owned; -1: closed */
-    uint64_t offset, size; /* of the range */
-    char *name;            /* owned: the path as the user would write it */
+/* Who is told while a temporary file is filled: DONE of TOTAL bytes of WHAT; TOTAL 0: not known. */
+struct source_watch {
+    void (*step)(void *ctx, const char *what, uint64_t done, uint64_t total);
+    void *ctx;
 };
 
-/* Opens the file PATH, "-" being standard input. 0, or -1 and *ERR. */
-int source_open(struct source *source, const char *path, struct error *err);
+struct source {
+    int fd;                           /* owned; -1: closed */
+    uint64_t offset, size;            /* of the range */
+    char *name;                       /* owned: the path as the user would write it */
+    const struct source_watch *watch; /* NULL: nobody; what is made of a source has the same */
+    uint64_t written, expected;       /* of a temporary file, for the watch; 0: not known */
+};
+
+/* Opens the file PATH, "-" being standard input. WATCH may be NULL, and lives longer. 0, or -1 and
+ * *ERR. */
+int source_open_watched(struct source *source, const char *path, const struct source_watch *watch,
+                        struct error *err);
+static inline int source_open(struct source *source, const char *path, struct error *err)
+{
+    return source_open_watched(source, path, NULL, err);
+}
 void source_close(struct source *source);
 
 /* All of [AT, AT + SIZE); -1 and *ERR where it ends before or cannot be read. */
@@ -33,8 +47,9 @@ int source_range(const struct source *in, uint64_t offset, uint64_t size, const 
 __attribute__((format(printf, 4, 5))) int source_error(const struct source *source, uint64_t offset,
                                                        struct error *err, const char *format, ...);
 
-/* An empty temporary file (in $TMPDIR, already unlinked), called "IN:MEMBER". */
-int source_spool(const struct source *in, const char *member, struct source *out,
+/* An empty temporary file (in $TMPDIR, already unlinked), called "IN:MEMBER", that will have
+ * EXPECTED bytes (0: not known). */
+int source_spool(const struct source *in, const char *member, uint64_t expected, struct source *out,
                  struct error *err);
 /* Writes at the end, or at AT, where nothing was written before; whole pages of zeros become
  * holes. */

@@ -4,9 +4,11 @@
 
 /* Trust caches of programs: the hashes of their code directories, computed here. */
 
+#include "source.h"
 #include "trust_cache.h"
 
 struct trust_collection {
+    const struct source_watch *watch; /* told while files are read; NULL: nobody */
     struct trust_cache cache;
     size_t programs,
         unsigned_programs; /* Mach-O slices that were seen, those without a signature */

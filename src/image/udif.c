@@ -228,7 +228,7 @@ int udif_unwrap(const struct source *in, struct source *out, struct error *err)
         read_list(in, trailer, &list, err))
         return -1;
     const struct plist *tables = plist_get(plist_get(list, "resource-fork"), "blkx");
-    int result = tables ? source_spool(in, "(disk)", out, err)
+    int result = tables ? source_spool(in, "(disk)", get_be64(trailer + 492) * SECTOR, out, err)
                         : source_error(in, 0, err, "the property list names no blkx tables");
     if (!result) {
         for (const struct plist *table = tables->children; table && !result; table = table->next)

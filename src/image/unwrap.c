@@ -121,7 +121,7 @@ int packed_unwrap(const struct source *in, struct source *out, struct error *err
     if (!result) {
         result = plain.data == whole.data
                      ? source_error(in, 0, err, "the compressed data is cut off: get a whole copy")
-                     : source_spool(in, "(payload)", out, err);
+                     : source_spool(in, "(payload)", plain.size, out, err);
         if (!result && source_append(out, plain.data, plain.size, err)) {
             source_close(out);
             result = -1;

@@ -77,6 +77,13 @@ static int copy_member(const struct source *in, zip_file_t *file, struct source 
     return result;
 }
 
+/* 0: not known. */
+static uint64_t member_size(zip_t *zip, const char *member)
+{
+    zip_stat_t stat;
+    return !zip_stat(zip, member, 0, &stat) && stat.valid & ZIP_STAT_SIZE ? stat.size : 0;
+}
+
 static int extract(const struct source *in, const char *member, struct source *out,
                    struct error *err)
 {
@@ -89,7 +96,7 @@ static int extract(const struct source *in, const char *member, struct source *o
         container_no_member(in, member, err);
     } else if (!file) {
         source_error(in, 0, err, "member '%s' cannot be read: %s", member, zip_strerror(zip));
-    } else if (!source_spool(in, member, out, err)) {
+    } else if (!source_spool(in, member, member_size(zip, member), out, err)) {
         result = copy_member(in, file, out, err);
         if (result)
             source_close(out);
