@@ -65,6 +65,7 @@ static json_t *properties_json(const struct blob *set)
 static const char *compression_of(const struct im4p *im4p)
 {
     return im4p->keybag.size                 ? "unknown (encrypted)"
+           : lzss_is_lzvn(&im4p->payload)    ? "lzvn"
            : lzss_recognise(&im4p->payload)  ? "lzss"
            : lzfse_recognise(&im4p->payload) ? "lzfse"
            : im4p->compression_element.size  ? "unknown (encrypted?)"

@@ -14,9 +14,13 @@
 /* Says that IN is such a one, seen at OFFSET. Returns -1. */
 int decompressed_too_large(const struct blob *in, uint64_t offset, struct error *err);
 
-/* "complzss". in->data holds the header; 0 and *OUT (to be freed), or -1 and *ERR. */
+/* "complzss", and "complzvn", which has the same header before an LZVN stream. in->data holds the
+ * header; 0 and *OUT (to be freed), or -1 and *ERR. */
 bool lzss_recognise(const struct blob *in);
 int lzss_decode(const struct blob *in, struct blob *out, struct error *err);
+
+/* Whether what lzss_recognise knows is LZVN. */
+bool lzss_is_lzvn(const struct blob *in);
 
 /* What lies behind the stream of a complzss, a view; size 0: nothing, or it is none. */
 struct blob lzss_extra(const struct blob *in);
@@ -29,6 +33,9 @@ int lzfse_decode(const struct blob *in, struct blob *out, struct error *err);
  * HISTORY bytes before. Returns the number of bytes produced; fewer than OUT_SIZE when the stream
  * is bad or ends early. */
 size_t lzvn_decode(const uint8_t *in, size_t size, uint8_t *out, size_t out_size, size_t history);
+
+/* ADC into up to ROOM bytes; the number of bytes produced, 0 when the stream is bad. */
+size_t adc_decode(const uint8_t *in, size_t size, uint8_t *out, size_t room);
 
 /* gzip (RFC 1952) and zstd, whole. */
 bool gzip_recognise(const struct blob *in);

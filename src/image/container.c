@@ -18,10 +18,13 @@ static const struct container_class *const classes[] = {
 
 const struct container_class *container_of(const struct source *in)
 {
-    for (size_t i = 0; i < sizeof(classes) / sizeof(classes[0]); i++)
+    const struct container_class *class = NULL;
+    for (size_t i = 0; !class && i < sizeof(classes) / sizeof(classes[0]); i++)
         if (classes[i]->recognise(in))
-            return classes[i];
-    return NULL;
+            class = classes[i];
+    /* A disk image whose first run is stored begins as the file system in it does. */
+    const bool volume = class == &container_hfs || class == &container_apfs;
+    return volume && udif_recognise(in) ? NULL : class;
 }
 
 int container_no_member(const struct source *in, const char *member, struct error *err)

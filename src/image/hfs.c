@@ -2,304 +2,58 @@
 /* HFS+ and HFSX volumes, read-only. Everything is found through two B-trees: the catalog, whose
  * keys are a folder's number and a name, and the extents overflow file, for forks with more than
  * eight extents. Debian's libfshfs is not used because it refuses volumes without an attributes
- * file. Not read: resource forks, and files that the file system compressed (they are said to be).
- * Names are as stored, that is decomposed. Facts: Apple's Technical Note TN1150; all big-endian. */
+ * file. The third tree, the attributes file, has what says that the file system compressed a file
+ * (decmpfs.h). A hard link is a file of its own in the catalog that names the file proper by
+ * number, in a folder that is not shown. "/..namedfork/rsrc" behind a file's name is its resource
+ * fork. Names are as stored, that is decomposed, and letters beyond ASCII match in their own case
+ * only. Facts: Apple's Technical Note TN1150, and its hfs_format.h for links; all big-endian. */
 
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "container.h"
+#include "decmpfs.h"
+#include "hfs_internal.h"
 #include "utf16.h"
 
-#define HEADER_OFFSET   1024u
-#define HEADER_SIZE     512u
-#define FORK_EXTENTS    192u
-#define FORK_CATALOG    272u
-#define EXTENTS         8
-#define ROOT_FOLDER     2u
-#define CATALOG_FILE    4u
-#define KIND_LEAF       0xff
-#define KIND_INDEX      0x00
-#define RECORD_FOLDER   1
-#define RECORD_FILE     2
-#define FILE_SIZE       248u
-#define FOLDER_SIZE     88u
-#define FLAG_COMPRESSED 0x20
-#define MODE_OFFSET     42u
-#define MODE_TYPE       0170000
-#define MODE_REGULAR    0100000
-#define MAX_DEPTH       64
-#define NODE_LARGEST    32768u
-#define NAME_LONGEST    255u
-#define COPY_SIZE       (256u << 10)
-
-struct fork {
-    uint64_t size;
-    uint32_t file; /* whose it is, for the overflow file */
-    struct extent {
-        uint32_t start, count;
-    } extents[EXTENTS];
-};
-
-struct tree {
-    struct fork fork;
-    uint32_t root, node_size, node_count;
-};
-
-struct volume {
-    const struct source *in;
-    uint32_t block_size;
-    bool fold_case;
-    struct tree extents, catalog;
-    uint8_t node[NODE_LARGEST]; /* the node read last, of either tree */
-};
-
-/* A record of a node; the key without its length. */
-struct record {
-    const uint8_t *key, *data;
-    uint32_t key_size, data_size;
-};
+#define HEADER_OFFSET    1024u
+#define ROOT_FOLDER      2u
+#define RECORD_FOLDER    1
+#define RECORD_FILE      2
+#define FILE_SIZE        248u
+#define FOLDER_SIZE      88u
+#define FLAG_COMPRESSED  0x20
+#define MODE_OFFSET      42u
+#define MODE_TYPE        0170000
+#define MODE_REGULAR     0100000
+#define LINK_NUMBER      44u
+#define FINDER_TYPE      48u
+#define DATA_FORK        88u
+#define RESOURCE_FORK    168u
+#define MAX_DEPTH        64
+#define NAME_LONGEST     255u
+#define COPY_SIZE        (256u << 10)
+#define ATTRIBUTE_INLINE 0x10
+#define ATTRIBUTE_FORK   0x20
+/* Where the files and folders are that have several names: four NULs come first, which read_name
+ * makes visible. */
+#define FILE_STORE   "????HFS+ Private Data"
+#define FOLDER_STORE ".HFS+ Private Directory Data\r"
+#define NAMED_FORK   "..namedfork/rsrc"
 
 /* What the catalog says of a name. */
 struct item {
     char name[3 * NAME_LONGEST + 1];
     uint32_t number;
     bool folder, regular, compressed;
-    struct fork fork;
+    uint32_t link; /* the number of the file or folder that this is a name of; 0: it is itself */
+    struct hfs_fork fork, resource;
 };
-
-static uint16_t get_be16(const uint8_t *p)
-{
-    return (uint16_t)(p[0] << 8 | p[1]);
-}
-
-static int damaged(const struct volume *v, uint64_t offset, const char *what, struct error *err)
-{
-    return source_error(v->in, offset, err, "the HFS+ volume's %s is damaged", what);
-}
-
-static void read_extents(const uint8_t *p, struct extent *out)
-{
-    for (int i = 0; i < EXTENTS; i++)
-        out[i] = (struct extent){get_be32(p + 8 * i), get_be32(p + 8 * i + 4)};
-}
-
-static void read_fork(const uint8_t *p, uint32_t file, struct fork *out)
-{
-    *out = (struct fork){.size = (uint64_t)get_be32(p) << 32 | get_be32(p + 4), .file = file};
-    read_extents(p + 16, out->extents);
-}
-
-static int find_overflow(struct volume *v, const struct fork *fork, uint32_t block,
-                         struct extent *extents, uint32_t *first, struct error *err);
-
-/* Where block BLOCK of the fork is in the volume, and how many follow it there. */
-static int map_block(struct volume *v, const struct fork *fork, uint32_t block, uint32_t *where,
-                     uint32_t *run, struct error *err)
-{
-    struct extent extents[EXTENTS];
-    uint32_t first = 0;
-    memcpy(extents, fork->extents, sizeof(extents));
-    for (int round = 0; round < 2; round++) {
-        for (int i = 0; i < EXTENTS && extents[i].count; i++) {
-            if (block - first < extents[i].count) {
-                *where = extents[i].start + (block - first);
-                *run = extents[i].count - (block - first);
-                return 0;
-            }
-            first += extents[i].count;
-        }
-        if (!round && find_overflow(v, fork, block, extents, &first, err))
-            return -1;
-    }
-    return damaged(v, 0, "list of extents", err);
-}
-
-static int read_fork_at(struct volume *v, const struct fork *fork, uint64_t at, void *buffer,
-                        size_t size, struct error *err)
-{
-    uint8_t *out = buffer;
-    if (at > fork->size || size > fork->size - at)
-        return damaged(v, at, "file size", err);
-    while (size) {
-        const uint64_t block = at / v->block_size, within = at % v->block_size;
-        uint32_t where = 0, run = 0;
-        if (block > UINT32_MAX || map_block(v, fork, (uint32_t)block, &where, &run, err))
-            return -1;
-        const uint64_t here = (uint64_t)run * v->block_size - within;
-        const size_t piece = here < size ? (size_t)here : size;
-        if (source_read(v->in, (uint64_t)where * v->block_size + within, out, piece, err))
-            return -1;
-        out += piece;
-        at += piece;
-        size -= piece;
-    }
-    return 0;
-}
-
-/* ---- B-trees ---- */
-
-static int open_tree(struct volume *v, struct tree *tree, struct error *err)
-{
-    uint8_t head[14 + 106];
-    if (read_fork_at(v, &tree->fork, 0, head, sizeof(head), err))
-        return -1;
-    tree->root = get_be32(head + 14 + 2);
-    tree->node_size = get_be16(head + 14 + 18);
-    if (tree->node_size < 512 || tree->node_size > NODE_LARGEST)
-        return damaged(v, 0, "B-tree header", err);
-    tree->node_count = (uint32_t)(tree->fork.size / tree->node_size);
-    return 0;
-}
-
-static int read_node(struct volume *v, const struct tree *tree, uint32_t number, struct error *err)
-{
-    if (number >= tree->node_count)
-        return damaged(v, number, "B-tree", err);
-    return read_fork_at(v, &tree->fork, (uint64_t)number * tree->node_size, v->node,
-                        tree->node_size, err);
-}
-
-static unsigned record_count(const struct volume *v)
-{
-    return get_be16(v->node + 10);
-}
-
-/* Record INDEX of the node that was read; false when it does not lie in the node. */
-static bool get_record(const struct volume *v, const struct tree *tree, unsigned index,
-                       struct record *out)
-{
-    const uint32_t table = tree->node_size - 2 * (index + 2);
-    if (2 * (index + 2) > tree->node_size || table < 14)
-        return false;
-    const uint32_t start = get_be16(v->node + table + 2), end = get_be16(v->node + table);
-    if (start < 14 || start + 2 > end || end > tree->node_size)
-        return false;
-    const uint32_t key_size = get_be16(v->node + start), data = start + 2 + key_size + key_size % 2;
-    if (data > end)
-        return false;
-    *out = (struct record){.key = v->node + start + 2,
-                           .key_size = key_size,
-                           .data = v->node + data,
-                           .data_size = end - data};
-    return true;
-}
-
-/* Less than, equal to or greater than 0 as KEY's first SIZE bytes are to WANTED. Both trees' keys
- * are chosen so that the bytes compared are big-endian numbers in order of weight. */
-struct search {
-    const struct tree *tree;
-    int (*compare)(const struct record *record, const uint32_t *wanted);
-    uint32_t wanted[3];
-};
-
-/* Reads the leaf where the first record not less than what is wanted may be, or the leaf before
- * it. */
-static int find_leaf(struct volume *v, const struct search *search, struct error *err)
-{
-    uint32_t number = search->tree->root;
-    for (int depth = 0; depth < 16; depth++) {
-        struct record record;
-        uint32_t below = 0;
-        if (read_node(v, search->tree, number, err))
-            return -1;
-        if (v->node[8] == KIND_LEAF)
-            return 0;
-        for (unsigned i = 0; i < record_count(v); i++) {
-            if (!get_record(v, search->tree, i, &record) || record.data_size < 4)
-                return damaged(v, number, "B-tree", err);
-            if (i && search->compare(&record, search->wanted) >= 0)
-                break;
-            below = get_be32(record.data);
-        }
-        number = below;
-    }
-    return damaged(v, number, "B-tree", err);
-}
-
-/* Calls USE for each record from what is wanted on, until it returns something other than 0, which
- * is then the result: negative ones are errors. 0 at the end of the tree. */
-typedef int use_fn(struct volume *v, void *context, const struct record *record, struct error *err);
-
-static int each_record(struct volume *v, const struct search *search, use_fn *use, void *context,
-                       struct error *err)
-{
-    if (find_leaf(v, search, err))
-        return -1;
-    for (uint32_t nodes = 0; nodes < search->tree->node_count; nodes++) {
-        const uint32_t next = get_be32(v->node);
-        struct record record;
-        for (unsigned i = 0; i < record_count(v); i++) {
-            if (!get_record(v, search->tree, i, &record))
-                return damaged(v, nodes, "B-tree", err);
-            if (search->compare(&record, search->wanted) < 0)
-                continue;
-            const int result = use(v, context, &record, err);
-            if (result)
-                return result;
-        }
-        if (!next || read_node(v, search->tree, next, err))
-            return next ? -1 : 0;
-    }
-    return damaged(v, 0, "B-tree", err);
-}
-
-/* ---- extents overflow ---- */
-
-static int compare_extents(const struct record *record, const uint32_t *wanted)
-{
-    const uint32_t file = record->key_size >= 10 ? get_be32(record->key + 2) : 0;
-    if (file != wanted[0])
-        return file < wanted[0] ? -1 : 1;
-    return record->key[0] ? 1 : 0;
-}
-
-struct overflow {
-    uint32_t file, block, first;
-    struct extent *extents;
-};
-
-/* The record whose extents reach the block. */
-static int use_extents(struct volume *v, void *context, const struct record *record,
-                       struct error *err)
-{
-    struct overflow *overflow = context;
-    uint32_t count = 0;
-    if (record->key_size < 10 || record->data_size < 8 * EXTENTS)
-        return damaged(v, 0, "overflow file", err);
-    if (record->key[0] || get_be32(record->key + 2) != overflow->file)
-        return damaged(v, 0, "list of extents", err);
-    read_extents(record->data, overflow->extents);
-    overflow->first = get_be32(record->key + 6);
-    for (int i = 0; i < EXTENTS; i++)
-        count += overflow->extents[i].count;
-    return overflow->block >= overflow->first && overflow->block - overflow->first < count;
-}
-
-static int find_overflow(struct volume *v, const struct fork *fork, uint32_t block,
-                         struct extent *extents, uint32_t *first, struct error *err)
-{
-    struct overflow overflow = {.file = fork->file, .block = block, .extents = extents};
-    const struct search search = {
-        .tree = &v->extents, .compare = compare_extents, .wanted = {fork->file}};
-    /* The overflow file has no overflow of its own, and v->node may be in use by the catalog. */
-    if (!fork->file || !v->extents.node_size)
-        return damaged(v, block, "list of extents", err);
-    uint8_t *kept = malloc(NODE_LARGEST);
-    if (!kept)
-        return error_set(err, ERROR_OS, "%s: no memory", v->in->name);
-    memcpy(kept, v->node, NODE_LARGEST);
-    const int result = each_record(v, &search, use_extents, &overflow, err);
-    memcpy(v->node, kept, NODE_LARGEST);
-    free(kept);
-    *first = overflow.first;
-    return result > 0 ? 0 : result < 0 ? -1 : damaged(v, block, "list of extents", err);
-}
 
 /* ---- catalog ---- */
 
-static int compare_parent(const struct record *record, const uint32_t *wanted)
+static int compare_parent(const struct hfs_record *record, const uint32_t *wanted)
 {
     const uint32_t parent = record->key_size >= 6 ? get_be32(record->key) : 0;
     return parent < wanted[0] ? -1 : parent > wanted[0];
@@ -314,7 +68,7 @@ static void read_name(const uint8_t *p, unsigned length, char *out)
 }
 
 /* False for threads and what else is no file or folder. */
-static bool read_item(const struct record *record, struct item *out)
+static bool read_item(const struct hfs_record *record, struct item *out)
 {
     const uint8_t *p = record->data;
     const unsigned length = record->key_size >= 6 ? get_be16(record->key + 4) : 0;
@@ -327,9 +81,14 @@ static bool read_item(const struct record *record, struct item *out)
     if (out->folder)
         return true;
     const unsigned mode = get_be16(p + MODE_OFFSET);
+    const bool folder_link = !memcmp(p + FINDER_TYPE, "fdrpMACS", 8);
+    if (folder_link || !memcmp(p + FINDER_TYPE, "hlnkhfs+", 8))
+        out->link = get_be32(p + LINK_NUMBER);
+    out->folder = folder_link && out->link;
     out->regular = !(mode & MODE_TYPE) || (mode & MODE_TYPE) == MODE_REGULAR;
     out->compressed = p[MODE_OFFSET - 1] & FLAG_COMPRESSED;
-    read_fork(p + 88, out->number, &out->fork);
+    hfs_read_fork(p + DATA_FORK, out->number, 0, &out->fork);
+    hfs_read_fork(p + RESOURCE_FORK, out->number, 0xff, &out->resource);
     return true;
 }
 
@@ -340,21 +99,153 @@ static bool recognise(const struct source *in)
            (magic[1] == '+' || magic[1] == 'X');
 }
 
-static int open_volume(const struct source *in, struct volume *v, struct error *err)
+/* ---- paths ---- */
+
+struct lookup {
+    uint32_t parent;
+    const char *name; /* `length` bytes */
+    size_t length;
+    struct item item;
+};
+
+static int match(struct hfs_volume *v, void *context, const struct hfs_record *record,
+                 struct error *err)
 {
-    uint8_t head[HEADER_SIZE];
-    v->in = in;
-    if (source_read(in, HEADER_OFFSET, head, sizeof(head), err))
-        return -1;
-    v->fold_case = head[1] == '+';
-    v->block_size = get_be32(head + 40);
-    if (v->block_size < 512 || v->block_size > 1u << 20 || v->block_size & (v->block_size - 1))
-        return damaged(v, HEADER_OFFSET + 40, "header", err);
-    read_fork(head + FORK_EXTENTS, 0, &v->extents.fork);
-    read_fork(head + FORK_CATALOG, CATALOG_FILE, &v->catalog.fork);
-    if (v->extents.fork.size && open_tree(v, &v->extents, err))
-        return -1;
-    return open_tree(v, &v->catalog, err);
+    struct lookup *lookup = context;
+    if (compare_parent(record, &lookup->parent))
+        return 2;
+    if (!read_item(record, &lookup->item) || strlen(lookup->item.name) != lookup->length)
+        return 0;
+    return !(v->fold_case ? strncasecmp : strncmp)(lookup->item.name, lookup->name, lookup->length);
+}
+
+/* 1 and the item that PATH names; 0 when there is none. Without LINKS hard links are items like
+ * others: the stores of what they name hold none. */
+static int find_path(struct hfs_volume *v, const char *path, bool links, struct item *out,
+                     struct error *err);
+
+/* Of a hard link, the file or folder proper, under the name that ITEM has. */
+static int follow(struct hfs_volume *v, struct item *item, struct error *err)
+{
+    char path[64];
+    if (!item->link)
+        return 0;
+    snprintf(path, sizeof(path), item->folder ? FOLDER_STORE "/dir_%u" : FILE_STORE "/iNode%u",
+             item->link);
+    struct item *proper = malloc(sizeof(*proper));
+    int result = proper ? find_path(v, path, false, proper, err)
+                        : error_set(err, ERROR_OS, "%s: no memory", v->in->name);
+    if (!result || (result > 0 && proper->link))
+        result = hfs_damaged(v, item->number, "store of hard links", err);
+    if (result > 0) {
+        memcpy(proper->name, item->name, sizeof(item->name));
+        *item = *proper;
+        item->link = 0;
+    }
+    free(proper);
+    return result < 0 ? -1 : 0;
+}
+
+static int find_path(struct hfs_volume *v, const char *path, bool links, struct item *out,
+                     struct error *err)
+{
+    struct lookup lookup = {.parent = ROOT_FOLDER};
+    *out = (struct item){.number = ROOT_FOLDER, .folder = true};
+    for (path = container_plain_name(path); *path; path += strspn(path, "/")) {
+        if (!out->folder && !strcmp(path, NAMED_FORK)) {
+            out->fork = out->resource;
+            out->compressed = false;
+            return 1;
+        }
+        if (!out->folder)
+            return 0;
+        lookup.parent = out->number;
+        lookup.name = path;
+        lookup.length = strcspn(path, "/");
+        const struct hfs_search search = {
+            .tree = &v->catalog, .compare = compare_parent, .wanted = {lookup.parent}};
+        const int result = hfs_each_record(v, &search, match, &lookup, err);
+        if (result != 1)
+            return result < 0 ? -1 : 0;
+        *out = lookup.item;
+        path += lookup.length;
+        if (links && follow(v, out, err))
+            return -1;
+    }
+    return 1;
+}
+
+/* ---- attributes ---- */
+
+static int compare_file(const struct hfs_record *record, const uint32_t *wanted)
+{
+    const uint32_t file = record->key_size >= 6 ? get_be32(record->key + 2) : 0;
+    return file < wanted[0] ? -1 : file > wanted[0];
+}
+
+struct attribute {
+    uint32_t file;
+    uint8_t *data; /* malloc'ed */
+    size_t size;
+};
+
+/* The attribute's data, beside its key or in a fork. */
+static int read_attribute(struct hfs_volume *v, const struct hfs_record *record,
+                          struct attribute *out, struct error *err)
+{
+    const uint8_t *p = record->data;
+    struct hfs_fork fork = {0};
+    const uint32_t kind = record->data_size >= 16 ? get_be32(p) : 0;
+    if (kind == ATTRIBUTE_INLINE)
+        fork.size = get_be32(p + 12);
+    else if (kind == ATTRIBUTE_FORK && record->data_size >= DATA_FORK)
+        hfs_read_fork(p + 8, 0, 0, &fork);
+    if ((kind == ATTRIBUTE_INLINE && fork.size > record->data_size - 16) ||
+        fork.size > HFS_NODE_LARGEST)
+        return hfs_damaged(v, out->file, "attributes file", err);
+    out->size = (size_t)fork.size;
+    out->data = malloc(out->size + 1);
+    if (!out->data)
+        return error_set(err, ERROR_OS, "%s: no memory", v->in->name);
+    if (kind == ATTRIBUTE_FORK)
+        return hfs_fork_read(v, &fork, 0, out->data, out->size, err);
+    memcpy(out->data, p + 16, out->size);
+    return 0;
+}
+
+static int use_attribute(struct hfs_volume *v, void *context, const struct hfs_record *record,
+                         struct error *err)
+{
+    struct attribute *out = context;
+    char name[3 * NAME_LONGEST + 1];
+    const uint8_t *key = record->key;
+    const unsigned length = record->key_size >= 12 ? get_be16(key + 10) : 0;
+    if (compare_file(record, &out->file))
+        return 2;
+    if (length > NAME_LONGEST || 12 + 2 * length > record->key_size)
+        return hfs_damaged(v, out->file, "attributes file", err);
+    utf8_from_utf16be(key + 12, length, name);
+    if (strcmp(name, DECMPFS_ATTRIBUTE))
+        return 0;
+    return read_attribute(v, record, out, err) ? -1 : 1;
+}
+
+/* 1 and what compresses the file, to be freed; 0 when nothing does. */
+static int find_compression(struct hfs_volume *v, const struct item *item, struct blob *out,
+                            struct error *err)
+{
+    struct attribute attribute = {.file = item->number};
+    const struct hfs_search search = {
+        .tree = &v->attributes, .compare = compare_file, .wanted = {item->number}};
+    uint64_t size;
+    if (!item->compressed || !v->attributes.node_size)
+        return 0;
+    const int result = hfs_each_record(v, &search, use_attribute, &attribute, err);
+    blob_adopt(out, attribute.data, attribute.size, v->in->name);
+    if (result == 1 && decmpfs_size(out, &size))
+        return 1;
+    blob_free(out);
+    return result < 0 ? -1 : 0;
 }
 
 /* ---- listing ---- */
@@ -371,7 +262,8 @@ struct walk {
 };
 
 /* Gathers the folder's entries, since the node is overwritten by going deeper. */
-static int gather(struct volume *v, void *context, const struct record *record, struct error *err)
+static int gather(struct hfs_volume *v, void *context, const struct hfs_record *record,
+                  struct error *err)
 {
     struct walk *walk = context;
     if (compare_parent(record, &walk->parent))
@@ -389,12 +281,32 @@ static int gather(struct volume *v, void *context, const struct record *record, 
     return 0;
 }
 
-static int walk_folder(struct volume *v, struct walk *walk, uint32_t number, unsigned depth,
+static int walk_folder(struct hfs_volume *v, struct walk *walk, uint32_t number, unsigned depth,
                        struct error *err);
 
+/* As a reader sees it; 0 of what cannot be read. */
+static uint64_t file_size(struct hfs_volume *v, const struct item *item)
+{
+    struct item proper = *item;
+    struct blob attribute;
+    uint64_t size = 0;
+    if (item->folder || follow(v, &proper, NULL))
+        return 0;
+    if (find_compression(v, &proper, &attribute, NULL) != 1)
+        return proper.fork.size;
+    decmpfs_size(&attribute, &size);
+    blob_free(&attribute);
+    return size;
+}
+
+static bool is_store(const struct item *item)
+{
+    return item->folder && (!strcmp(item->name, FILE_STORE) || !strcmp(item->name, FOLDER_STORE));
+}
+
 /* 1: the visitor wants no more. */
-static int walk_item(struct volume *v, struct walk *walk, const struct item *item, unsigned depth,
-                     struct error *err)
+static int walk_item(struct hfs_volume *v, struct walk *walk, const struct item *item,
+                     unsigned depth, struct error *err)
 {
     const size_t length = strlen(walk->path), name = strlen(item->name);
     const size_t want = strlen(walk->folder);
@@ -402,35 +314,38 @@ static int walk_item(struct volume *v, struct walk *walk, const struct item *ite
     if (length + 1 + name >= sizeof(walk->path))
         return 0;
     if (++walk->entries > walk->limit)
-        return damaged(v, 0, "catalog", err);
+        return hfs_damaged(v, 0, "catalog", err);
     walk->path[length] = '/';
     memcpy(walk->path + length + 1, item->name, name + 1);
     const size_t have = length + 1 + name;
     const struct container_entry entry = {
-        .name = walk->path, .size = item->fork.size, .folder = item->folder};
+        .name = walk->path, .size = file_size(v, item), .folder = item->folder};
     if (have >= want && !strncmp(walk->path, walk->folder, want))
         result = walk->visit(walk->context, &entry) ? 1 : 0;
-    if (!result && item->folder && !strncmp(walk->path, walk->folder, have < want ? have : want))
+    /* What a folder of several names holds is listed where it has its number. */
+    if (!result && item->folder && !item->link &&
+        !strncmp(walk->path, walk->folder, have < want ? have : want))
         result = walk_folder(v, walk, item->number, depth + 1, err);
     walk->path[length] = 0;
     return result;
 }
 
-static int walk_folder(struct volume *v, struct walk *walk, uint32_t number, unsigned depth,
+static int walk_folder(struct hfs_volume *v, struct walk *walk, uint32_t number, unsigned depth,
                        struct error *err)
 {
-    const struct search search = {
+    const struct hfs_search search = {
         .tree = &v->catalog, .compare = compare_parent, .wanted = {number}};
     if (depth > MAX_DEPTH)
-        return damaged(v, number, "catalog", err);
+        return hfs_damaged(v, number, "catalog", err);
     walk->found = NULL;
     walk->count = walk->room = 0;
     walk->parent = number;
-    int result = each_record(v, &search, gather, walk, err) < 0 ? -1 : 0;
+    int result = hfs_each_record(v, &search, gather, walk, err) < 0 ? -1 : 0;
     struct item *found = walk->found;
     const size_t count = walk->count;
     for (size_t i = 0; !result && i < count; i++)
-        result = walk_item(v, walk, &found[i], depth, err);
+        if (number != ROOT_FOLDER || !is_store(&found[i]))
+            result = walk_item(v, walk, &found[i], depth, err);
     free(found);
     return result;
 }
@@ -438,10 +353,10 @@ static int walk_folder(struct volume *v, struct walk *walk, uint32_t number, uns
 static int list(const struct source *in, const char *folder, container_visit *visit, void *context,
                 struct error *err)
 {
-    struct volume *v = calloc(1, sizeof(*v));
+    struct hfs_volume *v = calloc(1, sizeof(*v));
     struct walk *walk = calloc(1, sizeof(*walk));
     int result =
-        v && walk ? open_volume(in, v, err) : error_set(err, ERROR_OS, "%s: no memory", in->name);
+        v && walk ? hfs_open(in, v, err) : error_set(err, ERROR_OS, "%s: no memory", in->name);
     if (!result) {
         *walk = (struct walk){.visit = visit,
                               .context = context,
@@ -456,73 +371,57 @@ static int list(const struct source *in, const char *folder, container_visit *vi
 
 /* ---- extracting ---- */
 
-struct lookup {
-    uint32_t parent;
-    const char *name; /* `length` bytes */
-    size_t length;
-    struct item item;
-};
-
-static int match(struct volume *v, void *context, const struct record *record, struct error *err)
-{
-    struct lookup *lookup = context;
-    if (compare_parent(record, &lookup->parent))
-        return 2;
-    if (!read_item(record, &lookup->item) || strlen(lookup->item.name) != lookup->length)
-        return 0;
-    return !(v->fold_case ? strncasecmp : strncmp)(lookup->item.name, lookup->name, lookup->length);
-}
-
-/* 1 and the item that PATH names; 0 when there is none. */
-static int find_path(struct volume *v, const char *path, struct item *out, struct error *err)
-{
-    struct lookup lookup = {.parent = ROOT_FOLDER};
-    *out = (struct item){.number = ROOT_FOLDER, .folder = true};
-    for (path = container_plain_name(path); *path; path += strspn(path, "/")) {
-        if (!out->folder)
-            return 0;
-        lookup.parent = out->number;
-        lookup.name = path;
-        lookup.length = strcspn(path, "/");
-        const struct search search = {
-            .tree = &v->catalog, .compare = compare_parent, .wanted = {lookup.parent}};
-        const int result = each_record(v, &search, match, &lookup, err);
-        if (result != 1)
-            return result < 0 ? -1 : 0;
-        *out = lookup.item;
-        path += lookup.length;
-    }
-    return 1;
-}
-
-static int copy_fork(struct volume *v, const struct fork *fork, struct source *out,
+static int copy_fork(struct hfs_volume *v, const struct hfs_fork *fork, struct source *out,
                      struct error *err)
 {
     uint8_t *buffer = malloc(COPY_SIZE);
     int result = buffer ? 0 : error_set(err, ERROR_OS, "%s: no memory", v->in->name);
     for (uint64_t at = 0; !result && at < fork->size; at += COPY_SIZE) {
         const size_t piece = fork->size - at < COPY_SIZE ? (size_t)(fork->size - at) : COPY_SIZE;
-        result =
-            read_fork_at(v, fork, at, buffer, piece, err) || source_append(out, buffer, piece, err);
+        result = hfs_fork_read(v, fork, at, buffer, piece, err) ||
+                 source_append(out, buffer, piece, err);
     }
     free(buffer);
     return result ? -1 : 0;
 }
 
-static int extract_item(struct volume *v, const char *member, const struct item *item,
+/* What ATTRIBUTE says of ITEM, with the resource fork as a file of its own. */
+static int decompress(struct hfs_volume *v, const struct item *item, const struct blob *attribute,
+                      struct source *out, struct error *err)
+{
+    struct source fork;
+    if (source_spool(v->in, DECMPFS_FORK, item->resource.size, &fork, err))
+        return -1;
+    int result = copy_fork(v, &item->resource, &fork, err);
+    if (!result)
+        result = decmpfs_decode(attribute, &fork, out, err);
+    source_close(&fork);
+    return result;
+}
+
+static int copy_item(struct hfs_volume *v, const struct item *item, struct source *out,
+                     struct error *err)
+{
+    struct blob attribute;
+    int result = find_compression(v, item, &attribute, err);
+    if (!result)
+        return copy_fork(v, &item->fork, out, err);
+    if (result < 0)
+        return -1;
+    result = decompress(v, item, &attribute, out, err);
+    blob_free(&attribute);
+    return result;
+}
+
+static int extract_item(struct hfs_volume *v, const char *member, const struct item *item,
                         struct source *out, struct error *err)
 {
     if (item->folder || !item->regular)
         return source_error(v->in, 0, err, "'%s' is %s, not a file", member,
                             item->folder ? "a folder" : "a link or a device");
-    if (item->compressed && !item->fork.size)
-        return source_error(v->in, 0, err,
-                            "'%s' is compressed by the file system, which is not read: copy it "
-                            "with ditto --nohfsCompression first",
-                            member);
-    if (source_spool(v->in, member, item->fork.size, out, err))
+    if (source_spool(v->in, member, item->compressed ? 0 : item->fork.size, out, err))
         return -1;
-    if (!copy_fork(v, &item->fork, out, err))
+    if (!copy_item(v, item, out, err))
         return 0;
     source_close(out);
     return -1;
@@ -531,11 +430,11 @@ static int extract_item(struct volume *v, const char *member, const struct item 
 static int extract(const struct source *in, const char *member, struct source *out,
                    struct error *err)
 {
-    struct volume *v = calloc(1, sizeof(*v));
+    struct hfs_volume *v = calloc(1, sizeof(*v));
     struct item item;
-    int result = v ? open_volume(in, v, err) : error_set(err, ERROR_OS, "%s: no memory", in->name);
+    int result = v ? hfs_open(in, v, err) : error_set(err, ERROR_OS, "%s: no memory", in->name);
     if (!result) {
-        result = find_path(v, member, &item, err);
+        result = find_path(v, member, true, &item, err);
         if (!result)
             result = container_no_member(in, member, err);
         else if (result > 0)

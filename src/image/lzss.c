@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* LZSS as Apple wraps it ("complzss"): a big-endian header of 0x180 bytes, then flag bytes, least
+/* LZSS as Apple wraps it ("complzss"), and what else has its header ("complzvn": an LZVN stream): a
+ * big-endian header of 0x180 bytes, then, for LZSS, flag bytes, least
  * significant bit first, each bit a literal or a pair of 12-bit ring position and 4-bit length less
  * three. The ring begins filled with blanks. Facts: the format as the public img4 tools describe
  * it. */
@@ -8,11 +9,14 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/types.h>
 
 #define LZSS_HEADER 0x180
 #define RING_SIZE   4096
 #define MATCH_MAX   18
 #define THRESHOLD   2
+/* The longest match of two bytes in LZVN. */
+#define LZVN_MATCH_MAX 271
 
 struct lzss {
     const uint8_t *in, *in_end;
@@ -63,7 +67,12 @@ static void run(struct lzss *lz)
 
 bool lzss_recognise(const struct blob *in)
 {
-    return in->size >= LZSS_HEADER && !memcmp(in->data, "complzss", 8);
+    return in->size >= LZSS_HEADER && (!memcmp(in->data, "complzss", 8) || lzss_is_lzvn(in));
+}
+
+bool lzss_is_lzvn(const struct blob *in)
+{
+    return in->size >= LZSS_HEADER && !memcmp(in->data, "complzvn", 8);
 }
 
 struct blob lzss_extra(const struct blob *in)
@@ -78,46 +87,57 @@ struct blob lzss_extra(const struct blob *in)
     return extra;
 }
 
+/* Unpacks STREAM; how many bytes it gave, or -1 without memory. */
+static ssize_t unpack(const struct blob *stream, uint8_t *out, size_t size)
+{
+    struct lzss *lz = calloc(1, sizeof(*lz));
+    if (!lz)
+        return -1;
+    *lz = (struct lzss){.in = stream->data,
+                        .in_end = stream->data + stream->size,
+                        .out = out,
+                        .out_end = out + size,
+                        .position = RING_SIZE - MATCH_MAX};
+    memset(lz->ring, ' ', RING_SIZE);
+    run(lz);
+    const ssize_t produced = lz->out - out;
+    free(lz);
+    return produced;
+}
+
 int lzss_decode(const struct blob *in, struct blob *out, struct error *err)
 {
     const uint32_t sum = get_be32(in->data + 8), raw_size = get_be32(in->data + 12);
     const uint32_t packed_size = get_be32(in->data + 16);
+    const bool lzvn = lzss_is_lzvn(in);
     struct blob stream;
-    if (blob_slice(in, LZSS_HEADER, packed_size, &stream, "the LZSS stream", err))
+    if (blob_slice(in, LZSS_HEADER, packed_size, &stream, "the compressed stream", err))
         return -1;
-    /* A pair of two bytes gives at most 18: a header that promises more lies, and must not cost
-     * memory. */
-    if (raw_size / MATCH_MAX > stream.size)
+    /* A pair of two bytes gives so much at most: a header that promises more lies, and must not
+     * cost memory. */
+    if (raw_size / (lzvn ? LZVN_MATCH_MAX : MATCH_MAX) > stream.size)
         return blob_error(in, 12, err,
-                          "complzss promises %u bytes from a stream of %zu: corrupted header",
-                          raw_size, stream.size);
-    struct lzss *lz = calloc(1, sizeof(*lz));
+                          "%.8s promises %u bytes from a stream of %zu: corrupted header",
+                          (const char *)in->data, raw_size, stream.size);
     uint8_t *buffer = malloc(raw_size ? raw_size : 1);
-    if (!lz || !buffer) {
-        free(lz);
+    const ssize_t produced =
+        !buffer ? -1
+        : lzvn  ? (ssize_t)lzvn_decode(stream.data, stream.size, buffer, raw_size, 0)
+                : unpack(&stream, buffer, raw_size);
+    if (produced < 0) {
         free(buffer);
         return error_set(err, ERROR_OS, "%s: no memory for %u decompressed bytes", in->name,
                          raw_size);
     }
-    *lz = (struct lzss){.in = stream.data,
-                        .in_end = stream.data + stream.size,
-                        .out = buffer,
-                        .out_end = buffer + raw_size,
-                        .position = RING_SIZE - MATCH_MAX};
-    memset(lz->ring, ' ', RING_SIZE);
-    run(lz);
-    const size_t produced = (size_t)(lz->out - buffer);
-    free(lz);
-    blob_adopt(out, buffer, produced, in->name);
-    if (produced != raw_size || compress_adler32(buffer, produced) != sum) {
+    blob_adopt(out, buffer, (size_t)produced, in->name);
+    if ((size_t)produced != raw_size || compress_adler32(buffer, raw_size) != sum) {
         blob_free(out);
         return blob_error(in, 8, err,
-                          "complzss: %zu of %u bytes and a wrong Adler-32: the file is corrupted",
-                          produced, raw_size);
+                          "%.8s: %zd of %u bytes and a wrong Adler-32: the file is corrupted",
+                          (const char *)in->data, produced, raw_size);
     }
     return 0;
 }
-
 /* ---- encoding ---- */
 
 #define HASH_SIZE   4096

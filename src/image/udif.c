@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* UDIF disk images (.dmg): a trailer of 512 bytes names a property list, whose blkx tables say for
  * each run of sectors where its bytes are and how they are packed (image-format sheet A10). The
- * disk is written out whole, with its holes, and read as any other. ADC, which no tool has made for
- * twenty years, is refused. */
+ * disk is written out whole, with its holes, and read as any other. Images whose tables are in an
+ * old resource fork are refused. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -90,11 +90,19 @@ static int unpack_lzfse(const uint8_t *in, size_t size, uint8_t *out, size_t *ro
     return fits ? 0 : -1;
 }
 
+static int unpack_adc(const uint8_t *in, size_t size, uint8_t *out, size_t *room)
+{
+    *room = adc_decode(in, size, out, *room);
+    return *room ? 0 : -1;
+}
+
 typedef int unpack_fn(const uint8_t *in, size_t size, uint8_t *out, size_t *room);
 
 static unpack_fn *unpacker(uint32_t type)
 {
     switch (type) {
+    case RUN_ADC:
+        return unpack_adc;
     case RUN_ZLIB:
         return unpack_zlib;
     case RUN_BZIP2:
@@ -136,10 +144,6 @@ static uint8_t *unpack_run(const struct source *in, const struct run *run, size_
 
 static int check_run(const struct source *in, const struct run *run, struct error *err)
 {
-    if (run->type == RUN_ADC)
-        return source_error(in, run->offset, err,
-                            "an ADC-compressed disk image: convert it (hdiutil convert -format "
-                            "UDZO, or dmg2img)");
     if (run->type != RUN_RAW && !unpacker(run->type))
         return source_error(in, run->offset, err, "run type 0x%x is unknown", run->type);
     if (run->count > LARGEST_RUN / SECTOR || run->size > LARGEST_RUN)

@@ -10,6 +10,7 @@
 #include "image/adt_text.h"
 #include "image/compress.h"
 #include "image/container.h"
+#include "image/decmpfs.h"
 #include "image/entitlements.h"
 #include "image/img4.h"
 #include "image/code_signature.h"
@@ -290,12 +291,24 @@ static int seen(void *context, const struct container_entry *entry)
 }
 
 /* IN as a file: a disk image, a payload, a partitioned disk, an HFS+ volume; what is listed last is read. */
+/* The input as what a file system keeps of a compressed file: the attribute, and the same bytes as its resource fork. */
+static void unpack_file(const struct blob *in, const struct source *fork)
+{
+    struct source out;
+    uint64_t size;
+    if (!decmpfs_size(in, &size) || source_spool(fork, "out", 0, &out, &err))
+        return;
+    refused(decmpfs_decode(in, fork, &out, &err));
+    source_close(&out);
+}
+
 __attribute__((unused)) static void fuzz_disk(const struct blob *in)
 {
     char last[512] = "";
     struct source file = {.fd = memfd_create("fuzz", MFD_CLOEXEC), .name = strdup("input")}, plain, member;
     if (file.fd < 0 || source_append(&file, in->data, in->size, &err))
         abort();
+    unpack_file(in, &file);
     const int result = container_unwrap(&file, &plain, &err);
     refused(result);
     if (!result) {

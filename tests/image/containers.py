@@ -4,7 +4,7 @@
 
     pbzx CPIO OUT        the payload of an installer package, chunks of xz and one stored
     xar FILE... OUT      an xar archive of the files (names are the last parts of the paths)
-    udif KIND DISK OUT   a disk image; KIND: raw, zlib, bzip2, lzfse, xz, mixed (runs of all of them) or reversed (those,
+    udif KIND DISK OUT   a disk image; KIND: raw, zlib, bzip2, lzfse, xz, adc, mixed (runs of all of them) or reversed (those,
                          the last run first)
     gpt DISK... OUT      a disk with a GUID partition table: the HFS+ volume of each disk with an Apple one
 
@@ -17,10 +17,11 @@ import lzma
 import os
 import plistlib
 import struct
-import subprocess
 import sys
 import uuid
 import zlib
+
+from pack import adc, lzfse
 
 SECTOR = 512
 RUN_SECTORS = 512
@@ -58,13 +59,8 @@ def xar(*arguments):
     open(target, "wb").write(struct.pack(">4sHHQQI", b"xar!", 28, 1, len(packed), len(toc), 1) + packed + heap)
 
 
-def lzfse(data):
-    tool = os.environ["LZFSE"].split()
-    return subprocess.run(tool + ["-encode"], input=data, stdout=subprocess.PIPE, check=True).stdout
-
-
 PACK = {"raw": (1, lambda d: d), "zlib": (0x80000005, zlib.compress), "bzip2": (0x80000006, bz2.compress),
-        "lzfse": (0x80000007, lzfse), "xz": (0x80000008, lzma.compress)}
+        "lzfse": (0x80000007, lzfse), "xz": (0x80000008, lzma.compress), "adc": (0x80000004, adc)}
 
 
 def udif(kind, source, target):
@@ -81,6 +77,8 @@ def udif(kind, source, target):
             continue
         code, pack = PACK[kinds[number % len(kinds)]]
         packed = pack(piece)
+        if number % 4 == 3:  # a remark, which has no sectors
+            runs.append((0x7FFFFFFE, first, 0, len(body), 0))
         runs.append((code, first, count, len(body), len(packed)))
         body += packed
     if kind == "reversed":

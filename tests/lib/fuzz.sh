@@ -39,6 +39,12 @@ sys.stdout.buffer.write(bytes([6, 1, 0xf2, 0, t] + [0] * 15) + desc(0, 0, 16, 1,
         python3 tests/image/containers.py udif zlib "$seeds/hybrid.iso" "$seeds/zlib.dmg"
         python3 tests/image/containers.py pbzx "$seeds/xz.dmg" "$seeds/disk.pbzx"
     fi
+    if [ ! -e "$seeds/adc.dmg" ]; then
+        . tests/lib/lzfse.sh
+        fetch_lzfse
+        python3 tests/image/hfs.py --small "$seeds/packed.hfs" "$seeds.expected"
+        python3 tests/image/containers.py udif adc "$seeds/packed.hfs" "$seeds/adc.dmg"
+    fi
     for program in "$dir"/tests/fuzz/fuzz_*[a-z0-9]; do
         [ -f "$program" ] && [ -x "$program" ] && echo "$program"
     done >"$dir/programs"
