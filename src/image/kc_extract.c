@@ -71,12 +71,14 @@ static int place_segments(struct extract *x)
 {
     const struct macho *macho = &x->entry->macho;
     struct part *part = x->parts;
-    uint64_t end = 0;
+    uint64_t end = 0, linkedit = 0;
     for (uint64_t cursor = 0; macho_next_segment(macho, &cursor, &part->segment);) {
         if (++x->part_count == MOST_SEGMENTS)
             return blob_error(&macho->file, macho->header, x->err, "%s has over %u segments",
                               x->entry->id, MOST_SEGMENTS - 1);
-        if (!is_linkedit(&part->segment)) {
+        if (is_linkedit(&part->segment)) {
+            linkedit = part->segment.vmaddr;
+        } else {
             part->fileoff = end ? congruent(end, part->segment.vmaddr) : 0;
             part->data = blob_at(&macho->file, part->segment.fileoff, part->segment.filesize);
             end = part->fileoff + part->segment.filesize;
@@ -87,7 +89,7 @@ static int place_segments(struct extract *x)
         }
         part++;
     }
-    x->linkedit_at = congruent(end, 0);
+    x->linkedit_at = congruent(end, linkedit);
     if (!x->parts[0].data || x->parts[0].segment.fileoff != macho->header)
         return blob_error(&macho->file, macho->header, x->err,
                           "the first segment of %s does not begin with its header", x->entry->id);

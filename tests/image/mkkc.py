@@ -396,7 +396,8 @@ def build(kind, members, folder):
     if kind == "kernel":
         members = []
     linked = [kernel] + [m for m in members if m.source]
-    room = (0x1000 + 112 * len(linked) + PAGE - 1) & -PAGE
+    # The collection's own header grows with its members; in other files it is the kernel's, which is as large everywhere.
+    room = (0x1000 + 112 * len(linked) + PAGE - 1) & -PAGE if kind == "fileset" else HEADER_ROOM
     draft = Collection(kind, members, linked)
     info_size = (len(draft.plist(final=False)) + PAGE - 1) & -PAGE
     draft.read(link(kind, linked, folder, info_size, room), room)
