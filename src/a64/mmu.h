@@ -50,7 +50,10 @@ struct a64_tlb_entry {
     uintptr_t addend;           /* host address = VA (TBI-stripped) + addend */
     uint64_t pa;                /* of the page, after both stages */
     uint64_t owner;             /* for invalidation: kept by tlb.c; 0: empty */
+    uint64_t plain_read, plain_write; /* like read and write, but of no Device memory */
 };
+
+_Static_assert(sizeof(struct a64_tlb_entry) == 64, "found by a shift");
 
 #define A64_TLB_OWNER_DEVICE (1ull << 61)
 #define A64_TLB_OWNER_GLOBAL (1ull << 62)

@@ -281,6 +281,7 @@ static void drop(struct a64_mmu *mmu, unsigned i)
 {
     struct a64_tlb_entry *entry = &mmu->tlb[i];
     entry->read = entry->write = entry->exec = A64_TLB_NONE;
+    entry->plain_read = entry->plain_write = A64_TLB_NONE;
     entry->owner = mmu->priv->owner[i] = 0;
 }
 
@@ -307,6 +308,8 @@ void mmu_tlb_fill(struct a64_cpu *cpu, uint64_t addr, uint64_t ctx, const struct
     entry->read = perm & A64_READ ? base | ctx : A64_TLB_NONE;
     entry->write = perm & A64_WRITE ? base | ctx : A64_TLB_NONE;
     entry->exec = perm & A64_EXEC ? base | ctx : A64_TLB_NONE;
+    entry->plain_read = walk->device ? A64_TLB_NONE : entry->read;
+    entry->plain_write = walk->device ? A64_TLB_NONE : entry->write;
     entry->addend = (uintptr_t)page->host - (uintptr_t)base;
     entry->pa = walk->pa & ~A64_PAGE_MASK;
     entry->owner = (base & 0x00ffffffffffffffull) | ctx | (uint64_t)shift << TLB_OWNER_SHIFT |

@@ -52,7 +52,8 @@ int dbt_code_create(struct dbt *dbt)
     dbt->filled_local.slot = log;
     for (unsigned n = 0; n < DBT_BUCKETS && log; n++)
         dbt->filled[n].slot = log + DBT_FILLED + n * DBT_BUCKET_ROOM;
-    return status ? status : log ? 0 : -ENOMEM;
+    dbt->sites = calloc(DBT_JUMPS + DBT_SLOTS, sizeof(dbt->sites[0]));
+    return status ? status : log && dbt->sites ? 0 : -ENOMEM;
 }
 
 void dbt_code_destroy(struct dbt *dbt)
@@ -62,6 +63,7 @@ void dbt_code_destroy(struct dbt *dbt)
     if (dbt->code_write && dbt->code_write != MAP_FAILED)
         munmap(dbt->code_write, dbt->code_size);
     free(dbt->filled_local.slot);
+    free(dbt->sites);
     free(dbt->blocks);
     free(dbt->pages);
     free(dbt->links);
@@ -134,6 +136,32 @@ static void drop_block(struct dbt *dbt, struct dbt_block *block)
     *link = block->next;
     dbt_redirect(dbt, block, UINT32_MAX);
     dbt->stats[STAT_STALE]++;
+}
+
+/* False: it is not there any more. */
+static bool unlink_from_page(struct dbt *dbt, struct dbt_page *page, uint32_t number)
+{
+    for (uint32_t *link = &page->blocks; *link; link = &dbt->blocks[*link - 1].page_next)
+        if (*link == number) {
+            *link = dbt->blocks[number - 1].page_next;
+            return true;
+        }
+    return false;
+}
+
+void dbt_follow_flips(struct dbt *dbt, struct dbt_slot *slot)
+{
+    const struct dbt_site *site = &dbt->sites[slot - dbt->hot->slot];
+    if (slot->misses != DBT_FLIPPING)
+        return;
+    *slot = (struct dbt_slot){.tag = DBT_NO_TAG, .value = slot->value};
+    struct dbt_block *block = &dbt->blocks[site->block];
+    const uint64_t pa = block->pa & ~A64_PAGE_MASK;
+    const unsigned at = dbt_flips_at(pa | site->place);
+    dbt->flips[at / 64] |= 1ull << at % 64;
+    for (uint32_t i = *page_bucket(dbt, pa); i; i = dbt->pages[i - 1].next)
+        if (dbt->pages[i - 1].pa == pa && unlink_from_page(dbt, &dbt->pages[i - 1], site->block + 1))
+            drop_block(dbt, block);
 }
 
 /* Drops the blocks of PAGE whose words are not what they were translated from. */
@@ -246,6 +274,7 @@ void dbt_flush(struct dbt *dbt)
     dbt_empty_slots(dbt);
     memset(dbt->hash, 0, sizeof(dbt->hash));
     memset(dbt->page_hash, 0, sizeof(dbt->page_hash));
+    memset(dbt->flips, 0, sizeof(dbt->flips));
     dbt->block_count = dbt->page_count = dbt->link_count = 0;
     dbt->slot_count = DBT_JUMPS;
     dbt->code_used = dbt->stubs_end;

@@ -25,20 +25,24 @@
 #define DBT_CODE_SIZE (48u << 20)
 #define DBT_CONSTANTS 64           /* of vector code */
 #define DBT_FILLED    (16u << 10) /* slots of pages that are not global: no more are remembered */
-#define DBT_BUCKETS   64u
-#define DBT_BUCKET_ROOM 4096u
+#define DBT_BUCKETS   32u
+#define DBT_BUCKET_ROOM 8192u
+#define DBT_RANGE     4096u        /* pages that one slot may hold */
 
 /* A place that remembers one translation.
  *
- * Of an access site: the page that it reached last, how far into it an access may begin, and what to add to a
- * guest address there to get the host's. In the jump cache: an address with the mode, and its code. Of a jump
- * into another page: the page, and the code. */
+ * Of an access site: the page that it reached last, how far from its start an access may begin, and what to add to a
+ * guest address there to get the host's; with it, as many pages behind that one as the host has in the same order. In
+ * the jump cache: an address with the mode, and its code. Of a jump into another page: the page, and the code. */
 struct dbt_slot {
     uint64_t tag;
     uint64_t limit; /* 0: empty */
     uint64_t value;
-    uint64_t named; /* the buckets that name it: it may be filled with a page of these without telling */
+    uint32_t named; /* the buckets that name it: it may be filled with a page of these without telling */
+    uint16_t misses; /* so many more until its pages' neighbours are looked at; DBT_FLIPPING */
+    uint16_t more;   /* pages behind the first */
 };
+#define DBT_FLIPPING 0xffffu
 /* A tag that is no page's and no instruction's address. */
 #define DBT_NO_TAG 1u
 
@@ -62,8 +66,9 @@ struct dbt_hot {
     const struct a64_insn *insn; /* the one that a helper was called for */
     const void *system_generation; /* the system's code_generation, and the one that blocks are good for */
     uint64_t code_generation;
-    uint64_t ctx, ctx_user; /* of data accesses now, and of unprivileged ones */
-    const void *tlb;       /* mmu->tlb */
+    uint64_t ctx[2];        /* of data accesses now, and of unprivileged ones */
+    uint64_t ctx_offset[2]; /* the same, times the size of a TLB entry */
+    const void *tlb;        /* mmu->tlb */
     uint32_t vectors_before;
     uint32_t vectors;      /* not 0: V0.. are in vector registers, and MXCSR is the guest's */
     /* MXCSR: what the guest's begins with, as FPCR says; what it was when vectors were left; the
@@ -186,6 +191,15 @@ enum dbt_stat {
     STAT_COUNT
 };
 
+/* Whose a slot is, if it is an access's. */
+struct dbt_site {
+    uint32_t block; /* index */
+    uint32_t place; /* the instruction's, from the start of its page */
+    uint32_t ticks; /* when the slot began to count misses */
+};
+
+#define DBT_FLIPS (1u << 16)
+
 /* Numbers of slots. */
 struct dbt_log {
     uint32_t *slot;
@@ -224,6 +238,10 @@ struct dbt {
     uint32_t link_count, link_room;
     uint32_t hash[1 << DBT_HASH_BITS]; /* by (pa, mode): block index + 1 */
     uint32_t slot_count;
+    struct dbt_site *sites; /* by slot */
+    /* A bit for each hash of an access's address that reaches one page now and another then: it looks into the TLB
+     * every time. */
+    uint64_t flips[DBT_FLIPS / 64];
     /* Which slots hold pages that are not the same for all ASIDs, and which hold pages of a hash. Who was
      * filled again or emptied may still be named, and who was emptied for an ASID twice. */
     struct dbt_log filled_local, filled[DBT_BUCKETS];
@@ -281,11 +299,20 @@ void dbt_empty_slots(struct dbt *dbt);
 /* Fills SLOT and remembers that. GLOBAL: the page is the same for all ASIDs, and the block is not one of
  * EL0. VA is an address of the page. */
 void dbt_fill(struct dbt *dbt, struct dbt_slot *slot, uint64_t va, struct dbt_slot value, bool global);
-/* Fills SLOT, whose limit is LIMIT, for an access (enum a64_access) to VA if the TLB allows it without a check:
- * whether it does, and what to add to an address. */
+/* Fills SLOT, whose limit in one page is LIMIT, for an access (enum a64_access) to VA if the TLB allows it without a
+ * check: whether it does, and what to add to an address. ALIGNED: the limit counts aligned places, not bytes. */
 struct dbt_filled {
     uint64_t ok, addend;
-} dbt_fill_site(struct a64_cpu *cpu, struct dbt_slot *slot, uint64_t va, unsigned access, uint32_t limit);
+} dbt_fill_site(struct a64_cpu *cpu, struct dbt_slot *slot, uint64_t va, unsigned access, uint32_t limit, bool aligned);
+
+/* The place in dbt->flips of the access at PA. */
+static inline unsigned dbt_flips_at(uint64_t pa)
+{
+    return (pa >> 2 ^ pa >> 18) & (DBT_FLIPS - 1);
+}
+/* If dbt_fill_site() found that SLOT's site flips: marks it and drops its block, which is translated anew when it is
+ * entered next. */
+void dbt_follow_flips(struct dbt *dbt, struct dbt_slot *slot);
 
 /* ---- translate.c ---- */
 

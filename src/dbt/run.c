@@ -318,14 +318,21 @@ static void set_mode(struct dbt_hot *hot, unsigned mode)
             (uint64_t)((mode & ~(unsigned)DBT_MODE_BTYPE) | btype << DBT_BTYPE_SHIFT) << 48;
 }
 
+static void set_contexts(struct dbt_hot *hot, const struct a64_mmu *mmu)
+{
+    hot->ctx[0] = mmu->ctx;
+    hot->ctx[1] = mmu->ctx_user;
+    for (unsigned user = 0; user < 2; user++)
+        hot->ctx_offset[user] = hot->ctx[user] * sizeof(struct a64_tlb_entry);
+}
+
 /* PSTATE.BTYPE is 0 within blocks; what it is before a block is in the block's mode. */
 static void enter(struct dbt *dbt, const struct dbt_block *block)
 {
     struct a64_cpu *cpu = dbt->cpu;
     struct dbt_hot *hot = dbt->hot;
     hot->page = cpu->pc & ~A64_PAGE_MASK;
-    hot->ctx = cpu->mmu->ctx;
-    hot->ctx_user = cpu->mmu->ctx_user;
+    set_contexts(hot, cpu->mmu);
     hot->flags = dbt_flags_from(cpu->nzcv);
     hot->mxcsr_guest = dbt_mxcsr(cpu->fpcr);
     hot->mxcsr_host = __builtin_ia32_stmxcsr();

@@ -88,6 +88,7 @@ struct dbt_block *dbt_translate(struct dbt *dbt, uint64_t pa, const uint32_t *ho
     const unsigned first = (pa & A64_PAGE_MASK) / 4;
     memset(l, 0, offsetof(struct lower, insn));
     l->mode = mode;
+    l->pa = pa;
     l->offset = (uint32_t)(pa & A64_PAGE_MASK);
     decode(dbt, l, first, host, words);
     const size_t code = dbt->code_used, cold = dbt->cold_used;

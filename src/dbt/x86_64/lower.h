@@ -31,6 +31,7 @@ struct lower {
     struct x86 cold; /* its rare paths */
     struct x86 literals; /* its constants, from the end of the memory downwards */
     unsigned mode;
+    uint64_t pa;                  /* of the block */
     uint32_t offset;              /* of the block in its page */
     unsigned at, count, counted;  /* the instruction now, all, those in icount already */
     bool ended;                   /* control does not reach the end of what was emitted */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Loads and stores of one and of two registers (Arm manual C4.1.94).
  *
- * Every access has a slot of its own: the virtual page it reached last and what leads from there to
- * host memory. The check, that the whole access lies in that page, is the only one; a slot is
- * filled only where the TLB allows the access without any other. When it fails, the rare path asks
- * the TLB, and if that does not know either, the interpreter's function does the instruction.
+ * Every access has a slot of its own: the virtual pages it reached last and what leads from there
+ * to host memory. The check, that the whole access lies in them, is the only one; a slot is filled
+ * only where the TLB allows the access without any other. When it fails, the rare path asks the
+ * TLB, and if that does not know either, the interpreter's function does the instruction. An access
+ * that reaches another page every other time is translated anew, to ask the TLB at once.
  *
  * The host is stronger ordered than Arm's plain accesses, and its aligned accesses of up to 8
  * bytes, or 16 with AVX, are single. */
@@ -109,89 +110,144 @@ static struct dbt_slot *new_slot(struct lower *l)
         l->a.full = true;
         return NULL;
     }
+    dbt->sites[dbt->slot_count] = (struct dbt_site){dbt->block_count, lower_place(l, l->at), 0};
     struct dbt_slot *slot = &dbt->hot->slot[dbt->slot_count++];
     *slot = (struct dbt_slot){.tag = DBT_NO_TAG};
     return slot;
 }
 
-#define NO_LOOK (~0u)
-
-/* RCX = the address less SLOT's page. */
-static void subtract_page(struct lower *l, const struct dbt_slot *slot)
+/* Whether the access reaches other pages so often that a slot does not pay. */
+static bool flips(const struct lower *l)
 {
-    x86_mov_rr(&l->a, 1, RCX, RAX);
-    x86_alu(&l->a, ALU_SUB, 1, RCX, x86_at(&slot->tag));
+    const unsigned at = dbt_flips_at(l->pa + l->at * 4);
+    return l->dbt->flips[at / 64] >> at % 64 & 1;
 }
 
-/* RCX is below the slot's limit, which will be LIMIT, where the access may be made. LOOK: a store of
- * so many bytes less one, that the exclusive monitor may want to know of; ~0: none. */
-static struct lower_miss check_slot(struct lower *l, const struct a64_insn *insn,
-                                    const struct dbt_slot *slot, unsigned limit, uintptr_t stub,
-                                    unsigned look)
+/* What an access asks for. */
+struct want {
+    unsigned size; /* bytes, in one page */
+    bool aligned;  /* to their size, or the rare path does it */
+    enum dbt_fill fill;
+    bool told; /* a store that the exclusive monitor may want to know of */
+};
+
+/* How far from its page's start the access may begin, in bytes or, ALIGNED, in units of its size.
+ */
+static unsigned limit_of(const struct want *want)
+{
+    const unsigned page = (unsigned)A64_PAGE_MASK + 1;
+    return want->aligned ? page / want->size : page + 1 - want->size;
+}
+
+/* Where a check sends what it does not let through. */
+struct others {
+    struct x86_label jump[2];
+    unsigned count;
+};
+
+static void leave_on(struct x86 *a, struct others *others, enum x86_cc cc)
+{
+    others->jump[others->count++] = x86_jcc(a, cc);
+}
+
+/* RCX = what SLOT adds to RAX, if it is for its pages. Bits of the address that must be 0 come to
+ * the top, above those of the page's offset in units of the size. */
+static void check_slot(struct lower *l, const struct dbt_slot *slot, const struct want *want,
+                       struct others *others)
+{
+    struct x86 *a = &l->a;
+    x86_mov_rr(a, 1, RCX, RAX);
+    x86_alu(a, ALU_SUB, 1, RCX, x86_at(&slot->tag));
+    if (want->aligned && want->size > 1)
+        x86_rorx(a, 1, RCX, x86_r(RCX), (unsigned)__builtin_ctz(want->size));
+    x86_alu(a, ALU_CMP, 1, RCX, x86_at(&slot->limit));
+    leave_on(a, others, CC_AE);
+    x86_mov(a, 1, RCX, x86_at(&slot->value));
+}
+
+void lower_find_entry(const struct dbt *dbt, struct x86 *a, unsigned to, bool user)
+{
+    _Static_assert(sizeof(struct a64_tlb_entry) << 6 == A64_PAGE_MASK + 1,
+                   "a page number's place by one shift");
+    x86_mov_rr(a, 1, to, RAX);
+    x86_shift_imm(a, SHIFT_SHR, 1, to, 6);
+    x86_alu(a, ALU_XOR, 1, to, x86_at(&dbt->hot->ctx_offset[user]));
+    x86_op(a, 0x81, ALU_AND, x86_r((int)to), 4);
+    x86_u32(a, (uint32_t)((A64_TLB_SIZE - 1) * sizeof(struct a64_tlb_entry)));
+    x86_alu(a, ALU_ADD, 1, to, x86_at(&dbt->hot->tlb));
+}
+
+/* The same by the TLB, of which the first and the last byte's tags must be the same. */
+static void check_tlb(struct lower *l, const struct want *want, struct others *others)
+{
+    struct x86 *a = &l->a;
+    const enum dbt_fill fill = want->fill;
+    const bool user = fill == DBT_FILL_READ_USER || fill == DBT_FILL_WRITE_USER;
+    const bool write_only = fill == DBT_FILL_WRITE || fill == DBT_FILL_WRITE_USER;
+    const int32_t page = -(int32_t)(A64_PAGE_MASK + 1), rest = (int32_t)want->size - 1;
+    lower_find_entry(l->dbt, a, RCX, user);
+    x86_lea(a, 1, RDX, x86_m(RAX, want->aligned ? 0 : rest));
+    x86_alu_imm(a, ALU_AND, 1, x86_r(RDX), want->aligned ? page | rest : page);
+    x86_alu(a, ALU_XOR, 1, RDX, x86_at(&l->dbt->hot->ctx[user]));
+    if (!write_only) {
+        x86_alu(a, ALU_CMP, 1, RDX, x86_m(RCX, offsetof(struct a64_tlb_entry, plain_read)));
+        leave_on(a, others, CC_NE);
+    }
+    if (write_only || fill == DBT_FILL_BOTH) {
+        x86_alu(a, ALU_CMP, 1, RDX, x86_m(RCX, offsetof(struct a64_tlb_entry, plain_write)));
+        leave_on(a, others, CC_NE);
+    }
+    x86_mov(a, 1, RCX, x86_m(RCX, offsetof(struct a64_tlb_entry, addend)));
+}
+
+static struct lower_miss check(struct lower *l, const struct a64_insn *insn,
+                               const struct want *want)
 {
     struct x86 *a = &l->a, *cold = &l->cold;
-    x86_alu(a, ALU_CMP, 1, RCX, x86_at(&slot->limit));
-    const struct x86_label other = x86_jcc(a, CC_AE);
-    x86_mov(a, 1, RCX, x86_at(&slot->value));
+    const struct dbt_slot *slot = new_slot(l);
+    struct others others = {.count = 0};
+    if (!slot)
+        return (struct lower_miss){{a->p}, 0};
+    if (flips(l))
+        check_tlb(l, want, &others);
+    else
+        check_slot(l, slot, want, &others);
 
-    x86_land(cold, other);
+    for (unsigned i = 0; i < others.count; i++)
+        x86_land(cold, others.jump[i]);
     x86_lea(cold, 1, RCX, x86_at(slot));
-    x86_imm(cold, RDX, limit);
-    x86_call_to(cold, stub);
+    x86_imm(cold, RDX, limit_of(want));
+    x86_call_to(cold, l->dbt->stub.fill[(l->mode & DBT_MODE_EL) != 0][want->fill][want->aligned]);
     x86_jcc_to(cold, CC_NE, x86_here(a));
     const uintptr_t slow = x86_here(cold);
     lower_call_cold(l, insn);
     const struct lower_miss miss = {x86_jmp(cold), slow};
-    if (look != NO_LOOK)
-        lower_look(l, look, slow);
+    if (want->told)
+        lower_look(l, want->size - 1, slow);
     return miss;
 }
 
-/* With several CPUs: asks about the store at RAX + RCX. */
-static unsigned look_of(const struct lower *l, unsigned size, enum dbt_fill fill)
+/* With several CPUs every store is told. */
+static bool is_told(const struct lower *l, enum dbt_fill fill)
 {
-    const bool store =
-        fill == DBT_FILL_WRITE || fill == DBT_FILL_BOTH || fill == DBT_FILL_WRITE_USER;
-    return store && l->mode & DBT_MODE_MANY ? size - 1 : NO_LOOK;
+    return fill != DBT_FILL_READ && fill != DBT_FILL_READ_USER && l->mode & DBT_MODE_MANY;
 }
 
 struct lower_miss lower_check(struct lower *l, const struct a64_insn *insn, unsigned size,
                               enum dbt_fill fill)
 {
-    const struct dbt_slot *slot = new_slot(l);
-    if (!slot)
-        return (struct lower_miss){{l->a.p}, 0};
-    subtract_page(l, slot);
-    return check_slot(l, insn, slot, (unsigned)A64_PAGE_MASK + 2 - size,
-                      l->dbt->stub.fill[(l->mode & DBT_MODE_EL) != 0][fill][0],
-                      look_of(l, size, fill));
-}
-
-/* Bits that must be 0 come to the top, above those of the page's offset in units of SIZE. */
-static struct lower_miss check_aligned(struct lower *l, const struct a64_insn *insn, unsigned size,
-                                       enum dbt_fill fill, unsigned look)
-{
-    struct x86 *a = &l->a;
-    const struct dbt_slot *slot = new_slot(l);
-    if (!slot)
-        return (struct lower_miss){{a->p}, 0};
-    const unsigned shift = (unsigned)__builtin_ctz(size);
-    subtract_page(l, slot);
-    if (shift)
-        x86_rorx(a, 1, RCX, x86_r(RCX), shift);
-    return check_slot(l, insn, slot, (unsigned)(A64_PAGE_MASK + 1) >> shift,
-                      l->dbt->stub.fill[(l->mode & DBT_MODE_EL) != 0][fill][1], look);
+    return check(l, insn, &(struct want){size, false, fill, is_told(l, fill)});
 }
 
 struct lower_miss lower_check_aligned(struct lower *l, const struct a64_insn *insn, unsigned size,
                                       enum dbt_fill fill)
 {
-    return check_aligned(l, insn, size, fill, look_of(l, size, fill));
+    return check(l, insn, &(struct want){size, true, fill, is_told(l, fill)});
 }
 
 struct lower_miss lower_check_exclusive(struct lower *l, const struct a64_insn *insn, unsigned size)
 {
-    return check_aligned(l, insn, size, DBT_FILL_WRITE, NO_LOOK);
+    return check(l, insn, &(struct want){size, true, DBT_FILL_WRITE, false});
 }
 
 void lower_checked(struct lower *l, struct lower_miss miss)
@@ -210,7 +266,8 @@ static enum dbt_fill fill_of(enum mode mode, bool store)
 /* Of what an access moves. */
 enum { STORE = 1, VECTOR = 2 };
 
-/* The address and its check, for COUNT elements of SIZE bytes. False: the interpreter's function does it all. */
+/* The address and its check, for COUNT elements of SIZE bytes. False: the interpreter's function
+ * does it all. */
 static bool begin(struct lower *l, const struct a64_insn *insn, enum mode mode, unsigned size,
                   unsigned count, unsigned kind, struct lower_miss *miss)
 {

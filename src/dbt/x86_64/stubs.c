@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The code that stands between C and translated blocks: the way in, the ways out, and the calls from
- * blocks into C.
+/* The code that stands between C and translated blocks: the way in, the ways out, and the calls
+ * from blocks into C.
  *
- * A helper call (exec) runs an instruction's function of the interpreter: all pinned registers go to
- * struct a64_cpu, the function runs, and they come back; a status other than A64_NEXT leaves the block.
- * What blocks pass in scratch registers stands beside each stub. */
+ * A helper call (exec) runs an instruction's function of the interpreter: all pinned registers go
+ * to struct a64_cpu, the function runs, and they come back; a status other than A64_NEXT leaves the
+ * block. What blocks pass in scratch registers stands beside each stub. */
 
 #include <sys/auxv.h>
 
@@ -43,8 +43,8 @@ static void emit_enter(struct dbt *dbt, struct x86 *a)
     x86_jmp_rm(a, x86_r(RAX));
 }
 
-/* The exceptions that MXCSR has seen go to FPSR: IE, ZE, OE, UE, PE to IOC, DZC, OFC, UFC, IXC; DE is nothing
- * to Arm. Costs RAX, RDX. */
+/* The exceptions that MXCSR has seen go to FPSR: IE, ZE, OE, UE, PE to IOC, DZC, OFC, UFC, IXC; DE
+ * is nothing to Arm. Costs RAX, RDX. */
 static void merge_exceptions(struct dbt *dbt, struct x86 *a)
 {
     x86_stmxcsr(a, x86_at(&dbt->hot->mxcsr_seen));
@@ -209,7 +209,8 @@ static void emit_flags_from_cpu(struct dbt *dbt, struct x86 *a)
     x86_store(a, 0, x86_at(&dbt->hot->flags), RCX);
 }
 
-/* Called with RCX: struct a64_insn, EAX: its place in the page. FLAGS: the function may look at NZCV. */
+/* Called with RCX: struct a64_insn, EAX: its place in the page. FLAGS: the function may look at
+ * NZCV. */
 static uintptr_t emit_exec(struct dbt *dbt, struct x86 *a, bool flags)
 {
     const uintptr_t here = x86_here(a);
@@ -247,43 +248,45 @@ static const uint8_t fill_access[DBT_FILL_COUNT] = {
     [DBT_FILL_WRITE_USER] = A64_WRITE | A64_UNPRIV,
 };
 
-/* dbt_fill_site() for an address that the TLB does not have, after a walk. What the walk finds amiss is left to
- * the interpreter's function, which walks again. */
+/* dbt_fill_site() for an address that the TLB does not have, after a walk. What the walk finds
+ * amiss is left to the interpreter's function, which walks again. */
 static struct dbt_filled walk_site(struct a64_cpu *cpu, struct dbt_slot *slot, uint64_t va,
-                                   unsigned access, uint32_t limit)
+                                   unsigned access, uint32_t limit, bool aligned)
 {
     const struct a64_exc exc = cpu->exc;
+    dbt_follow_flips(cpu->engine, slot);
     if (!a64_tlb_load(cpu, va, access)) {
         cpu->exc = exc;
         return (struct dbt_filled){0, 0};
     }
-    return dbt_fill_site(cpu, slot, va, access, limit);
+    return dbt_fill_site(cpu, slot, va, access, limit, aligned);
 }
 
-static void call_c(struct x86 *a, unsigned access, uintptr_t function)
+static void call_c(struct x86 *a, unsigned access, bool aligned, uintptr_t function)
 {
     x86_lea(a, 1, RDI, x86_m(RBP, -CPU_BIAS));
     x86_mov(a, 1, RSI, x86_m(RSP, 0));
     x86_mov(a, 0, R8, x86_m(RSP, 8));
     x86_mov(a, 1, RDX, x86_m(RSP, 16));
     x86_imm(a, RCX, access);
+    x86_imm(a, R9, aligned);
     x86_imm(a, RAX, function);
     x86_call_rm(a, x86_r(RAX));
 }
 
 /* The C function, for what the short way does not know: the same registers as emit_fill(). */
-static void call_fill(struct dbt *dbt, struct x86 *a, unsigned access)
+static void call_fill(struct dbt *dbt, struct x86 *a, unsigned access, bool aligned)
 {
     static const uint8_t saved[] = {RSI, RDI, R8, R9, R10, R11, RAX, RDX, RCX};
     for (unsigned i = 0; i < sizeof saved; i++)
         x86_push(a, saved[i]);
-    call_c(a, access, (uintptr_t)dbt_fill_site);
+    call_c(a, access, aligned, (uintptr_t)dbt_fill_site);
     x86_test(a, 0, RAX, x86_r(RAX));
     const struct x86_label found = x86_jcc(a, CC_NE);
     x86_mov(a, 0, RAX, x86_at(&dbt->hot->vectors));
     x86_store(a, 0, x86_at(&dbt->hot->vectors_before), RAX);
     spill_vectors(dbt, a);
-    call_c(a, access, (uintptr_t)walk_site);
+    call_c(a, access, aligned, (uintptr_t)walk_site);
     x86_alu_imm(a, ALU_CMP, 0, x86_at(&dbt->hot->vectors_before), 0);
     const struct x86_label none = x86_jcc(a, CC_E);
     x86_push(a, RAX);
@@ -301,33 +304,74 @@ static void call_fill(struct dbt *dbt, struct x86 *a, unsigned access)
     x86_ret(a);
 }
 
-/* RDX = the TLB's entry for address RAX in the context at CTX. */
-static void find_entry(struct dbt *dbt, struct x86 *a, const uint64_t *ctx)
+/* The places in emit_fill() where the short way ends. */
+struct misses {
+    struct x86_label at[6];
+    unsigned count;
+};
+
+static void miss_on(struct x86 *a, struct misses *misses, enum x86_cc cc)
 {
-    _Static_assert(sizeof(struct a64_tlb_entry) == 48, "the index is scaled by 3 and by 16");
-    x86_mov_rr(a, 1, RDX, RAX);
-    x86_shift_imm(a, SHIFT_SHR, 1, RDX, A64_PAGE_SHIFT);
-    x86_alu(a, ALU_XOR, 0, RDX, x86_at(ctx));
-    x86_alu_imm(a, ALU_AND, 0, x86_r(RDX), A64_TLB_SIZE - 1);
-    x86_lea(a, 0, RDX, x86_mx(RDX, RDX, 1, 0));
-    x86_shift_imm(a, SHIFT_SHL, 0, RDX, 4);
-    x86_alu(a, ALU_ADD, 1, RDX, x86_at(&dbt->hot->tlb));
+    misses->at[misses->count++] = x86_jcc(a, cc);
 }
 
-/* Called with RAX: the address, RCX: the slot, EDX: its limit. Returns RCX: what to add to RAX, with ZF clear;
- * or ZF set: the access needs the slow path. Keeps RAX.
+/* Misses unless entry RDI lets ACCESS to page RSI through, and it is GLOBAL if it must be. */
+static void check_entry(struct x86 *a, struct misses *misses, unsigned access, const uint64_t *ctx,
+                        bool global)
+{
+    const struct x86_rm owner = x86_m(RDI, (int32_t)offsetof(struct a64_tlb_entry, owner) + 4);
+    x86_alu(a, ALU_XOR, 1, RSI, x86_at(ctx));
+    if (access & A64_READ) {
+        x86_alu(a, ALU_CMP, 1, RSI, x86_m(RDI, offsetof(struct a64_tlb_entry, plain_read)));
+        miss_on(a, misses, CC_NE);
+    }
+    if (access & A64_WRITE) {
+        x86_alu(a, ALU_CMP, 1, RSI, x86_m(RDI, offsetof(struct a64_tlb_entry, plain_write)));
+        miss_on(a, misses, CC_NE);
+    }
+    x86_alu(a, ALU_XOR, 1, RSI, x86_at(ctx));
+    if (global) {
+        x86_test_imm(a, 0, owner, (int32_t)(A64_TLB_OWNER_GLOBAL >> 32));
+        miss_on(a, misses, CC_E);
+    }
+}
+
+/* Fills slot RCX with page RSI, of number R8, and addend RDI, unless its bucket does not name it or
+ * it is time to look for more. */
+static void refill(struct x86 *a, struct misses *misses)
+{
+    x86_shiftx(a, SHIFT_SHR, 0, R8, x86_m(RCX, offsetof(struct dbt_slot, named)), R8);
+    x86_test8_imm(a, x86_r(R8), 1);
+    miss_on(a, misses, CC_E);
+    x86_movzx16(a, R8, x86_m(RCX, offsetof(struct dbt_slot, misses)));
+    x86_alu_imm(a, ALU_SUB, 0, x86_r(R8), 1);
+    miss_on(a, misses, CC_BE);
+    x86_store(a, 0, x86_m(RCX, offsetof(struct dbt_slot, misses)), R8); /* and no more pages */
+    x86_store(a, 1, x86_m(RCX, offsetof(struct dbt_slot, tag)), RSI);
+    x86_store(a, 1, x86_m(RCX, offsetof(struct dbt_slot, limit)), RDX);
+    x86_store(a, 1, x86_m(RCX, offsetof(struct dbt_slot, value)), RDI);
+}
+
+static void pop_scratch(struct x86 *a)
+{
+    x86_pop(a, R8);
+    x86_pop(a, RDI);
+    x86_pop(a, RSI);
+}
+
+/* Called with RAX: the address, RCX: the slot, EDX: its limit. Returns RCX: what to add to RAX,
+ * with ZF clear; or ZF set: the access needs the slow path. Keeps RAX.
  *
- * The short way looks up the TLB for an address without a tag, and fills the slot with a page of which it is
- * known that it may hold it. A slot of a privileged block (PRIVILEGED) is not known to hold pages that are
- * not global. */
-static uintptr_t emit_fill(struct dbt *dbt, struct x86 *a, unsigned access, bool privileged, bool aligned)
+ * The short way looks up the TLB for an address without a tag, and fills the slot with a page of
+ * which it is known that it may hold it. A slot of a privileged block (PRIVILEGED) is not known to
+ * hold pages that are not global. */
+static uintptr_t emit_fill(struct dbt *dbt, struct x86 *a, unsigned access, bool privileged,
+                           bool aligned)
 {
     struct dbt_hot *hot = dbt->hot;
     const bool user = access & A64_UNPRIV;
-    const uint64_t *ctx = user ? &hot->ctx_user : &hot->ctx;
-    const uint64_t flags = privileged && !user ? A64_TLB_OWNER_GLOBAL : 0;
-    struct x86_label miss[5], slow;
-    unsigned misses = 0;
+    struct misses misses = {.count = 0};
+    struct x86_label slow;
     const uintptr_t here = x86_here(a);
     if (dbt->cpu->sys->knobs.no_slots) {
         x86_alu(a, ALU_CMP, 0, RAX, x86_r(RAX));
@@ -346,45 +390,23 @@ static uintptr_t emit_fill(struct dbt *dbt, struct x86 *a, unsigned access, bool
         slow = x86_jcc(a, CC_AE);
     }
     x86_push(a, RDI);
-    x86_push(a, RDX);
-    find_entry(dbt, a, ctx);
+    x86_push(a, R8);
+    lower_find_entry(dbt, a, RDI, user);
+    x86_mov_rr(a, 1, R8, RAX);
+    x86_shift_imm(a, SHIFT_SHR, 1, R8, A64_PAGE_SHIFT);
     x86_mov_rr(a, 1, RSI, RAX);
     x86_alu_imm(a, ALU_AND, 1, x86_r(RSI), -(int32_t)(A64_PAGE_MASK + 1));
-    x86_mov_rr(a, 1, RDI, RSI);
-    x86_alu(a, ALU_OR, 1, RDI, x86_at(ctx));
-    if (access & A64_READ) {
-        x86_alu(a, ALU_CMP, 1, RDI, x86_m(RDX, offsetof(struct a64_tlb_entry, read)));
-        miss[misses++] = x86_jcc(a, CC_NE);
-    }
-    if (access & A64_WRITE) {
-        x86_alu(a, ALU_CMP, 1, RDI, x86_m(RDX, offsetof(struct a64_tlb_entry, write)));
-        miss[misses++] = x86_jcc(a, CC_NE);
-    }
-    x86_mov(a, 0, RDI, x86_m(RDX, (int32_t)offsetof(struct a64_tlb_entry, owner) + 4));
-    x86_alu_imm(a, ALU_AND, 0, x86_r(RDI), (int32_t)((A64_TLB_OWNER_DEVICE | flags) >> 32));
-    x86_alu_imm(a, ALU_CMP, 0, x86_r(RDI), (int32_t)(flags >> 32));
-    miss[misses++] = x86_jcc(a, CC_NE);
-    x86_mov(a, 1, RDX, x86_m(RDX, offsetof(struct a64_tlb_entry, addend)));
-    x86_rorx(a, 1, RDI, x86_r(RAX), A64_PAGE_SHIFT);
-    x86_push(a, RAX);
-    x86_mov(a, 1, RAX, x86_m(RCX, offsetof(struct dbt_slot, named)));
-    x86_op(a, 0xa3 | X_0F | X_W, RDI, x86_r(RAX), 0); /* BT RAX, RDI: the page's bucket */
-    x86_pop(a, RAX);
-    miss[misses++] = x86_jcc(a, CC_AE);
-    x86_store(a, 1, x86_m(RCX, offsetof(struct dbt_slot, tag)), RSI);
-    x86_store(a, 1, x86_m(RCX, offsetof(struct dbt_slot, value)), RDX);
-    x86_mov_rr(a, 1, RCX, RDX);
-    x86_pop(a, RDX);
-    x86_pop(a, RDI);
-    x86_pop(a, RSI);
+    check_entry(a, &misses, access, &hot->ctx[user], privileged && !user);
+    x86_mov(a, 1, RDI, x86_m(RDI, offsetof(struct a64_tlb_entry, addend)));
+    refill(a, &misses);
+    x86_mov_rr(a, 1, RCX, RDI);
+    pop_scratch(a);
     x86_test(a, 0, RSP, x86_r(RSP));
     x86_ret(a);
-    for (unsigned i = 0; i < misses; i++)
-        x86_land(a, miss[i]);
-    x86_pop(a, RDX);
-    x86_pop(a, RDI);
-    x86_pop(a, RSI);
-    call_fill(dbt, a, access);
+    for (unsigned i = 0; i < misses.count; i++)
+        x86_land(a, misses.at[i]);
+    pop_scratch(a);
+    call_fill(dbt, a, access, aligned);
     x86_land(a, slow);
     x86_pop(a, RSI);
     x86_alu(a, ALU_CMP, 0, RAX, x86_r(RAX));
@@ -420,7 +442,8 @@ void dbt_emit_stubs(struct dbt *dbt)
     x86_jmp_to(&a, dbt->stub.leave);
     for (unsigned fill = 0; fill < DBT_FILL_COUNT; fill++)
         for (unsigned k = 0; k < 4; k++)
-            dbt->stub.fill[k >> 1][fill][k & 1] = emit_fill(dbt, &a, fill_access[fill], k >> 1, k & 1);
+            dbt->stub.fill[k >> 1][fill][k & 1] =
+                emit_fill(dbt, &a, fill_access[fill], k >> 1, k & 1);
     dbt_emit_pauth(dbt, &a);
     dbt_emit_look(dbt, &a);
     dbt->code_used = dbt->stubs_end = (size_t)(a.p - dbt->code_write + 63) & ~(size_t)63;

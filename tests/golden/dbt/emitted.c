@@ -50,8 +50,10 @@ static void print_hot(const struct dbt_hot *hot)
     HOT(system_generation);
     HOT(code_generation);
     HOT(tlb);
-    HOT(ctx);
-    HOT(ctx_user);
+    HOT(ctx[0]);
+    HOT(ctx[1]);
+    HOT(ctx_offset[0]);
+    HOT(ctx_offset[1]);
     char name[64];
     for (unsigned i = 0; i < DBT_CONSTANTS; i++) {
         snprintf(name, sizeof name, "constant[%u]", i);
