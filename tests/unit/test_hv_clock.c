@@ -1,18 +1,29 @@
 /* SPDX-License-Identifier: MIT */
 /* The instruction clock: time is a function of instructions, several vCPUs interleave the same way
- * each time, waiting jumps, deadlines fire at their tick. */
+ * each time, waiting jumps, deadlines fire at their tick. The host's clock: no timer is missed. */
 
 #include "hv_guest.h"
 
 #include <pthread.h>
 #include <sched.h>
+#include <unistd.h>
 
 #include <mach/mach_time.h>
 
-#define DIST   0x10000000ull
-#define REDIST 0x10010000ull
-#define HOUR   (3600ull * 24000000)
-#define CNTVCT 0xdf02
+#define DIST    0x10000000ull
+#define REDIST  0x10010000ull
+#define HOUR    (3600ull * 24000000)
+#define CNTVCT  0xdf02
+#define ISR_EL1 0xc608
+
+static void gic_create(void)
+{
+    hv_gic_config_t config = hv_gic_config_create();
+    OK(hv_gic_config_set_distributor_base(config, DIST));
+    OK(hv_gic_config_set_redistributor_base(config, REDIST));
+    OK(hv_gic_create(config));
+    os_release(config);
+}
 
 static void vm_create(uint64_t quantum)
 {
@@ -22,11 +33,7 @@ static void vm_create(uint64_t quantum)
     OK(hv_pomona_vm_config_set_clock(vm, &clock));
     OK(hv_vm_create(vm));
     os_release(vm);
-    hv_gic_config_t config = hv_gic_config_create();
-    OK(hv_gic_config_set_distributor_base(config, DIST));
-    OK(hv_gic_config_set_redistributor_base(config, REDIST));
-    OK(hv_gic_create(config));
-    os_release(config);
+    gic_create();
 }
 
 static void enable_interrupts(struct guest *guest)
@@ -257,6 +264,46 @@ static void test_interleaving(void **state)
     assert_true(changes > 100);
 }
 
+/* Timers up to 63 ticks ahead (2.6 us) on the host's clock, awaited by WAIT. One that got lost
+ * would leave the guest waiting for ever. */
+static void await_timers(uint32_t wait)
+{
+    struct guest guest;
+    OK(hv_vm_create(NULL));
+    gic_create();
+    guest_map(&guest);
+    guest_vcpu(&guest);
+    enable_interrupts(&guest);
+    const uint32_t code[] = {
+        MRS(0, CNTVCT),
+        0x92401424, /* and x4, x1, #63 */
+        0x8b040000, /* add x0, x0, x4 */
+        MSR(HV_SYS_REG_CNTV_CVAL_EL0, 0),
+        MSR(HV_SYS_REG_CNTV_CTL_EL0, 2),
+        wait,
+        MRS(3, ISR_EL1),
+        0x3637ffc3, /* tbz x3, #6 (F), back to WAIT */
+        MSR(HV_SYS_REG_CNTV_CTL_EL0, 31),
+        0xf1000421, /* subs x1, x1, #1 */
+        0x54fffec1, /* b.ne back to the start */
+        BRK(7),
+    };
+    guest_start(&guest, code);
+    guest_set_reg(&guest, HV_REG_X1, 20000);
+    guest_set_reg(&guest, HV_REG_X2, 1);
+    alarm(60);
+    guest_run_to(&guest, 0x3c);
+    alarm(0);
+    assert_int_equal(guest_reg(&guest, HV_REG_X1), 0);
+    guest_destroy(&guest);
+}
+
+static void test_no_timer_is_missed(void **state)
+{
+    await_timers(WFI);
+    await_timers(NOP);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -266,6 +313,7 @@ int main(void)
         cmocka_unit_test(test_deadlines),
         cmocka_unit_test(test_budget),
         cmocka_unit_test(test_interleaving),
+        cmocka_unit_test(test_no_timer_is_missed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
