@@ -3,7 +3,6 @@
  * Info.plist. What is extracted comes from the plain copy, in which every chained fixup is the
  * address that it stands for: by themselves chains would mean nothing. */
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -31,36 +30,11 @@ static const struct option extract_options[] = {
 
 /* ---- writing one ---- */
 
-static int make_folder(const char *path, struct error *err)
-{
-    char part[4096];
-    if (strlen(path) >= sizeof(part))
-        return error_set(err, ERROR_USAGE, "%s: the path is too long", path);
-    for (size_t i = 1; i <= strlen(path); i++)
-        if (path[i] == '/' || !path[i]) {
-            memcpy(part, path, i);
-            part[i] = 0;
-            if (mkdir(part, 0777) && errno != EEXIST)
-                return error_set(err, ERROR_IO, "%s: %s", part, strerror(errno));
-        }
-    return 0;
-}
-
 static int write_part(const char *path, struct blob *blob, struct error *err)
 {
     const int result = write_blob(path, blob, err);
     blob_free(blob);
     return result;
-}
-
-/* An identifier or executable as a file name: it is out of the file, and must not lead elsewhere.
- */
-static void file_name(const char *text, char *out, size_t size)
-{
-    snprintf(out, size, "%s", text);
-    for (char *p = out; *p; p++)
-        if (*p == '/' || (unsigned char)*p < 0x20 || (p == out && *p == '.'))
-            *p = '_';
 }
 
 /* FOLDER/Contents/Info.plist and FOLDER/Contents/MacOS/EXECUTABLE, what there is of both. */
@@ -75,7 +49,7 @@ static int write_bundle(const struct kc *kc, const struct kc_entry *entry, const
                                         : entry->id,
               name, sizeof(name));
     snprintf(path, sizeof(path), "%s/Contents%s", folder, entry->has_code ? "/MacOS" : "");
-    if (make_folder(path, err))
+    if (make_folders(path, err))
         return -1;
     snprintf(path, sizeof(path), "%s/Contents/Info.plist", folder);
     if (entry->info && (kc_info_plist(kc, entry, &blob, err) || write_part(path, &blob, err)))
@@ -112,7 +86,7 @@ static int write_in_folder(const struct kc *kc, const struct kc_entry *entry, co
         return error_set(err, ERROR_USAGE, "%s: the path is too long", folder);
     if (!file)
         return write_bundle(kc, entry, where, err);
-    return make_folder(folder, err) || kc_extract(kc, entry, &blob, err) ||
+    return make_folders(folder, err) || kc_extract(kc, entry, &blob, err) ||
                    write_part(where, &blob, err)
                ? -1
                : 0;

@@ -113,6 +113,29 @@ int write_source(const char *path, const struct source *source, struct error *er
     return writer_close(&writer, result, err);
 }
 
+int make_folders(const char *path, struct error *err)
+{
+    char part[4096];
+    if (strlen(path) >= sizeof(part))
+        return error_set(err, ERROR_USAGE, "%s: the path is too long", path);
+    for (size_t i = 1; i <= strlen(path); i++)
+        if (path[i] == '/' || !path[i]) {
+            memcpy(part, path, i);
+            part[i] = 0;
+            if (mkdir(part, 0777) && errno != EEXIST)
+                return error_set(err, ERROR_IO, "%s: %s", part, strerror(errno));
+        }
+    return 0;
+}
+
+void file_name(const char *text, char *out, size_t size)
+{
+    snprintf(out, size, "%s", text);
+    for (char *p = out; *p; p++)
+        if (*p == '/' || (unsigned char)*p < 0x20 || (p == out && *p == '.'))
+            *p = '_';
+}
+
 json_t *json_hex(const uint8_t *bytes, size_t size)
 {
     char *text = malloc(2 * size + 1);

@@ -16,6 +16,10 @@ int print_json(json_t *json);
  * whole: the new one is written beside it and takes its name at the end. 0, or -1 and *ERR. */
 int write_blob(const char *path, const struct blob *blob, struct error *err);
 int write_source(const char *path, const struct source *source, struct error *err);
+/* Makes the folder PATH and those above it, where they are not there. 0, or -1 and *ERR. */
+int make_folders(const char *path, struct error *err);
+/* An identifier or executable as a file name: it is out of a file, and must not lead elsewhere. */
+void file_name(const char *text, char *out, size_t size);
 
 /* BYTES in hexadecimal; a new reference, NULL without memory. */
 json_t *json_hex(const uint8_t *bytes, size_t size);

@@ -13,6 +13,7 @@
 #define FAT_MAGIC      0xcafebabeu
 #define CPU_TYPE_ARM64 0x0100000cu
 #define MH_EXECUTE     2u
+#define MH_DSYM        10u
 #define MH_KEXT_BUNDLE 11u
 #define MH_FILESET     12u
 

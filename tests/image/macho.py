@@ -209,6 +209,11 @@ for fmt, stride in ((1, 8), (2, 4), (6, 4), (7, 4), (8, 4), (9, 8), (10, 4), (12
             say.pop("level", None)
         ours.append(say)
     same(f"fixups of format {fmt}", ours, theirs)
+    run(pomona, "kc", "ghidra", path, "-o", f"{path}.plain")
+    plain, own = open(f"{path}.plain", "rb").read(), max(say.get("level", 0) for say in theirs)
+    words = [struct.unpack_from("<Q", plain, say["address"] - BASE)[0] for say in theirs]
+    same(f"plain pointers of format {fmt}", words, [say["target"] if say["kind"] == "rebase" and say.get("level", 0) == own else 0
+                                                    for say in theirs])
 
 # ---- what the text beside code says ----
 
