@@ -151,6 +151,9 @@ struct a64_cpu {
      * trapped, A64_F_ANY while BTYPE, PSTATE.IL, a breakpoint or a software step must be looked at.
      * Kept by a64_update_watch(). */
     uint32_t watch;
+    /* The translator's: 0 while V0..V31 are in registers of the host. It looks at this and `attention` as
+     * one number. */
+    _Alignas(8) uint32_t vectors_away;
     _Atomic uint32_t attention; /* enum a64_attention */
     _Atomic uint32_t lines;     /* enum a64_line */
     uint64_t icount;            /* instructions retired */

@@ -69,8 +69,7 @@ struct dbt_hot {
     uint64_t ctx[2];        /* of data accesses now, and of unprivileged ones */
     uint64_t ctx_offset[2]; /* the same, times the size of a TLB entry */
     const void *tlb;        /* mmu->tlb */
-    uint32_t vectors_before;
-    uint32_t vectors;      /* not 0: V0.. are in vector registers, and MXCSR is the guest's */
+    uint32_t away_before; /* cpu->vectors_away before a helper */
     /* MXCSR: what the guest's begins with, as FPCR says; what it was when vectors were left; the
      * host's own. Its exception flags are what FPSR has yet to get: see x86_64/lower_fp.h. */
     uint32_t mxcsr_guest, mxcsr_seen, mxcsr_host;

@@ -337,6 +337,7 @@ static void enter(struct dbt *dbt, const struct dbt_block *block)
     hot->mxcsr_guest = dbt_mxcsr(cpu->fpcr);
     hot->mxcsr_host = __builtin_ia32_stmxcsr();
     cpu->ps.btype = 0;
+    cpu->vectors_away = 1;
     dbt_enter(dbt, block->code);
     cpu->nzcv = dbt_flags_to(hot->flags);
     dbt->stats[hot->exit]++;

@@ -258,8 +258,8 @@ void lower_vectors(struct lower *l)
         return;
     l->vectors = true;
     lower_clobber(l);
-    x86_alu_imm(a, ALU_CMP, 0, x86_at(&l->dbt->hot->vectors), 0);
-    const struct x86_label load = x86_jcc(a, CC_E);
+    x86_alu_imm(a, ALU_CMP, 0, CPU(vectors_away), 0);
+    const struct x86_label load = x86_jcc(a, CC_NE);
     x86_land(cold, load);
     x86_call_to(cold, l->dbt->stub.vectors);
     x86_jmp_to(cold, x86_here(a));
@@ -349,26 +349,6 @@ static void find_live_flags(struct lower *l)
     }
 }
 
-/* The head: 13 bytes or more, see dbt_redirect(). */
-static void lower_head(struct lower *l)
-{
-    struct x86 *a = &l->a, *cold = &l->cold;
-    x86_alu_imm(a, ALU_CMP, 0, CPU(attention), 0);
-    const struct x86_label attention = x86_jcc(a, CC_NE);
-    x86_land(cold, attention);
-    if (l->mode & DBT_MODE_COUNT) {
-        x86_mov(a, 1, RAX, CPU(icount));
-        x86_alu_imm(a, ALU_ADD, 1, x86_r(RAX), (int32_t)l->count);
-        x86_alu(a, ALU_CMP, 1, RAX, CPU(slice_end));
-        const struct x86_label slice = x86_jcc(a, CC_A);
-        x86_land(cold, slice);
-    }
-    if (lower_btype(l))
-        x86_store8_imm(cold, CPU(ps.btype), lower_btype(l));
-    x86_imm(cold, RAX, l->offset);
-    x86_jmp_to(cold, l->dbt->stub.attention);
-}
-
 static lower_fn *lowering_of(const struct lower *l, const struct a64_insn *insn)
 {
     if (insn->row == A64_ROW_NONE || (insn->flags & A64_F_FP && l->mode & DBT_MODE_NO_FP))
@@ -401,6 +381,44 @@ static lower_fn *lowering_of(const struct lower *l, const struct a64_insn *insn)
         if (tables[i][id])
             return tables[i][id];
     return NULL;
+}
+
+/* Whether the block gets to vector registers before anything can leave it but a fault, and not by the
+ * interpreter's functions. */
+static bool begins_with_vectors(const struct lower *l)
+{
+    for (unsigned i = 0; i < l->count && !(l->insn[i].flags & A64_F_END); i++)
+        if (l->insn[i].flags & A64_F_FP)
+            return !(l->mode & DBT_MODE_FPCR) && lowering_of(l, &l->insn[i]);
+    return false;
+}
+
+/* The head: 13 bytes or more, see dbt_redirect(). */
+static void lower_head(struct lower *l)
+{
+    struct x86 *a = &l->a, *cold = &l->cold;
+    l->vectors = begins_with_vectors(l);
+    x86_alu_imm(a, ALU_CMP, l->vectors, l->vectors ? CPU(vectors_away) : CPU(attention), 0);
+    const struct x86_label attention = x86_jcc(a, CC_NE);
+    x86_land(cold, attention);
+    if (l->vectors) {
+        x86_alu_imm(cold, ALU_CMP, 0, CPU(attention), 0);
+        const struct x86_label wanted = x86_jcc(cold, CC_NE);
+        x86_call_to(cold, l->dbt->stub.vectors);
+        x86_jmp_to(cold, x86_here(a));
+        x86_land(cold, wanted);
+    }
+    if (l->mode & DBT_MODE_COUNT) {
+        x86_mov(a, 1, RAX, CPU(icount));
+        x86_alu_imm(a, ALU_ADD, 1, x86_r(RAX), (int32_t)l->count);
+        x86_alu(a, ALU_CMP, 1, RAX, CPU(slice_end));
+        const struct x86_label slice = x86_jcc(a, CC_A);
+        x86_land(cold, slice);
+    }
+    if (lower_btype(l))
+        x86_store8_imm(cold, CPU(ps.btype), lower_btype(l));
+    x86_imm(cold, RAX, l->offset);
+    x86_jmp_to(cold, l->dbt->stub.attention);
 }
 
 /* The instruction was emitted: what is known of the vector registers that it wrote (rd; with more letters or a
@@ -468,7 +486,7 @@ bool dbt_lower(struct dbt *dbt, struct lower *l)
 {
     const uint32_t links = dbt->link_count, slots = dbt->slot_count;
     l->dbt = dbt;
-    l->ended = l->vectors = false;
+    l->ended = false;
     l->clean32 = l->clean64 = l->made32 = l->made64 = 0;
     l->rejoin.at = NULL;
     l->counted = 0;

@@ -61,14 +61,14 @@ static void merge_exceptions(struct dbt *dbt, struct x86 *a)
 static void emit_fpsr(struct dbt *dbt, struct x86 *a)
 {
     dbt->stub.read_fpsr = x86_here(a);
-    x86_alu_imm(a, ALU_CMP, 0, x86_at(&dbt->hot->vectors), 0);
-    const struct x86_label whole = x86_jcc(a, CC_E);
+    x86_alu_imm(a, ALU_CMP, 0, CPU(vectors_away), 0);
+    const struct x86_label whole = x86_jcc(a, CC_NE);
     merge_exceptions(dbt, a);
     x86_land(a, whole);
     x86_ret(a);
     dbt->stub.clear_mxcsr = x86_here(a);
-    x86_alu_imm(a, ALU_CMP, 0, x86_at(&dbt->hot->vectors), 0);
-    const struct x86_label none = x86_jcc(a, CC_E);
+    x86_alu_imm(a, ALU_CMP, 0, CPU(vectors_away), 0);
+    const struct x86_label none = x86_jcc(a, CC_NE);
     x86_ldmxcsr(a, x86_at(&dbt->hot->mxcsr_guest));
     x86_land(a, none);
     x86_ret(a);
@@ -77,14 +77,14 @@ static void emit_fpsr(struct dbt *dbt, struct x86 *a)
 /* Vector registers go to struct a64_cpu if they hold V0..V31. Costs RAX, RDX. */
 static void spill_vectors(struct dbt *dbt, struct x86 *a)
 {
-    x86_alu_imm(a, ALU_CMP, 0, x86_at(&dbt->hot->vectors), 0);
-    const struct x86_label none = x86_jcc(a, CC_E);
+    x86_alu_imm(a, ALU_CMP, 0, CPU(vectors_away), 0);
+    const struct x86_label none = x86_jcc(a, CC_NE);
     for (unsigned n = 0; n < 32; n++)
         if (vhost_of(dbt, n) >= 0)
             x86_vstore(a, guest_vector(n), (unsigned)vhost_of(dbt, n));
     merge_exceptions(dbt, a);
     x86_ldmxcsr(a, x86_at(&dbt->hot->mxcsr_host));
-    x86_store32_imm(a, x86_at(&dbt->hot->vectors), 0);
+    x86_store32_imm(a, CPU(vectors_away), 1);
     x86_land(a, none);
 }
 
@@ -96,7 +96,7 @@ static void emit_vectors(struct dbt *dbt, struct x86 *a)
         if (vhost_of(dbt, n) >= 0)
             x86_vload(a, (unsigned)vhost_of(dbt, n), guest_vector(n));
     x86_ldmxcsr(a, x86_at(&dbt->hot->mxcsr_guest));
-    x86_store32_imm(a, x86_at(&dbt->hot->vectors), 1);
+    x86_store32_imm(a, CPU(vectors_away), 0);
     x86_ret(a);
 }
 
@@ -283,12 +283,12 @@ static void call_fill(struct dbt *dbt, struct x86 *a, unsigned access, bool alig
     call_c(a, access, aligned, (uintptr_t)dbt_fill_site);
     x86_test(a, 0, RAX, x86_r(RAX));
     const struct x86_label found = x86_jcc(a, CC_NE);
-    x86_mov(a, 0, RAX, x86_at(&dbt->hot->vectors));
-    x86_store(a, 0, x86_at(&dbt->hot->vectors_before), RAX);
+    x86_mov(a, 0, RAX, CPU(vectors_away));
+    x86_store(a, 0, x86_at(&dbt->hot->away_before), RAX);
     spill_vectors(dbt, a);
     call_c(a, access, aligned, (uintptr_t)walk_site);
-    x86_alu_imm(a, ALU_CMP, 0, x86_at(&dbt->hot->vectors_before), 0);
-    const struct x86_label none = x86_jcc(a, CC_E);
+    x86_alu_imm(a, ALU_CMP, 0, x86_at(&dbt->hot->away_before), 0);
+    const struct x86_label none = x86_jcc(a, CC_NE);
     x86_push(a, RAX);
     x86_push(a, RDX);
     x86_call_to(a, dbt->stub.vectors);

@@ -37,8 +37,9 @@ static const int8_t host_of[33] = {
 };
 
 /* Vector registers: XMM13..XMM15 are scratch. With AVX-512VL V0..V28 have registers of their own; with AVX2
- * V0..V7 and V16..V20 do (name_vectors() of run.c). The others are memory operands. They are in place only while dbt_hot.vectors is
- * set, so that code without vectors does not pay for them (lower_vectors()). */
+ * V0..V7 and V16..V20 do (name_vectors() of run.c). The others are memory operands. They are in place,
+ * and MXCSR is the guest's, only while cpu->vectors_away is 0, so that code without vectors does not pay for them
+ * (lower_vectors()). */
 #define VSCRATCH0 13u
 #define VSCRATCH1 14u
 #define VSCRATCH2 15u

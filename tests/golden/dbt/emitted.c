@@ -42,7 +42,6 @@ static void print_hot(const struct dbt_hot *hot)
     HOT(mode_mix[2]);
     HOT(mode_mix[3]);
     HOT(flags);
-    HOT(vectors);
     HOT(mxcsr_guest);
     HOT(mxcsr_seen);
     HOT(mxcsr_host);
@@ -105,6 +104,7 @@ static void print_cpu(void)
     FIELD(fpsr);
     FIELD(icount);
     FIELD(slice_end);
+    FIELD(vectors_away);
     FIELD(attention);
     FIELD(mmu);
     FIELD(ps);
