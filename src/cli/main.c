@@ -70,6 +70,7 @@ const struct verb *const verbs[] = {
     &verb_kc_match,
     &verb_kc_ghidra,
     &verb_kc_lldb,
+    &verb_symbolicate,
 
     &verb_bundle_info,
     &verb_bundle_import,
