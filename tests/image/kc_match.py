@@ -154,13 +154,14 @@ EXPECTED = {
 BEHIND = dict.fromkeys(("Uart", "ByString", "Exists"), "com.example.driver.BetterUart")
 
 
-def check(path, what):
+def check(path, what, kexts):
+    expected = {k.bundle.split(".")[-1]: EXPECTED[k.bundle.split(".")[-1]] for k in kexts if "IOKitPersonalities" in k.info}
     found = {m["kext"].split(".")[-1]: m for m in json.loads(run(pomona, "kc", "match", "--json", "--adt", f"{work}/tree", path))}
     text = {line.split(" ")[0].split(".")[-1]: line
             for line in run(pomona, "kc", "match", "--adt", f"{work}/tree", path).splitlines()}
-    if set(found) != set(EXPECTED) or set(text) != set(EXPECTED):
-        sys.exit(f"{what}: the personalities are those of {sorted(set(found) ^ set(EXPECTED))}")
-    for name, (verdict, decided, says) in EXPECTED.items():
+    if set(found) != set(expected) or set(text) != set(expected):
+        sys.exit(f"{what}: the personalities are those of {sorted(set(found) ^ set(expected))}")
+    for name, (verdict, decided, says) in expected.items():
         match = found[name]
         said = [match["reason"], *match.get("nodes", [])[:1]] if "reason" in match else match["nodes"][:1]
         if match["verdict"] != verdict or match.get("property") != decided and decided or not any(says in s for s in said):
@@ -169,13 +170,14 @@ def check(path, what):
             sys.exit(f"{what}: {name}: {text[name]!r} does not say {says!r}")
         if match.get("behind") != BEHIND.get(name):
             sys.exit(f"{what}: {name} is behind {match.get('behind')}")
-    return len(EXPECTED)
+    return len(expected)
 
 
 cases = 0
-for kind in ("fileset", "prelinked"):
-    open(f"{work}/{kind}.kc", "wb").write(mkkc.build(kind, KEXTS, work).data)
-    cases += check(f"{work}/{kind}.kc", kind)
+# The older form has its pointers plain; a few suffice.
+for kind, chosen in (("fileset", KEXTS), ("prelinked", KEXTS[:12])):
+    open(f"{work}/{kind}.kc", "wb").write(mkkc.build(kind, chosen, work).data)
+    cases += check(f"{work}/{kind}.kc", kind, chosen)
 
 # ---- the rest of the verb ----
 
