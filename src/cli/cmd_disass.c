@@ -11,7 +11,9 @@
 #include <string.h>
 
 #include "a64/dis.h"
+#include "cli/dsym_input.h"
 #include "cli/macho_input.h"
+#include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/verbs.h"
 #include "image/container.h"
@@ -19,8 +21,10 @@
 struct values {
     bool raw, entry;
     uint64_t base, address, offset, count;
-    const char *member, *symbol, *section, *style;
+    const char *member, *symbol, *section, *style, *dsym;
 };
+
+#define MOST_FRAMES 64
 
 static const char *const styles[] = {"objdump", "otool", NULL};
 
@@ -39,6 +43,8 @@ static const struct option options[] = {
     OPTION("member", 't', OPTION_STRING, member, "ID", "of this member of a kernel collection"),
     {"style", 0, OPTION_CHOICE, offsetof(struct values, style), "STYLE", styles,
      "whose columns to print"},
+    OPTION("dsym", 0, OPTION_FILE, dsym, "BUNDLE",
+           "with source lines and symbols from this dSYM, or the file in it"),
     OPTION("raw", 0, OPTION_FLAG, raw, NULL, "FILE is nothing but instructions"),
     OPTION("base", 0, OPTION_NUMBER, base, "ADDR", "with --raw: the address of the first"),
     {0},
@@ -57,6 +63,8 @@ struct context {
     bool otool;
     const char *name; /* of the file */
     struct progress progress;
+    struct dsym *dsym;        /* NULL: none was given */
+    struct debug_frame place; /* that was printed last */
     /* What the last ADRP put in which register; 32: nothing. */
     unsigned page_register;
     uint64_t page;
@@ -263,6 +271,27 @@ static void print_label(const struct context *c, uint64_t address)
         printf("\n%016" PRIx64 " <%s>:\n", address, symbol->name);
 }
 
+/* Where the instruction at ADDRESS comes from, if that is not where the last one did. */
+static void print_source(struct context *c, uint64_t address)
+{
+    struct debug_frame frames[MOST_FRAMES];
+    const size_t count = dsym_frames(c->dsym, address, frames, MOST_FRAMES);
+    const struct debug_frame place = count ? frames[0] : (struct debug_frame){.function = ""};
+    const bool same = place.line == c->place.line && place.file == c->place.file &&
+                      place.function == c->place.function;
+    c->place = place;
+    if (!count || same)
+        return;
+    for (size_t i = 0; i < count; i++) {
+        printf(i ? " in " : "; ");
+        print_text(frames[i].function, strlen(frames[i].function));
+        putchar(' ');
+        print_text(frames[i].file, strlen(frames[i].file));
+        printf(":%u", frames[i].line);
+    }
+    putchar('\n');
+}
+
 static void print_word(struct context *c, uint32_t word, uint64_t address, int width)
 {
     char text[256];
@@ -272,6 +301,8 @@ static void print_word(struct context *c, uint32_t word, uint64_t address, int w
         return;
     }
     print_label(c, address);
+    if (c->dsym)
+        print_source(c, address);
     if (c->otool)
         printf("%016" PRIx64 "\t%s", address, text);
     else
@@ -389,24 +420,39 @@ static void every_section(struct context *c, const struct values *values)
             if (!(section.flags & (SOME_INSTRUCTIONS | PURE_INSTRUCTIONS)) &&
                 strcmp(section.name, "__text"))
                 continue;
-            printf(c->otool ? "(%s,%s) section\n" : "\nDisassembly of section %s,%s:\n",
+            printf(c->otool ? "Contents of (%s,%s) section\n" : "\nDisassembly of section %s,%s:\n",
                    section.segment, section.name);
             disassemble_piece(c, values,
                               (struct piece){section.addr, section.offset, section.size});
         }
 }
 
+/* Symbols of the file and of the dSYM that was asked for. */
+static int load_symbols(struct context *c, const struct values *values, struct dsym *dsym,
+                        struct error *err)
+{
+    if (macho_symbols_load(c->macho, &c->symbols, err))
+        return -1;
+    if (!values->dsym)
+        return 0;
+    if (dsym_open(dsym, values->dsym, c->macho, 0, UINT64_MAX, err))
+        return -1;
+    c->dsym = dsym;
+    return dsym_add_symbols(dsym, &c->symbols, err);
+}
+
 static int disassemble_macho(const struct values *values, const char *path, struct error *err)
 {
     struct macho_input input;
     struct piece piece = {0};
+    struct dsym dsym = {0};
     if (macho_input_open(&input, path, values->member, err))
         return -1;
     struct context c = {.macho = &input.macho,
                         .name = path,
                         .otool = values->style && !strcmp(values->style, "otool")};
     progress_start(&c.progress, true);
-    int result = macho_symbols_load(&input.macho, &c.symbols, err);
+    int result = load_symbols(&c, values, &dsym, err);
     if (!result) {
         /* A file with broken fixups can still be disassembled. */
         macho_each_fixup(&input.macho, keep_fixup, &c, NULL);
@@ -420,6 +466,7 @@ static int disassemble_macho(const struct values *values, const char *path, stru
     }
     progress_end(&c.progress);
     macho_symbols_free(&c.symbols);
+    dsym_close(&dsym);
     free(c.fixups);
     macho_input_close(&input);
     return result < 0 ? -1 : 0;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* `pomona macho info|entry|symbols|fixups|strings|a2o|o2a`: what is in a Mach-O file or kernel
- * collection. `macho disass` is in cmd_disass.c. */
+/* `pomona macho info|entry|fixups|strings|a2o|o2a`: what is in a Mach-O file or kernel collection.
+ * The other macho verbs have files of their own. */
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/dsym_input.h"
 #include "cli/macho_input.h"
 #include "cli/output.h"
 #include "cli/progress.h"
@@ -14,9 +15,8 @@
 #include "image/container.h"
 
 struct values {
-    bool json, all, signature, entitlements, undefined;
-    const char *member;
-    uint64_t address;
+    bool json, signature, entitlements;
+    const char *member, *dsym;
 };
 
 #define OPTION(name, letter, kind, field, arg, help)                                               \
@@ -30,6 +30,14 @@ struct values {
 
 static const struct option common_options[] = {JSON, MEMBER, {0}};
 
+static const struct option convert_options[] = {
+    JSON,
+    MEMBER,
+    OPTION("dsym", 0, OPTION_FILE, dsym, "BUNDLE",
+           "says the source line too, from this dSYM or the file in it"),
+    {0},
+};
+
 static const struct option info_options[] = {
     JSON,
     MEMBER,
@@ -37,14 +45,6 @@ static const struct option info_options[] = {
            "the signature: code directories, hashes and whether they match, requirements"),
     OPTION("ent", 0, OPTION_FLAG, entitlements, NULL,
            "the entitlements as they are; with --sig or --json by name, from XML and DER"),
-    {0},
-};
-
-static const struct option symbols_options[] = {
-    JSON,
-    MEMBER,
-    OPTION("all", 'a', OPTION_FLAG, all, NULL, "debugging entries and undefined symbols too"),
-    OPTION("addr", 0, OPTION_NUMBER, address, "ADDR", "only the symbol that ADDR belongs to"),
     {0},
 };
 
@@ -81,7 +81,7 @@ typedef int work_fn(const struct values *values, const struct macho_input *input
 
 static int run_verb(const struct verb *self, int argc, char **argv, work_fn *work)
 {
-    struct values values = {.address = UINT64_MAX};
+    struct values values = {0};
     struct operands operands;
     struct macho_input input;
     struct error err = {0};
@@ -271,16 +271,21 @@ static int work_info(const struct values *values, const struct macho_input *inpu
 
 /* ---- addresses ---- */
 
+/* DSYM NULL: there is none. */
 static int print_place(const struct values *values, uint64_t address, uint64_t offset,
-                       const struct macho_segment *segment)
+                       const struct macho_segment *segment, const struct dsym *dsym)
 {
-    if (values->json)
-        return print_json(json_pack("{s:o, s:o, s:s}", "address", json_address(address), "offset",
-                                    json_address(offset), "segment", segment->name))
-                   ? -1
-                   : 0;
+    if (values->json) {
+        json_t *out = json_pack("{s:o, s:o, s:s}", "address", json_address(address), "offset",
+                                json_address(offset), "segment", segment->name);
+        if (dsym)
+            json_object_set_new(out, "frames", dsym_frames_json(dsym, address));
+        return print_json(out) ? -1 : 0;
+    }
     printf("address 0x%" PRIx64 " segment %s offset 0x%" PRIx64 "\n", address, segment->name,
            offset);
+    if (dsym)
+        dsym_print_frames(dsym, address);
     return 0;
 }
 
@@ -294,14 +299,7 @@ static int work_entry(const struct values *values, const struct macho_input *inp
     if (!macho_offset_of(&input->macho, pc, &offset, &segment))
         return blob_error(&input->file, 0, err, "the entry 0x%llx is in no segment",
                           (unsigned long long)pc);
-    return print_place(values, pc, offset, &segment);
-}
-
-static bool read_number(const char *text, uint64_t *number)
-{
-    char *end;
-    *number = strtoull(text, &end, 0);
-    return end != text && !*end;
+    return print_place(values, pc, offset, &segment, NULL);
 }
 
 static int work_convert(const struct values *values, const struct macho_input *input,
@@ -309,12 +307,20 @@ static int work_convert(const struct values *values, const struct macho_input *i
 {
     struct macho_segment segment;
     uint64_t number, other;
-    if (!read_number(text, &number))
+    if (!parse_number(text, &number))
         return error_set(err, ERROR_USAGE, "'%s' is not a number", text);
     if (!(to_offset ? macho_offset_of : macho_address_of)(&input->macho, number, &other, &segment))
         return blob_error(&input->file, 0, err, "%s 0x%llx is in no segment",
                           to_offset ? "address" : "offset", (unsigned long long)number);
-    return print_place(values, to_offset ? number : other, to_offset ? other : number, &segment);
+    const uint64_t address = to_offset ? number : other, offset = to_offset ? other : number;
+    if (!values->dsym)
+        return print_place(values, address, offset, &segment, NULL);
+    struct dsym dsym;
+    if (dsym_open(&dsym, values->dsym, &input->macho, address, address + 1, err))
+        return -1;
+    const int result = print_place(values, address, offset, &segment, &dsym);
+    dsym_close(&dsym);
+    return result;
 }
 
 static int work_a2o(const struct values *values, const struct macho_input *input,
@@ -327,98 +333,6 @@ static int work_o2a(const struct values *values, const struct macho_input *input
                     const struct operands *operands, struct error *err)
 {
     return work_convert(values, input, operands->items[1], false, err);
-}
-
-/* ---- symbols ---- */
-
-/* The letter that nm prints. */
-static char symbol_letter(const struct macho *macho, const struct macho_symbol *symbol)
-{
-    struct macho_command command;
-    struct macho_section section;
-    unsigned number = 0;
-    char letter = '?';
-    if (symbol->type & MACHO_N_STAB)
-        return '-';
-    if ((symbol->type & MACHO_N_TYPE) == MACHO_N_UNDF)
-        letter = symbol->value ? 'c' : 'u';
-    else if ((symbol->type & MACHO_N_TYPE) == MACHO_N_ABS)
-        letter = 'a';
-    for (uint64_t cursor = 0; letter == '?' && macho_next_command(macho, &cursor, &command);)
-        for (uint32_t i = 0; macho_command_section(&command, i, &section); i++)
-            if (++number == symbol->section)
-                letter = !strcmp(section.name, "__text")   ? 't'
-                         : !strcmp(section.name, "__data") ? 'd'
-                         : !strcmp(section.name, "__bss")  ? 'b'
-                                                           : 's';
-    return (char)(symbol->type & MACHO_N_EXT ? letter & ~0x20 : letter);
-}
-
-static void print_symbol(json_t *array, const struct macho *macho,
-                         const struct macho_symbol *symbol)
-{
-    const char letter = symbol_letter(macho, symbol);
-    if (array) {
-        json_array_append_new(array, json_pack("{s:o, s:o, s:o}", "name",
-                                               json_text(symbol->name, strlen(symbol->name)),
-                                               "value", json_address(symbol->value), "type",
-                                               json_stringn(&letter, 1)));
-        return;
-    }
-    if ((letter | 0x20) == 'u')
-        printf("%16s %c ", "", letter);
-    else
-        printf("%016" PRIx64 " %c ", symbol->value, letter);
-    print_text(symbol->name, strlen(symbol->name));
-    putchar('\n');
-}
-
-/* Those of one header. */
-static void print_table(const struct values *values, const struct macho *macho, json_t *array)
-{
-    struct macho_symbol symbol;
-    for (uint32_t index = 0; macho_next_symbol(macho, &index, &symbol);) {
-        const bool defined =
-            !(symbol.type & MACHO_N_STAB) && (symbol.type & MACHO_N_TYPE) != MACHO_N_UNDF;
-        if (defined || values->all)
-            print_symbol(array, macho, &symbol);
-    }
-}
-
-static int print_nearest(const struct values *values, const struct macho *macho, struct error *err)
-{
-    struct macho_symbols symbols;
-    if (macho_symbols_load(macho, &symbols, err))
-        return -1;
-    const struct macho_symbol *symbol = macho_symbol_at(&symbols, values->address);
-    if (!symbol)
-        blob_error(&macho->file, 0, err, "no symbol at or before 0x%llx",
-                   (unsigned long long)values->address);
-    else if (values->json)
-        print_json(json_pack(
-            "{s:o, s:o, s:o}", "name", json_text(symbol->name, strlen(symbol->name)), "value",
-            json_address(symbol->value), "offset", json_address(values->address - symbol->value)));
-    else
-        printf("%s+0x%" PRIx64 "\n", symbol->name, values->address - symbol->value);
-    macho_symbols_free(&symbols);
-    return symbol ? 0 : -1;
-}
-
-static int work_symbols(const struct values *values, const struct macho_input *input,
-                        const struct operands *operands, struct error *err)
-{
-    struct macho_command command;
-    struct macho_member member;
-    struct macho inner;
-    if (values->address != UINT64_MAX)
-        return print_nearest(values, &input->macho, err);
-    json_t *array = values->json ? json_array() : NULL;
-    print_table(values, &input->macho, array);
-    for (uint64_t cursor = 0; macho_next_command(&input->macho, &cursor, &command);)
-        if (macho_command_member(&command, &member) &&
-            !macho_open_inner(&input->macho, member.fileoff, &inner, NULL))
-            print_table(values, &inner, array);
-    return array && print_json(array) ? -1 : 0;
 }
 
 /* ---- fixups ---- */
@@ -567,10 +481,8 @@ VERB(info, "[OPTIONS] FILE", "prints the header and load commands of a Mach-O fi
      1);
 VERB(entry, "[OPTIONS] FILE", "prints where a kernel starts: address, segment, file offset",
      common_options, 1);
-VERB(symbols, "[OPTIONS] FILE", "prints symbols as nm does, of all members of a collection",
-     symbols_options, 1);
 VERB(fixups, "[OPTIONS] FILE", "prints every chained fixup: where, to what, how it is signed",
      common_options, 1);
 VERB(strings, "[OPTIONS] FILE", "prints the C strings and their addresses", common_options, 1);
-VERB(a2o, "[OPTIONS] FILE ADDRESS", "the file offset of a virtual address", common_options, 2);
-VERB(o2a, "[OPTIONS] FILE OFFSET", "the virtual address of a file offset", common_options, 2);
+VERB(a2o, "[OPTIONS] FILE ADDRESS", "the file offset of a virtual address", convert_options, 2);
+VERB(o2a, "[OPTIONS] FILE OFFSET", "the virtual address of a file offset", convert_options, 2);

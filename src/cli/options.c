@@ -76,7 +76,7 @@ bool parse_size(const char *text, uint64_t *size)
     return true;
 }
 
-static bool parse_number(const char *text, uint64_t *number)
+bool parse_number(const char *text, uint64_t *number)
 {
     char *end;
     errno = 0;

@@ -68,6 +68,9 @@ void string_list_free(struct string_list *list);
 /* "4G" → 4 << 30. Returns false where TEXT is no size, or too large. */
 bool parse_size(const char *text, uint64_t *size);
 
+/* "10", "0x10". Returns false where TEXT is no number of 64 bits. */
+bool parse_number(const char *text, uint64_t *number);
+
 /* The NAMES nearest to TEXT (COUNT of them), when near enough to be what was meant, else NULL. */
 const char *nearest(const char *text, const char *const *names, size_t count);
 

@@ -121,13 +121,18 @@ struct macho_symbol {
 /* The symbols of LC_SYMTAB, *INDEX from 0 on. False at the end. */
 bool macho_next_symbol(const struct macho *macho, uint32_t *index, struct macho_symbol *out);
 
-/* Those that are defined, of a file and of all its members, by address. */
+/* Those that are defined, of a file and of all its members, by address, and those that only an
+ * export trie names. */
 struct macho_symbols {
     struct macho_symbol *items;
     size_t count;
+    char *names; /* of the latter */
 };
 int macho_symbols_load(const struct macho *macho, struct macho_symbols *out, struct error *err);
 void macho_symbols_free(struct macho_symbols *symbols);
+/* Adds COUNT others, in any order; their names are not copied. -1: no memory. */
+int macho_symbols_add(struct macho_symbols *symbols, const struct macho_symbol *items,
+                      size_t count);
 /* Of COUNT items of SIZE bytes, which begin with a uint64_t and are sorted by it, the last one
  * whose number is ADDRESS or less; NULL: none. */
 const void *macho_last_at(const void *items, size_t count, size_t size, uint64_t address);
@@ -135,6 +140,29 @@ const void *macho_last_at(const void *items, size_t count, size_t size, uint64_t
 const struct macho_symbol *macho_symbol_at(const struct macho_symbols *symbols, uint64_t address);
 const struct macho_symbol *macho_symbol_named(const struct macho_symbols *symbols,
                                               const char *name);
+
+/* ---- exports (macho_exports.c) ---- */
+
+#define MACHO_EXPORT_KIND     0x03u
+#define MACHO_EXPORT_THREAD   0x01u
+#define MACHO_EXPORT_ABSOLUTE 0x02u
+#define MACHO_EXPORT_WEAK     0x04u
+#define MACHO_EXPORT_REEXPORT 0x08u
+#define MACHO_EXPORT_RESOLVER 0x10u
+
+struct macho_export {
+    const char *name; /* until the visit ends */
+    uint64_t flags;
+    uint64_t address, resolver; /* virtual; resolver 0: none */
+    unsigned library;           /* of a re-export: the ordinal */
+    const char *import;         /* its name there, in the file; "": the same */
+};
+
+/* 0 goes on, more than 0 ends the walk, -1 is an error. */
+typedef int macho_export_visit(void *context, const struct macho_export *export);
+/* Calls VISIT for all that the export trie names. 0, or -1 and *ERR. */
+int macho_each_export(const struct macho *macho, macho_export_visit *visit, void *context,
+                      struct error *err);
 
 /* ---- chained fixups (macho_fixups.c) ---- */
 

@@ -43,7 +43,8 @@ static void note_command(struct plan *plan, const struct macho_command *command)
 {
     struct macho_segment segment;
     if (command->cmd == LC_CODE_SIGNATURE && command->size >= COMMAND_SIZE) {
-        plan->command = command->offset;
+        if (!plan->command)
+            plan->command = command->offset;
     } else if (macho_command_segment(command, &segment)) {
         if (!strcmp(segment.name, "__LINKEDIT")) {
             plan->linkedit = command->offset;
@@ -129,9 +130,14 @@ static int make_plan(const struct macho *macho, const struct macho_sign_options 
                      struct plan *plan, struct error *err)
 {
     struct macho_command command;
+    uint64_t cursor = 0;
+    uint32_t count = 0;
     *plan = (struct plan){.macho = macho, .options = options};
-    for (uint64_t cursor = 0; macho_next_command(macho, &cursor, &command);)
+    for (; macho_next_command(macho, &cursor, &command); count++)
         note_command(plan, &command);
+    if (count != macho->command_count || cursor != macho->command_size)
+        return blob_error(&macho->file, macho->header + 16, err,
+                          "the load commands are not as many, or as large, as the header says");
     if (macho->header || !plan->linkedit)
         return blob_error(&macho->file, macho->header, err,
                           "no __LINKEDIT segment of its own: link it first");
@@ -235,9 +241,9 @@ static void write_command(const struct plan *plan, uint8_t *file, uint32_t size)
     if (plan->new_command) {
         put_le32(file + 16, plan->macho->command_count + 1);
         put_le32(file + 20, plan->macho->command_size + COMMAND_SIZE);
+        put_le32(command, LC_CODE_SIGNATURE);
+        put_le32(command + 4, COMMAND_SIZE);
     }
-    put_le32(command, LC_CODE_SIGNATURE);
-    put_le32(command + 4, COMMAND_SIZE);
     put_le32(command + 8, (uint32_t)plan->limit);
     put_le32(command + 12, size);
     const uint64_t filesize = plan->limit + size - plan->linkedit_offset;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The symbols of LC_SYMTAB. In a kernel collection each member has a table of its own in the shared
- * link edit information, with file offsets of the whole file. */
+ * link edit information, with file offsets of the whole file. What was stripped may still be named
+ * by the export trie. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -85,6 +86,65 @@ static int compare(const void *left, const void *right)
     return (a->type & MACHO_N_EXT) - (b->type & MACHO_N_EXT);
 }
 
+/* ---- what only the export trie names ---- */
+
+struct collection {
+    struct macho_symbols *out;
+    size_t known; /* sorted ones */
+    size_t count, bytes;
+    bool fill; /* else they are counted */
+};
+
+static bool is_known(const struct collection *c, const struct macho_export *export)
+{
+    const struct macho_symbol *first = c->out->items;
+    const struct macho_symbol *symbol =
+        macho_last_at(first, c->known, sizeof(*first), export->address);
+    for (; symbol && symbol >= first && symbol->value == export->address; symbol--)
+        if (!strcmp(symbol->name, export->name))
+            return true;
+    return false;
+}
+
+static int collect_export(void *context, const struct macho_export *export)
+{
+    struct collection *c = context;
+    const size_t size = strlen(export->name) + 1;
+    if (export->flags & MACHO_EXPORT_REEXPORT ||
+        (export->flags & MACHO_EXPORT_KIND) == MACHO_EXPORT_ABSOLUTE || is_known(c, export))
+        return 0;
+    if (c->fill) {
+        char *name = c->out->names + c->bytes;
+        memcpy(name, export->name, size);
+        c->out->items[c->known + c->count] = (struct macho_symbol){
+            .value = export->address, .name = name, .type = MACHO_N_SECT | MACHO_N_EXT};
+    }
+    c->count++;
+    c->bytes += size;
+    return 0;
+}
+
+/* Of a trie that is damaged none is taken. */
+static int add_exported(const struct macho *macho, struct macho_symbols *out)
+{
+    struct collection c = {.out = out, .known = out->count};
+    if (macho_each_export(macho, collect_export, &c, NULL) || !c.count)
+        return 0;
+    struct macho_symbol *more = realloc(out->items, (c.known + c.count) * sizeof(*more));
+    if (!more)
+        return -1;
+    out->items = more;
+    out->names = malloc(c.bytes);
+    if (!out->names)
+        return -1;
+    c.fill = true;
+    c.count = c.bytes = 0;
+    macho_each_export(macho, collect_export, &c, NULL);
+    out->count = c.known + c.count;
+    qsort(out->items, out->count, sizeof(*out->items), compare);
+    return 0;
+}
+
 int macho_symbols_load(const struct macho *macho, struct macho_symbols *out, struct error *err)
 {
     struct macho_command command;
@@ -96,18 +156,32 @@ int macho_symbols_load(const struct macho *macho, struct macho_symbols *out, str
         if (macho_command_member(&command, &member) &&
             !macho_open_inner(macho, member.fileoff, &inner, NULL))
             result = add_defined(&inner, out);
-    if (result) {
-        macho_symbols_free(out);
-        return error_set(err, ERROR_OS, "%s: no memory for its symbols", macho->file.name);
-    }
-    if (out->count)
+    if (!result && out->count)
         qsort(out->items, out->count, sizeof(*out->items), compare);
+    if (!result && !add_exported(macho, out))
+        return 0;
+    macho_symbols_free(out);
+    return error_set(err, ERROR_OS, "%s: no memory for its symbols", macho->file.name);
+}
+
+int macho_symbols_add(struct macho_symbols *symbols, const struct macho_symbol *items, size_t count)
+{
+    struct macho_symbol *more =
+        realloc(symbols->items, (symbols->count + count + 1) * sizeof(*more));
+    if (!more)
+        return -1;
+    symbols->items = more;
+    if (count)
+        memcpy(more + symbols->count, items, count * sizeof(*more));
+    symbols->count += count;
+    qsort(more, symbols->count, sizeof(*more), compare);
     return 0;
 }
 
 void macho_symbols_free(struct macho_symbols *symbols)
 {
     free(symbols->items);
+    free(symbols->names);
     *symbols = (struct macho_symbols){0};
 }
 

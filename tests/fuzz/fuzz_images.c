@@ -10,6 +10,7 @@
 #include "image/adt_text.h"
 #include "image/compress.h"
 #include "image/container.h"
+#include "image/debug_info_tables.h"
 #include "image/decmpfs.h"
 #include "image/entitlements.h"
 #include "image/img4.h"
@@ -117,6 +118,31 @@ static int seen_fixup(void *context, const struct macho_fixup *fixup)
     return 0;
 }
 
+static int seen_export(void *context, const struct macho_export *export)
+{
+    *(size_t *)context += strlen(export->name) + (export->import ? strlen(export->import) : 0);
+    return 0;
+}
+
+/* IN as what the process that reads DWARF hands over: libdwarf itself is contained, not fuzzed. */
+static void read_tables(const struct blob *in)
+{
+    struct debug_info *info;
+    struct debug_function function;
+    struct debug_frame frames[4];
+    uint8_t *data = malloc(in->size + 1);
+    memcpy(data, in->data, in->size);
+    const int result = debug_info_adopt(data, in->size, "input", &info, &err);
+    refused(result);
+    if (result)
+        return;
+    for (size_t i = 0; i < 100 && debug_info_function(info, i, &function); i++)
+        for (size_t n = debug_info_frames(info, function.low, frames, 4); n--;)
+            if (strlen(frames[n].file) + strlen(frames[n].function) > 2 * in->size)
+                abort();
+    debug_info_free(info);
+}
+
 static void walk(const struct macho *macho)
 {
     struct macho_symbol symbol;
@@ -131,6 +157,7 @@ static void walk(const struct macho *macho)
         macho_symbols_free(&symbols);
     }
     refused(macho_each_fixup(macho, seen_fixup, &length, &err));
+    refused(macho_each_export(macho, seen_export, &length, &err));
     macho_code_directory(macho, &directory);
     macho_entitlements(macho, &entitlements);
     struct macho_segment segment;
@@ -190,6 +217,10 @@ __attribute__((unused)) static void fuzz_macho(const struct blob *in)
 {
     struct macho outer, inner;
     uint64_t vmaddr, offset;
+    if (!macho_recognise(in)) {
+        read_tables(in);
+        return;
+    }
     const int result = macho_open(in, &outer, &err);
     refused(result);
     if (result)

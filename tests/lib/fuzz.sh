@@ -27,8 +27,16 @@ sys.stdout.buffer.write(bytes([6, 1, 0xf2, 0, t] + [0] * 15) + desc(0, 0, 16, 1,
     cp "$POMONA_BUILD"/tests/unit/*.im4p "$POMONA_BUILD"/tests/unit/*.img4 "$POMONA_BUILD"/tests/unit/*.macho \
         "$POMONA_BUILD"/tests/unit/*.adt "$POMONA_BUILD"/tests/unit/*.tc "$POMONA_BUILD"/tests/unit/*.nvram \
         "$POMONA_BUILD"/tests/unit/text.* "$seeds/"
-    printf '<plist><dict><key>ECID</key><integer>5</integer><key>a</key><array><data>AAAA</data><true/></array></dict></plist>' |
-        plistutil -i - -f bin -o "$seeds/binary.plist"
+    # Signatures and export tries, where their tests have run; a small table of what DWARF says.
+    cp "$POMONA_BUILD"/macho-sign/signed "$POMONA_BUILD"/macho-symbols/trie.dylib "$POMONA_BUILD"/macho-symbols/dyld_info.dylib \
+        "$seeds/" 2>/dev/null || true
+    python3 -c 'import struct, sys
+rows = [(0x100, 1, 5, 1, 0), (0x120, 1, 6, 2, 1), (0x140, 0xFFFFFFFF, 0, 0, 2)]
+scopes = [(0xFFFFFFFF, 2, 5, 0, 0, 0), (0, 2, 7, 1, 9, 3)]
+ranges = [(0x100, 0x140, 0, 0), (0x110, 0x130, 1, 0)]
+strings = b"\0a.c\0f\0g\0"
+sys.stdout.buffer.write(struct.pack("<4Q128x", 3, 2, 2, len(strings)) + b"".join(struct.pack("<Q4I", *x) for x in rows)
+    + b"".join(struct.pack("<6I", *x) for x in scopes) + b"".join(struct.pack("<QQII", *x) for x in ranges) + strings)' >"$seeds/tables"
     # A small volume and disk images of it.
     if [ ! -e "$seeds/disk.pbzx" ]; then
         mkdir -p "$seeds.in/folder"
