@@ -362,6 +362,7 @@ static lower_fn *lowering_of(const struct lower *l, const struct a64_insn *insn)
         lower_atomic_table,
         lower_fp_table,
         lower_fp_cvt_table,
+        lower_fp_move_table,
         lower_ordered_table,
         lower_excl_table,
         lower_pauth_table,

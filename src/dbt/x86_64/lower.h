@@ -69,6 +69,7 @@ extern lower_fn *const lower_pauth_table[A64_EXEC_COUNT];
 extern lower_fn *const lower_branch_table[A64_EXEC_COUNT];
 extern lower_fn *const lower_fp_table[A64_EXEC_COUNT];
 extern lower_fn *const lower_fp_cvt_table[A64_EXEC_COUNT];
+extern lower_fn *const lower_fp_move_table[A64_EXEC_COUNT];
 extern lower_fn *const lower_crypto_table[A64_EXEC_COUNT];
 extern lower_fn *const lower_simd_diff_table[A64_EXEC_COUNT];
 extern lower_fn *const lower_simd_fp_table[A64_EXEC_COUNT];

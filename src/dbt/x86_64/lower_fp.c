@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Floating-point arithmetic, moves, comparisons to NZCV and selection (Arm manual C4.1.96, "Data
- * Processing
- * -- Scalar Floating-Point and Advanced SIMD"): the operations that the host has too, scalar and
- * vector alike. What makes them exact is told in lower_fp.h. Conversions are in lower_fp_cvt.c;
- * comparisons to masks, maxima and what goes across elements in lower_simd_fp.c. */
+/* Floating-point arithmetic (Arm manual C4.1.96, "Data Processing -- Scalar Floating-Point and
+ * Advanced SIMD"): the operations that the host has too, scalar and vector alike. What makes them
+ * exact is told in lower_fp.h. Moves, comparisons to NZCV and selection are in lower_fp_move.c,
+ * conversions in lower_fp_cvt.c; comparisons to masks, maxima and what goes across elements in
+ * lower_simd_fp.c. */
 
 #include "lower_fp.h"
-#include "vector.h"
 
 #define EVERY64(x)                                                                                 \
     {                                                                                              \
@@ -102,14 +101,31 @@ static enum x86_cc check_vector(struct lower *l, unsigned bits, unsigned r, enum
     return CC_NE;
 }
 
+static struct x86_label jump_if_found(struct lower *l, struct fp_shape s, unsigned r,
+                                      enum fp_check check)
+{
+    const enum x86_cc cc =
+        s.scalar ? check_scalar(l, s.bits, r, check) : check_vector(l, s.bits, r, check);
+    return x86_jcc(&l->a, cc);
+}
+
 struct fp_rare fp_check(struct lower *l, const struct a64_insn *insn, struct fp_shape s, unsigned r,
                         enum fp_check check)
 {
     if (check == CHECK_NONE)
         return (struct fp_rare){{NULL}};
-    const enum x86_cc cc =
-        s.scalar ? check_scalar(l, s.bits, r, check) : check_vector(l, s.bits, r, check);
-    return fp_rare(l, insn, x86_jcc(&l->a, cc));
+    return fp_rare(l, insn, jump_if_found(l, s, r, check));
+}
+
+/* The same for a result in V<rd>'s own register R already: what V<rd> was before is in VSCRATCH0.
+ */
+static struct fp_rare check_in_place(struct lower *l, const struct a64_insn *insn,
+                                     struct fp_shape s, unsigned r)
+{
+    x86_land(&l->cold, jump_if_found(l, s, r, CHECK_TINY));
+    x86_vmov(&l->cold, r, VSCRATCH0);
+    lower_call_cold(l, insn);
+    return (struct fp_rare){x86_jmp(&l->cold)};
 }
 
 void fp_keep_low(struct lower *l, unsigned bits, unsigned dst, unsigned src)
@@ -136,91 +152,7 @@ void fp_commit(struct lower *l, const struct a64_insn *insn, struct fp_shape s, 
         lower_made(l, insn->rd, low / 8);
 }
 
-/* ---- moves ---- */
-
-static void lower_fmov(struct lower *l, const struct a64_insn *insn)
-{
-    const struct fp_shape s = fp_shape_of(insn);
-    if (s.bits == 16) {
-        lower_call(l, insn);
-        return;
-    }
-    lower_vectors(l);
-    const unsigned dst = lower_vdst(l, insn->rd, VSCRATCH0);
-    if (!fp_pinned(l, insn->rn))
-        x86_vmovd_from(&l->a, s.bits == 64, dst, guest_vector(insn->rn));
-    else if (fp_is_clean(l, s.bits, insn->rn))
-        x86_vmov(&l->a, dst, (unsigned)vhost_of(l->dbt, insn->rn));
-    else
-        fp_keep_low(l, s.bits, dst, (unsigned)vhost_of(l->dbt, insn->rn));
-    lower_vdone(l, insn->rd, dst);
-    lower_made(l, insn->rd, s.bits / 8);
-}
-
-static void lower_fmov_imm(struct lower *l, const struct a64_insn *insn)
-{
-    lower_vectors(l);
-    const unsigned dst = lower_vdst(l, insn->rd, VSCRATCH0);
-    const struct x86_rm value = x86_at((const void *)lower_literal(l, &insn->imm, 8));
-    x86_vmovd_from(&l->a, 1, dst, value);
-    lower_vdone(l, insn->rd, dst);
-    lower_made(l, insn->rd, insn->imm >> 32 ? 8 : 4);
-}
-
-static void lower_fmov_to_gpr(struct lower *l, const struct a64_insn *insn)
-{
-    const unsigned bits = a64_fp_shape(insn->imm).bits;
-    if (insn->rd == 31)
-        return;
-    if (bits == 16) {
-        lower_call(l, insn);
-        return;
-    }
-    lower_vectors(l);
-    const unsigned dst = lower_dst(insn->rd, RAX);
-    if (fp_pinned(l, insn->rn))
-        x86_vmovd_to(&l->a, bits == 64, x86_r((int)dst), (unsigned)vhost_of(l->dbt, insn->rn));
-    else
-        x86_mov(&l->a, bits == 64, dst, guest_vector(insn->rn));
-    lower_done(l, insn->rd, dst);
-}
-
-static void lower_fmov_from_gpr(struct lower *l, const struct a64_insn *insn)
-{
-    const unsigned bits = a64_fp_shape(insn->imm).bits;
-    if (bits == 16) {
-        lower_call(l, insn);
-        return;
-    }
-    lower_vectors(l);
-    const unsigned dst = lower_vdst(l, insn->rd, VSCRATCH0);
-    if (insn->rn == 31)
-        x86_v3(&l->a, 0xef | X_0F | X_66, false, dst, dst, x86_r((int)dst), 0); /* VPXOR */
-    else
-        x86_vmovd_from(&l->a, bits == 64, dst, lower_rm(insn->rn));
-    lower_vdone(l, insn->rd, dst);
-    lower_made(l, insn->rd, bits / 8);
-}
-
-/* FMOV Xd, Vn.D[1] */
-static void lower_fmov_from_top(struct lower *l, const struct a64_insn *insn)
-{
-    if (insn->rd == 31)
-        return;
-    lower_vectors(l);
-    const unsigned dst = lower_dst(insn->rd, RAX);
-    x86_vpextrq(&l->a, x86_r((int)dst), lower_vsrc(l, insn->rn, VSCRATCH0), 1);
-    lower_done(l, insn->rd, dst);
-}
-
-/* FMOV Vd.D[1], Xn */
-static void lower_fmov_to_top(struct lower *l, const struct a64_insn *insn)
-{
-    lower_vectors(l);
-    const unsigned d = lower_vsrc(l, insn->rd, VSCRATCH0);
-    x86_vpinsrq(&l->a, d, d, x86_r((int)lower_src(l, 1, insn->rn, RAX)), 1);
-    lower_vdone(l, insn->rd, d);
-}
+/* ---- arithmetic ---- */
 
 /* ABS or NEG: the sign bits alone. */
 static void signs(struct lower *l, const struct a64_insn *insn, unsigned op)
@@ -240,8 +172,6 @@ static void signs(struct lower *l, const struct a64_insn *insn, unsigned op)
     fp_commit(l, insn, s, dst, fp_is_clean(l, s.bits, insn->rn));
 }
 
-/* ---- arithmetic ---- */
-
 /* d = n OP m. COMMUTES: but for NaNs. */
 static void binary(struct lower *l, const struct a64_insn *insn, unsigned op, bool commutes,
                    enum fp_check check)
@@ -255,8 +185,9 @@ static void binary(struct lower *l, const struct a64_insn *insn, unsigned op, bo
         m = insn->rn;
     }
     const unsigned r = fp_target(l, insn, s, 1u << n | 1u << m);
+    bool clean = fp_is_clean(l, s.bits, n);
     if (s.scalar)
-        fp_op(l, s, op, r, fp_scalar(l, s.bits, n, VSCRATCH1), fp_rm(l, m));
+        clean = fp_op_clean(l, s, op, r, fp_scalar(l, s.bits, n, VSCRATCH1), fp_rm(l, m), clean);
     else if (!s.half)
         fp_op(l, s, op, r, lower_vsrc(l, n, VSCRATCH1), fp_rm(l, m));
     else {
@@ -264,7 +195,7 @@ static void binary(struct lower *l, const struct a64_insn *insn, unsigned op, bo
         fp_op(l, s, op, r, first, x86_r((int)fp_vector(l, s, m, VSCRATCH2)));
     }
     const struct fp_rare rare = fp_check(l, insn, s, r, check);
-    fp_commit(l, insn, s, r, fp_is_clean(l, s.bits, n));
+    fp_commit(l, insn, s, r, clean);
     fp_rejoin(l, rare);
 }
 
@@ -296,9 +227,10 @@ static void lower_fsqrt(struct lower *l, const struct a64_insn *insn)
     const unsigned r = fp_target(l, insn, s, 1u << insn->rn);
     const unsigned n =
         s.scalar ? fp_scalar(l, s.bits, insn->rn, VSCRATCH1) : fp_vector(l, s, insn->rn, VSCRATCH1);
-    fp_op(l, s, FP_SQRT, r, s.scalar ? n : 0, x86_r((int)n));
+    const bool clean = fp_op_clean(l, s, FP_SQRT, r, s.scalar ? n : 0, x86_r((int)n),
+                                   fp_is_clean(l, s.bits, insn->rn));
     const struct fp_rare rare = fp_check(l, insn, s, r, CHECK_NAN);
-    fp_commit(l, insn, s, r, fp_is_clean(l, s.bits, insn->rn));
+    fp_commit(l, insn, s, r, clean);
     fp_rejoin(l, rare);
 }
 
@@ -315,6 +247,19 @@ static void fused_op(struct lower *l, struct fp_shape s, unsigned op, unsigned d
     x86_v3(&l->a, (op + s.scalar) | X_0F38 | X_66 | w, w, dst, src2, src3, 0);
 }
 
+/* As fp_op_clean(), of DST. */
+static bool fused_op_clean(struct lower *l, struct fp_shape s, unsigned op, unsigned dst,
+                           unsigned src2, struct x86_rm src3, bool clean)
+{
+    if (!s.scalar || clean || !l->dbt->avx512) {
+        fused_op(l, s, op, dst, src2, src3);
+        return clean;
+    }
+    x86_evex(&l->a, op | X_0F38 | X_66 | (s.bits == 64 ? X_W : 0), dst, src2, src3, FP_LOWEST, true,
+             0);
+    return true;
+}
+
 /* R = the element of V<n>, and what is above it. */
 static void copy_scalar(struct lower *l, unsigned bits, unsigned r, unsigned n)
 {
@@ -324,25 +269,45 @@ static void copy_scalar(struct lower *l, unsigned bits, unsigned r, unsigned n)
         x86_vmovd_from(&l->a, bits == 64, r, guest_vector(n));
 }
 
-/* d = (+-)a + (+-)n * m: the one of the three that is clean is the host's first operand. */
+/* Which of the three sources of a scalar instruction is the host's first operand: preferably the
+ * one that the result takes the place of, or one that is clean. */
+static unsigned first_operand(const struct lower *l, const struct a64_insn *insn, unsigned bits)
+{
+    const uint8_t sources[] = {insn->ra, insn->rn, insn->rm};
+    for (unsigned i = 0; i < 3; i++)
+        if (sources[i] == insn->rd && (l->dbt->avx512 || fp_is_clean(l, bits, insn->rd)))
+            return insn->rd;
+    for (unsigned i = 0; i < 3; i++)
+        if (fp_is_clean(l, bits, sources[i]))
+            return sources[i];
+    return insn->ra;
+}
+
+/* d = (+-)a + (+-)n * m */
 static void muladd(struct lower *l, const struct a64_insn *insn, enum fused op)
 {
     const struct fp_shape s = fp_shape_of(insn);
     const unsigned n = insn->rn, m = insn->rm, addend = insn->ra;
     if (!fp_begin_lowering(l, insn, s.bits))
         return;
-    const unsigned r = fp_target(l, insn, s, 1u << n | 1u << m | 1u << addend);
-    unsigned first = addend;
-    if (!fp_is_clean(l, s.bits, addend) && (fp_is_clean(l, s.bits, n) || fp_is_clean(l, s.bits, m)))
-        first = fp_is_clean(l, s.bits, n) ? n : m;
-    copy_scalar(l, s.bits, r, first);
-    if (first == addend)
-        fused_op(l, s, op, r, fp_scalar(l, s.bits, n, VSCRATCH1), fp_rm(l, m));
+    const unsigned first = first_operand(l, insn, s.bits);
+    const bool in_place = first == insn->rd && fp_pinned(l, first);
+    const unsigned r = in_place ? (unsigned)vhost_of(l->dbt, first)
+                                : fp_target(l, insn, s, 1u << n | 1u << m | 1u << addend);
+    bool clean = fp_is_clean(l, s.bits, first);
+    if (in_place)
+        x86_vmov(&l->a, VSCRATCH0, r);
     else
-        fused_op(l, s, op - 0x10, r, fp_scalar(l, s.bits, first == n ? m : n, VSCRATCH1),
-                 fp_rm(l, addend));
-    const struct fp_rare rare = fp_check(l, insn, s, r, CHECK_TINY);
-    fp_commit(l, insn, s, r, fp_is_clean(l, s.bits, first));
+        copy_scalar(l, s.bits, r, first);
+    if (first == addend)
+        clean = fused_op_clean(l, s, op, r, fp_scalar(l, s.bits, n, VSCRATCH1), fp_rm(l, m), clean);
+    else
+        clean =
+            fused_op_clean(l, s, op - 0x10, r, fp_scalar(l, s.bits, first == n ? m : n, VSCRATCH1),
+                           fp_rm(l, addend), clean);
+    const struct fp_rare rare =
+        in_place ? check_in_place(l, insn, s, r) : fp_check(l, insn, s, r, CHECK_TINY);
+    fp_commit(l, insn, s, r, clean);
     fp_rejoin(l, rare);
 }
 
@@ -358,9 +323,10 @@ static void accumulate(struct lower *l, const struct a64_insn *insn, enum fused 
     const unsigned n = fp_vector(l, s, insn->rn, VSCRATCH1);
     const struct x86_rm m =
         s.half ? x86_r((int)fp_vector(l, s, insn->rm, VSCRATCH2)) : fp_rm(l, insn->rm);
-    fused_op(l, s, op, VSCRATCH0, n, m);
-    const struct fp_rare rare = fp_check(l, insn, s, VSCRATCH0, CHECK_TINY);
-    fp_commit(l, insn, s, VSCRATCH0, false);
+    fused_op(l, s, op, d, n, m);
+    const struct fp_rare rare =
+        d != VSCRATCH0 ? check_in_place(l, insn, s, d) : fp_check(l, insn, s, d, CHECK_TINY);
+    fp_commit(l, insn, s, d, false);
     fp_rejoin(l, rare);
 }
 
@@ -413,115 +379,17 @@ static void accumulate_elem(struct lower *l, const struct a64_insn *insn, enum f
     if (!fp_begin_lowering(l, insn, s.bits))
         return;
     const unsigned m = element(l, s, insn->rm, a64_fp_shape(insn->imm).extra, VSCRATCH1);
-    if (s.scalar) {
-        copy_scalar(l, s.bits, VSCRATCH0, insn->rd);
-    } else {
-        const unsigned d = fp_vector(l, s, insn->rd, VSCRATCH0);
-        if (d != VSCRATCH0)
-            x86_vmov(&l->a, VSCRATCH0, d);
-    }
+    const unsigned d =
+        s.scalar ? fp_scalar(l, s.bits, insn->rd, VSCRATCH0) : fp_vector(l, s, insn->rd, VSCRATCH0);
+    if (d != VSCRATCH0)
+        x86_vmov(&l->a, VSCRATCH0, d);
     const struct x86_rm n =
         s.half ? x86_r((int)fp_vector(l, s, insn->rn, VSCRATCH2)) : fp_rm(l, insn->rn);
-    fused_op(l, s, op, VSCRATCH0, m, n);
-    const struct fp_rare rare = fp_check(l, insn, s, VSCRATCH0, CHECK_TINY);
-    fp_commit(l, insn, s, VSCRATCH0, fp_is_clean(l, s.bits, insn->rd));
+    const bool clean = fused_op_clean(l, s, op, d, m, n, fp_is_clean(l, s.bits, insn->rd));
+    const struct fp_rare rare =
+        d != VSCRATCH0 ? check_in_place(l, insn, s, d) : fp_check(l, insn, s, d, CHECK_TINY);
+    fp_commit(l, insn, s, d, clean);
     fp_rejoin(l, rare);
-}
-
-/* ---- comparisons to NZCV ---- */
-
-/* Vn with Vm, or, SWAPPED, Vm with Vn; ZERO: Vm is 0. */
-static void compare(struct lower *l, const struct a64_insn *insn, unsigned op, bool zero,
-                    bool swapped)
-{
-    const unsigned bits = a64_fp_shape(insn->imm).bits;
-    const struct x86_rm none = vector_constant(l, K_ZERO);
-    if (swapped) {
-        unsigned first = VSCRATCH0;
-        if (zero)
-            vec_zero(l, first);
-        else
-            first = fp_scalar(l, bits, insn->rm, first);
-        fp_logic(l, bits, op, first, 0, fp_rm(l, insn->rn));
-    } else {
-        fp_logic(l, bits, op, fp_scalar(l, bits, insn->rn, VSCRATCH0), 0,
-                 zero ? none : fp_rm(l, insn->rm));
-    }
-    lower_set_flags(l, swapped ? FLAGS_FLOAT_SWAPPED : FLAGS_FLOAT);
-}
-
-/* Whether the next condition that is looked at (CS, CC, MI, PL, HI, LS) is one of the host's for
- * the operands in the other order. */
-static bool better_swapped(const struct lower *l)
-{
-    for (unsigned i = l->at + 1; i < l->count && l->flags_live[i]; i++) {
-        const struct a64_insn *insn = &l->insn[i];
-        if (insn->flags & A64_F_RF)
-            return 0x33c >> (insn->flags & A64_F_END ? insn->word & 15 : insn->word >> 12 & 15) & 1;
-    }
-    return false;
-}
-
-/* UCOMIS raises Invalid for signalling NaNs, as FCMP does; COMIS for all, as FCMPE does. */
-static void fcmp(struct lower *l, const struct a64_insn *insn, unsigned op, bool zero)
-{
-    if (!fp_begin_lowering(l, insn, a64_fp_shape(insn->imm).bits))
-        return;
-    compare(l, insn, op, zero, better_swapped(l));
-    if (l->mode & DBT_MODE_FZ)
-        lower_save_flags(l); /* where the rare path leaves them */
-    if (!lower_flags_wanted(l) || l->mode & DBT_MODE_FZ)
-        l->flags.host = false;
-}
-
-static void fccmp(struct lower *l, const struct a64_insn *insn, unsigned op)
-{
-    struct x86 *a = &l->a;
-    const unsigned cond = insn->word >> 12 & 15, nzcv = insn->word & 15;
-    const unsigned bits = a64_fp_shape(insn->imm).bits;
-    if (bits == 16 || l->mode & (DBT_MODE_FPCR | DBT_MODE_FZ) || cond >= 14) {
-        lower_call(l, insn);
-        return;
-    }
-    lower_vectors(l);
-    const enum x86_cc cc = lower_condition(l, cond);
-    const struct x86_label otherwise = x86_jcc(a, (enum x86_cc)(cc ^ 1));
-    compare(l, insn, op, false, false);
-    lower_need_flags(l);
-    const struct x86_label done = x86_jmp(a);
-    x86_land(a, otherwise);
-    lower_load_nzcv(l, nzcv);
-    x86_land(a, done);
-    lower_set_flags(l, FLAGS_SUB);
-}
-
-/* ---- selection ---- */
-
-/* Element 0 of V<n>, in general register DST. */
-static void to_general(struct lower *l, unsigned bits, unsigned dst, unsigned n)
-{
-    if (fp_pinned(l, n))
-        x86_vmovd_to(&l->a, bits == 64, x86_r((int)dst), (unsigned)vhost_of(l->dbt, n));
-    else
-        x86_mov(&l->a, bits == 64, dst, guest_vector(n));
-}
-
-static void lower_fcsel(struct lower *l, const struct a64_insn *insn)
-{
-    const unsigned bits = a64_fp_shape(insn->imm).bits, cond = insn->word >> 12 & 15;
-    if (bits == 16 || cond >= 14) {
-        lower_call(l, insn);
-        return;
-    }
-    lower_vectors(l);
-    const enum x86_cc cc = lower_condition(l, cond);
-    to_general(l, bits, RCX, insn->rn);
-    to_general(l, bits, RDX, insn->rm);
-    x86_cmov(&l->a, (enum x86_cc)(cc ^ 1), bits == 64, RCX, x86_r(RDX));
-    const unsigned dst = lower_vdst(l, insn->rd, VSCRATCH0);
-    x86_vmovd_from(&l->a, bits == 64, dst, x86_r(RCX));
-    lower_vdone(l, insn->rd, dst);
-    lower_made(l, insn->rd, bits / 8);
 }
 
 /* ---- the table ---- */
@@ -542,19 +410,9 @@ ONE(fmla, accumulate, FMADD)
 ONE(fmls, accumulate, FNMADD)
 ONE(fmla_elem, accumulate_elem, FMADD)
 ONE(fmls_elem, accumulate_elem, FNMADD)
-ONE(fcmp, fcmp, FP_UCOMIS, false)
-ONE(fcmpe, fcmp, FP_COMIS, false)
-ONE(fcmp_zero, fcmp, FP_UCOMIS, true)
-ONE(fcmpe_zero, fcmp, FP_COMIS, true)
-ONE(fccmp, fccmp, FP_UCOMIS)
-ONE(fccmpe, fccmp, FP_COMIS)
 
 lower_fn *const lower_fp_table[A64_EXEC_COUNT] = {
-    ROW(fmov),        ROW(fmov_imm),  ROW(fmov_to_gpr), ROW(fmov_from_gpr), ROW(fmov_from_top),
-    ROW(fmov_to_top), ROW(fabs),      ROW(fneg),        ROW(fadd),          ROW(fsub),
-    ROW(fmul),        ROW(fdiv),      ROW(fnmul),       ROW(fabd),          ROW(fsqrt),
-    ROW(fmadd),       ROW(fmsub),     ROW(fnmadd),      ROW(fnmsub),        ROW(fmla),
-    ROW(fmls),        ROW(fmul_elem), ROW(fmla_elem),   ROW(fmls_elem),     ROW(fcmp),
-    ROW(fcmpe),       ROW(fcmp_zero), ROW(fcmpe_zero),  ROW(fccmp),         ROW(fccmpe),
-    ROW(fcsel),
+    ROW(fabs),   ROW(fneg), ROW(fadd),  ROW(fsub),      ROW(fmul),      ROW(fdiv),
+    ROW(fnmul),  ROW(fabd), ROW(fsqrt), ROW(fmadd),     ROW(fmsub),     ROW(fnmadd),
+    ROW(fnmsub), ROW(fmla), ROW(fmls),  ROW(fmul_elem), ROW(fmla_elem), ROW(fmls_elem),
 };

@@ -77,6 +77,23 @@ static inline void fp_op(struct lower *l, struct fp_shape s, unsigned op, unsign
     x86_v3(&l->a, op | X_0F | prefix, s.bits == 64, dst, src1, src2, 0);
 }
 
+/* With AVX-512, a mask register that is 1 while vectors are in place: a packed operation that it
+ * masks gives the lowest element, and 0 above it. */
+#define FP_LOWEST 7u
+
+/* The same for a first operand that is CLEAN, 0 above a scalar, or not: whether the result is. */
+static inline bool fp_op_clean(struct lower *l, struct fp_shape s, unsigned op, unsigned dst,
+                               unsigned src1, struct x86_rm src2, bool clean)
+{
+    if (!s.scalar || clean || !l->dbt->avx512) {
+        fp_op(l, s, op, dst, src1, src2);
+        return clean;
+    }
+    x86_evex(&l->a, op | X_0F | (s.bits == 64 ? X_66 | X_W : 0), dst, op == FP_SQRT ? 0 : src1,
+             src2, FP_LOWEST, true, 0);
+    return true;
+}
+
 /* The same for logic, which exists packed only, and for UCOMIS and COMIS (SRC1 0). */
 static inline void fp_logic(struct lower *l, unsigned bits, unsigned op, unsigned dst,
                             unsigned src1, struct x86_rm src2)

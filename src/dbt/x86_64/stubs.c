@@ -9,6 +9,7 @@
 #include <sys/auxv.h>
 
 #include "../../a64/mmu.h"
+#include "lower_fp.h"
 #include "lower_mem.h"
 #include "pauth.h"
 #include "target.h"
@@ -95,6 +96,8 @@ static void emit_vectors(struct dbt *dbt, struct x86 *a)
     for (unsigned n = 0; n < 32; n++)
         if (vhost_of(dbt, n) >= 0)
             x86_vload(a, (unsigned)vhost_of(dbt, n), guest_vector(n));
+    if (dbt->avx512) /* KMOVB K7, see FP_LOWEST */
+        x86_vex(a, 0x90 | X_0F | X_66, FP_LOWEST, 0, x86_at(&dbt->hot->constant[K_01B]), 0);
     x86_ldmxcsr(a, x86_at(&dbt->hot->mxcsr_guest));
     x86_store32_imm(a, CPU(vectors_away), 0);
     x86_ret(a);
