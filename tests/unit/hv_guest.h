@@ -18,6 +18,9 @@
 #define RAM_SIZE 0x100000u
 #define OK(call) assert_int_equal((call), HV_SUCCESS)
 
+/* Ticks within which what happens at once has happened, on a busy host. */
+#define SOON (24000000ull * 10)
+
 #define CPSR_EL1H 0x3c5u
 #define EC(exit)  ((unsigned)((exit)->exception.syndrome >> 26) & 0x3f)
 
