@@ -63,6 +63,7 @@ struct context {
     bool otool;
     const char *name; /* of the file */
     struct progress progress;
+    size_t next_label;        /* the first symbol that has not been passed yet */
     struct dsym *dsym;        /* NULL: none was given */
     struct debug_frame place; /* that was printed last */
     /* What the last ADRP put in which register; 32: nothing. */
@@ -215,7 +216,7 @@ static bool authenticates(const char *text)
                                         "reta", "retb",  "ereta", "eretb", "braa",
                                         "brab", "blraa", "blrab", "ldraa", "ldrab"};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        if (!strncmp(text, names[i], strlen(names[i])))
+        if (*text == *names[i] && !strncmp(text, names[i], strlen(names[i])))
             return true;
     return false;
 }
@@ -259,10 +260,14 @@ static void print_tail(const uint8_t *bytes, size_t count, uint64_t address, int
     putchar('\n');
 }
 
-/* The name that begins at ADDRESS, on a line of its own. */
-static void print_label(const struct context *c, uint64_t address)
+/* The name that begins at ADDRESS, on a line of its own: of several the last, as macho_symbol_at
+ * has it. */
+static void print_label(struct context *c, uint64_t address)
 {
-    const struct macho_symbol *symbol = macho_symbol_at(&c->symbols, address);
+    const struct macho_symbol *items = c->symbols.items, *symbol = NULL;
+    for (; c->next_label < c->symbols.count && items[c->next_label].value <= address;
+         c->next_label++)
+        symbol = &items[c->next_label];
     if (!symbol || symbol->value != address)
         return;
     if (c->otool)
@@ -292,22 +297,53 @@ static void print_source(struct context *c, uint64_t address)
     putchar('\n');
 }
 
+/* VALUE in hexadecimal, filled up to WIDTH with PAD. Returns the end. */
+static char *put_hex(char *at, uint64_t value, int width, char pad)
+{
+    char digits[16];
+    int count = 0;
+    do
+        digits[count++] = "0123456789abcdef"[value & 15];
+    while (value >>= 4);
+    for (; width > count; width--)
+        *at++ = pad;
+    while (count)
+        *at++ = digits[--count];
+    return at;
+}
+
+/* "address:\tword \ttext", or otool's "address\ttext". There are millions of these lines, so that
+ * they do without printf. */
+static void print_columns(const struct context *c, uint32_t word, uint64_t address, int width,
+                          const char *text)
+{
+    char line[2 * 16 + 8], *at = line;
+    if (c->otool) {
+        at = put_hex(at, address, 16, '0');
+        *at++ = '\t';
+    } else {
+        at = put_hex(at, address, width, ' ');
+        *at++ = ':';
+        *at++ = '\t';
+        at = put_hex(at, word, 8, '0');
+        *at++ = ' ';
+        *at++ = '\t';
+    }
+    fwrite(line, 1, (size_t)(at - line), stdout);
+    fputs(text, stdout);
+}
+
 static void print_word(struct context *c, uint32_t word, uint64_t address, int width)
 {
     char text[256];
     a64_disassemble(word, address, text, sizeof(text));
-    if (!c->macho) {
-        printf("%*" PRIx64 ":\t%08" PRIx32 " \t%s\n", width, address, word, text);
-        return;
-    }
-    print_label(c, address);
+    if (c->macho)
+        print_label(c, address);
     if (c->dsym)
         print_source(c, address);
-    if (c->otool)
-        printf("%016" PRIx64 "\t%s", address, text);
-    else
-        printf("%*" PRIx64 ":\t%08" PRIx32 " \t%s", width, address, word, text);
-    explain(c, word, address, text);
+    print_columns(c, word, address, width, text);
+    if (c->macho)
+        explain(c, word, address, text);
     putchar('\n');
 }
 
@@ -316,6 +352,7 @@ static void disassemble(struct context *c, const uint8_t *bytes, size_t size, ui
     const int width = address_width(address + size);
     size_t at = 0;
     c->page_register = 32;
+    c->next_label = 0;
     for (; size - at >= 4; at += 4, address += 4) {
         print_word(c, get_le32(bytes + at), address, width);
         if (at % PROGRESS_EVERY == 0)

@@ -44,7 +44,8 @@ struct kc {
  * are. 0, or -1 and *ERR: no kernel or collection, or a broken one. */
 int kc_open(const struct blob *file, struct kc *out, struct error *err);
 /* Reads __PRELINK_INFO too: gives each entry its `info` and adds the entries that only that knows.
- * Pointers to entries from before are void. 0, also when the file has none; or -1 and *ERR. */
+ * Pointers to entries from before are void. 0, also when the file has none; or -1 and *ERR, after
+ * which KC is good for kc_free alone. */
 int kc_load_info(struct kc *kc, struct error *err);
 void kc_free(struct kc *kc);
 
