@@ -68,6 +68,7 @@ const struct verb *const verbs[] = {
     &verb_kc_version,
     &verb_kc_map,
     &verb_kc_match,
+    &verb_kc_diff,
     &verb_kc_ghidra,
     &verb_kc_lldb,
     &verb_symbolicate,

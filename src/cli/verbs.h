@@ -17,7 +17,8 @@ extern const struct verb verb_ipsw_ls, verb_ipsw_cat, verb_ipsw_devices, verb_pk
 extern const struct verb verb_macho_sign;
 extern const struct verb verb_kc_inspect, verb_kc_extract, verb_kc_exclude, verb_kc_version,
     verb_kc_map;
-extern const struct verb verb_kc_match, verb_kc_ghidra, verb_kc_lldb, verb_symbolicate;
+extern const struct verb verb_kc_match, verb_kc_ghidra, verb_kc_lldb, verb_kc_diff,
+    verb_symbolicate;
 extern const struct verb verb_bundle_info, verb_bundle_import;
 extern const struct verb *const verbs[]; /* ended by NULL */
 

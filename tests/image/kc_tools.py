@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""kc ghidra and kc lldb as LLVM's tools and LLDB see what they write: kc_tools.py POMONA WORK"""
+"""kc ghidra and kc lldb as LLVM's tools and LLDB see what they write; kc diff with planted changes: kc_tools.py POMONA WORK"""
 import json
 import os
 import plistlib
@@ -9,6 +9,7 @@ import shutil
 import struct
 import subprocess
 import sys
+import uuid
 
 import mkkc
 
@@ -34,7 +35,7 @@ def same(what, ours, theirs):
 
 
 def write(name, data):
-    open(f"{work}/{name}", "wb").write(data)
+    open(f"{work}/{name}", "wb").write(data if isinstance(data, (bytes, bytearray)) else data.encode())
     return f"{work}/{name}"
 
 
@@ -156,6 +157,49 @@ same("modules in LLDB", [(int(a, 16), name) for a, name in re.findall(r"^\[ *\d+
 same("dSYM in LLDB", f"dwarf' has been added to '{work}/lldb/{kexts[1]}'" in text, True)
 same("symbols in LLDB", re.findall(r"Summary: (\S+)`(\w+) \+ 4$", text, re.M),
      [(b, "family_start" if b.endswith("Family") else "driver_start") for b in kexts] + [("kernel", "panic")])
+
+# ---- kc diff: what was planted, and nothing else ----
+
+COMMON = f'#include "{mkkc.HERE}/kc/kernel.h"\n' + '''
+volatile int counter;
+__attribute__((noinline)) static void same(void) { counter++; }
+int driver_start(struct kmod_info *info, void *data) { same(); return 0; }
+KMOD(NAME, "1.0", driver_start, 0);
+'''
+write("old.c", COMMON + "void gone(void) { counter = 1; }\nvoid grown(void) { counter = 2; }\n")
+write("new.c", COMMON + "void grown(void) { counter = 2; counter = 3; counter = 4; }\nvoid made(void) { counter = 1; }\n")
+EDITED = "com.example.driver.Edited"
+
+
+def edited(source, version, **personalities):
+    table = {"IOClass": "A", "IOProviderClass": "B", "IONameMatch": ["c", "d"]}
+    return mkkc.Kext(EDITED, f"{work}/{source}", version, personalities={k: {**table, **v} for k, v in personalities.items()})
+
+
+os.makedirs(f"{work}/a")
+os.makedirs(f"{work}/b")
+others = mkkc.kexts()
+before = mkkc.build("fileset", others + [edited("old.c", "1.0", Stays={}, Goes={}, Changes={"IOProbeScore": 5})], f"{work}/a")
+after = mkkc.build("fileset", others[:-2] + [edited("new.c", "1.1", Stays={}, Comes={}, Changes={"IOProbeScore": 5, "IOMatchCategory": "x"}),
+                                             mkkc.Kext("com.example.driver.Zero", None, "7")], f"{work}/b")
+changed = bytearray(after.data)
+changed[changed.index(uuid.uuid5(uuid.NAMESPACE_DNS, EDITED).bytes)] ^= 0xFF
+old, new = write("a/kc", before.data), write("b/kc", changed)
+found = [(c["kext"].split(".")[-1], c["what"], c["how"], c.get("name"), c.get("property")) for c in json.loads(run(pomona, "kc", "diff", "--json", old, new))]
+planted = [("Edited", "version", "changed", None, None), ("Edited", "uuid", "changed", None, None), ("Edited", "size", "changed", None, None),
+           ("Edited", "personality", "removed", "Goes", None), ("Edited", "personality", "changed", "Changes", "IOMatchCategory"),
+           ("Edited", "personality", "added", "Comes", None), ("Edited", "symbol", "removed", "_gone", None),
+           ("Edited", "symbol", "changed", "_grown", None), ("Edited", "symbol", "added", "_made", None),
+           ("SEPHiber", "kext", "removed", None, None), ("Sleep", "kext", "removed", None, None), ("Zero", "kext", "added", None, None)]
+same("kc diff", found, planted)
+same("kc diff of the same", [run(pomona, "kc", "diff", "--json", old, old), run(pomona, "kc", "diff", new, new)], ["[]\n", ""])
+text = run(pomona, "kc", "diff", "--kext", EDITED, old, new).splitlines()
+same("kc diff --kext", [[word.rstrip(":") for word in line.split()[:3]] for line in text],
+     [[{"changed": "~", "added": "+", "removed": "-"}[p[2]], EDITED, p[1]] for p in planted if p[0] == "Edited"])
+sizes = [before.address(EDITED, "grown"), before.range(f"m{len(before.linked) - 1}.TEXT_EXEC")[1]]
+same("kc diff's sizes", next(line for line in text if "_grown" in line).split("_grown: ")[1].split(" -> ")[0], hex(sizes[1] - sizes[0]))
+same("kc diff --no-symbols", run(pomona, "kc", "diff", "--no-symbols", "--kext", EDITED, old, new).splitlines(), [t for t in text if " symbol " not in t])
+same("kc diff of what is none", "Mach-O" in run(pomona, "kc", "diff", old, write("text", b"no Mach-O file"), status=65), True)
 
 # ---- what is no collection ----
 
