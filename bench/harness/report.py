@@ -158,6 +158,43 @@ def extras_section(found):
     return lines
 
 
+# ---- the image tools: a section that is measured and written by itself ----
+
+IMAGES = "## Image tools\n"
+
+
+def save_images(build, rows):
+    """Keeps the rows of images.measure() and writes their section; the other sections stay."""
+    found = {"date": datetime.date.today().isoformat(), "machine": machine(), "rows": rows}
+    with open(os.path.join(build.WORK, "results-images.json"), "w", encoding="ascii") as file:
+        json.dump(found, file, indent=1)
+    path = os.path.join(build.TOP, "docs", "performance.md")
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    before, _, rest = text.partition(IMAGES)
+    after = rest[rest.index("\n## ") + 1:] if "\n## " in rest else ""
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(before.rstrip("\n") + "\n\n" + "\n".join(images_section(build)) + "\n" + ("\n" + after if after else ""))
+    return 1 if any(row[-1] != "yes" for row in rows) else 0
+
+
+def images_section(build):
+    """As last measured here; where it was not, as docs/performance.md has it."""
+    path = os.path.join(build.WORK, "results-images.json")
+    if not os.path.exists(path):
+        with open(os.path.join(build.TOP, "docs", "performance.md"), encoding="utf-8") as file:
+            _, title, rest = file.read().partition(IMAGES)
+        return (title + rest.partition("\n## ")[0]).rstrip("\n").split("\n") if title else []
+    with open(path, encoding="ascii") as file:
+        found = json.load(file)
+    host = found["machine"]
+    return [IMAGES.strip(), "", f"`make bench ONLY=images`, on {found['date']}: {host['cpu']},",
+            f"load average of 15 minutes {host['load']:.1f}. Processor time (user and system) of whole commands, of several the least. What",
+            "compressors and the disassembler are given is Debian's arm64 kernel; the collection has its code in kexts that lld linked.",
+            "`lzfse` is Apple's program, as Debian trixie has it; streams go both ways and are compared byte for byte.", "",
+            *table_of(("command", "input", "measured", "to be reached", "reached"), found["rows"])]
+
+
 INTRODUCTION = """# Performance
 
 `make bench` measured and wrote this on {date}; `make bench-quick` takes five minutes, `make bench ONLY=group|name` measures a part. The
@@ -191,7 +228,7 @@ def render(build):
     lines = [INTRODUCTION.format(date=found["date"], pairs=max(least, 1)), "## Groups", "", *groups_section(found), "", "## Machines", "",
              *versions_section(found, build), "", *cpus_section(found), "", "## Rows", "", *rows_section(found), "",
              "## Memory", "", "After all rows, in one guest of 1 GiB that stayed up; to be reached: 300 MiB or less besides the guest's RAM.",
-             "", *memory_section(found), *extras_section(found), ""]
+             "", *memory_section(found), *extras_section(found), "", *images_section(build), ""]
     docs = os.path.join(build.TOP, "docs")
     with open(os.path.join(docs, "performance.md"), "w", encoding="utf-8") as file:
         file.write("\n".join(lines))
