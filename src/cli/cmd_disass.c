@@ -16,6 +16,7 @@
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/verbs.h"
+#include "image/code_target.h"
 #include "image/container.h"
 
 struct values {
@@ -58,53 +59,25 @@ static const struct option options[] = {
 struct context {
     const struct macho *macho; /* NULL: a flat file */
     struct macho_symbols symbols;
-    struct macho_fixup *fixups;
-    size_t fixup_count, fixup_room;
+    struct macho_fixups fixups;
     bool otool;
     const char *name; /* of the file */
     struct progress progress;
     size_t next_label;        /* the first symbol that has not been passed yet */
     struct dsym *dsym;        /* NULL: none was given */
     struct debug_frame place; /* that was printed last */
-    /* What the last ADRP put in which register; 32: nothing. */
-    unsigned page_register;
-    uint64_t page;
+    struct code_pages pages;
 };
-
-static int keep_fixup(void *context, const struct macho_fixup *fixup)
-{
-    struct context *c = context;
-    if (c->fixup_count == c->fixup_room) {
-        const size_t room = c->fixup_room ? c->fixup_room * 2 : 1024;
-        struct macho_fixup *more = realloc(c->fixups, room * sizeof(*more));
-        if (!more)
-            return 1;
-        c->fixups = more;
-        c->fixup_room = room;
-    }
-    c->fixups[c->fixup_count++] = *fixup;
-    return 0;
-}
-
-static int compare_fixups(const void *left, const void *right)
-{
-    const struct macho_fixup *a = left, *b = right;
-    return a->address < b->address ? -1 : a->address > b->address;
-}
-
-static const struct macho_fixup *fixup_at(const struct context *c, uint64_t address)
-{
-    const struct macho_fixup wanted = {.address = address};
-    return c->fixup_count
-               ? bsearch(&wanted, c->fixups, c->fixup_count, sizeof(wanted), compare_fixups)
-               : NULL;
-}
 
 /* " <name+0x10>", nothing where there is no symbol. */
 static void print_symbol(const struct context *c, uint64_t address)
 {
     const struct macho_symbol *symbol = macho_symbol_at(&c->symbols, address);
-    if (!symbol)
+    const bool exact = symbol && symbol->value == address;
+    const char *stub = exact || !c->macho ? NULL : macho_indirect_symbol(c->macho, address);
+    if (stub)
+        printf(" <%s>", stub);
+    if (stub || !symbol)
         return;
     printf(" <%s", symbol->name);
     if (symbol->value != address)
@@ -124,49 +97,6 @@ static void print_fixup(const struct context *c, const struct macho_fixup *fixup
     if (fixup->auth)
         printf(" signed with %s, 0x%x%s", keys[fixup->key], fixup->diversity,
                fixup->address_diversity ? " and the address" : "");
-}
-
-/* Where a branch, a literal load or ADR points to. */
-static bool direct_target(uint32_t word, uint64_t pc, uint64_t *target)
-{
-    int64_t offset;
-    if ((word & 0x7c000000) == 0x14000000) /* B, BL */
-        offset = (int64_t)((uint64_t)word << 38) >> 36;
-    else if ((word & 0xff000000) == 0x54000000 || /* B.cond, BC.cond */
-             (word & 0x7e000000) == 0x34000000 || /* CBZ, CBNZ */
-             (word & 0x3b000000) == 0x18000000)   /* LDR (literal) */
-        offset = (int64_t)((uint64_t)(word >> 5) << 45) >> 43;
-    else if ((word & 0x7e000000) == 0x36000000) /* TBZ, TBNZ */
-        offset = (int64_t)((uint64_t)(word >> 5) << 50) >> 48;
-    else if ((word & 0x9f000000) == 0x10000000) /* ADR */
-        offset = (int64_t)((uint64_t)(word >> 5 & 0x7ffff) << 45) >> 43 | (word >> 29 & 3);
-    else
-        return false;
-    *target = pc + (uint64_t)offset;
-    return true;
-}
-
-/* What an ADD or 64-bit LDR after ADRP reaches. */
-static bool paged_target(struct context *c, uint32_t word, uint64_t pc, uint64_t *target)
-{
-    const unsigned n = word >> 5 & 31;
-    if ((word & 0x9f000000) == 0x90000000) {
-        const int64_t pages =
-            (int64_t)((uint64_t)(word >> 5 & 0x7ffff) << 45) >> 43 | (word >> 29 & 3);
-        c->page_register = word & 31;
-        c->page = (pc & ~0xfffull) + (uint64_t)pages * 4096;
-        return false;
-    }
-    if (n != c->page_register)
-        return false;
-    if ((word & 0xffc00000) == 0x91000000) /* ADD Xd, Xn, #imm */
-        *target = c->page + (word >> 10 & 0xfff);
-    else if ((word & 0xffc00000) == 0xf9400000) /* LDR Xt, [Xn, #imm] */
-        *target = c->page + (word >> 10 & 0xfff) * 8;
-    else
-        return false;
-    c->page_register = 32;
-    return true;
 }
 
 /* PACIA, PACIZA, PACIAZ, PACIASP, PACIA1716 and their like: the letters behind the verb are the
@@ -224,10 +154,10 @@ static bool authenticates(const char *text)
 static void explain(struct context *c, uint32_t word, uint64_t pc, const char *text)
 {
     uint64_t target;
-    if (direct_target(word, pc, &target)) {
+    if (code_direct_target(word, pc, &target)) {
         print_symbol(c, target);
-    } else if (paged_target(c, word, pc, &target)) {
-        const struct macho_fixup *fixup = fixup_at(c, target);
+    } else if (code_paged_target(&c->pages, word, pc, &target)) {
+        const struct macho_fixup *fixup = macho_fixup_at(&c->fixups, target);
         printf("  // 0x%" PRIx64, target);
         print_symbol(c, target);
         if (fixup)
@@ -351,7 +281,7 @@ static void disassemble(struct context *c, const uint8_t *bytes, size_t size, ui
 {
     const int width = address_width(address + size);
     size_t at = 0;
-    c->page_register = 32;
+    c->pages.known = 0;
     c->next_label = 0;
     for (; size - at >= 4; at += 4, address += 4) {
         print_word(c, get_le32(bytes + at), address, width);
@@ -492,9 +422,7 @@ static int disassemble_macho(const struct values *values, const char *path, stru
     int result = load_symbols(&c, values, &dsym, err);
     if (!result) {
         /* A file with broken fixups can still be disassembled. */
-        macho_each_fixup(&input.macho, keep_fixup, &c, NULL);
-        if (c.fixup_count)
-            qsort(c.fixups, c.fixup_count, sizeof(*c.fixups), compare_fixups);
+        macho_fixups_load(&input.macho, &c.fixups, NULL);
         result = chosen_piece(&c, values, &piece, err);
         if (result > 0)
             every_section(&c, values);
@@ -504,7 +432,7 @@ static int disassemble_macho(const struct values *values, const char *path, stru
     progress_end(&c.progress);
     macho_symbols_free(&c.symbols);
     dsym_close(&dsym);
-    free(c.fixups);
+    macho_fixups_free(&c.fixups);
     macho_input_close(&input);
     return result < 0 ? -1 : 0;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli/dsym_input.h"
+#include "cli/macho_info.h"
 #include "cli/macho_input.h"
 #include "cli/output.h"
 #include "cli/progress.h"
@@ -124,6 +125,24 @@ static json_t *version_json(uint32_t packed)
     return json_sprintf("%u.%u.%u", packed >> 16, packed >> 8 & 0xff, packed & 0xff);
 }
 
+/* The text at the offset that is at AT of COMMAND. */
+static json_t *command_text(const struct macho_command *command, unsigned at)
+{
+    const uint32_t offset = get_le32(command->data + at);
+    const size_t room = offset < command->size ? command->size - offset : 0;
+    const char *text = (const char *)command->data + offset;
+    return json_text(text, room ? strnlen(text, room) : 0);
+}
+
+static void add_library(json_t *out, const struct macho_command *command)
+{
+    if (command->size < 24)
+        return;
+    json_object_set_new(out, "name", command_text(command, 8));
+    json_object_set_new(out, "current", version_json(get_le32(command->data + 16)));
+    json_object_set_new(out, "compatible", version_json(get_le32(command->data + 20)));
+}
+
 /* The fields of the commands that have none of the forms above. */
 static void add_fields(json_t *out, const struct macho *macho, const struct macho_command *command)
 {
@@ -163,6 +182,23 @@ static void add_fields(json_t *out, const struct macho *macho, const struct mach
                                              (unsigned)(v >> 10 & 0x3ff), (unsigned)(v & 0x3ff)));
         }
         break;
+    case LC_ID_DYLIB:
+    case LC_LOAD_DYLIB:
+    case LC_LOAD_WEAK_DYLIB:
+    case LC_REEXPORT_DYLIB:
+        add_library(out, command);
+        break;
+    case LC_LOAD_DYLINKER:
+    case LC_RPATH:
+        if (command->size >= 12)
+            json_object_set_new(out, "path", command_text(command, 8));
+        break;
+    case LC_MAIN:
+        if (command->size >= 24) {
+            json_object_set_new(out, "entryoff", json_address(get_le64(p + 8)));
+            json_object_set_new(out, "stacksize", json_address(get_le64(p + 16)));
+        }
+        break;
     default:
         /* Link edit data: an offset and a size. */
         if (command->size == 16) {
@@ -172,7 +208,7 @@ static void add_fields(json_t *out, const struct macho *macho, const struct mach
     }
 }
 
-static json_t *command_json(const struct macho *macho, const struct macho_command *command)
+json_t *macho_command_json(const struct macho *macho, const struct macho_command *command)
 {
     struct macho_segment segment;
     struct macho_member member;
@@ -214,7 +250,7 @@ json_t *macho_info_json(const struct macho *macho)
     struct xnu_version version;
     uint64_t pc;
     for (uint64_t cursor = 0; macho_next_command(macho, &cursor, &command);)
-        json_array_append_new(commands, command_json(macho, &command));
+        json_array_append_new(commands, macho_command_json(macho, &command));
     json_t *out = json_pack("{s:s, s:o, s:o, s:i}", "type", macho_filetype_name(macho->filetype),
                             "cpu", macho_cpu_json(macho->cpusubtype), "flags",
                             json_address(macho->flags), "commands", (int)macho->command_count);

@@ -283,8 +283,7 @@ static int print_functions(const struct values *values, const struct macho *mach
         /* The last frame is the function's own, even where it begins with an inlined one. */
         struct debug_frame frames[MOST_FRAMES];
         const size_t count = dsym_frames(&dsym, function.low, frames, MOST_FRAMES);
-        const struct debug_frame at =
-            count ? frames[count - 1] : (struct debug_frame){.file = ""};
+        const struct debug_frame at = count ? frames[count - 1] : (struct debug_frame){.file = ""};
         if (array) {
             json_array_append_new(array, function_json(&function, &at));
             continue;

@@ -20,6 +20,7 @@ const struct verb *const verbs[] = {
     &verb_macho_a2o,
     &verb_macho_o2a,
     &verb_macho_sign,
+    &verb_macho_diff,
 
     &verb_adt_print,
     &verb_adt_get,

@@ -14,7 +14,7 @@ extern const struct verb verb_ipsw_ls, verb_ipsw_cat, verb_ipsw_devices, verb_pk
     verb_macho_entry, verb_macho_symbols, verb_macho_fixups, verb_macho_strings, verb_macho_a2o,
     verb_macho_o2a, verb_img4, verb_img4_info, verb_img4_extract, verb_img4_create, verb_dmg_ls,
     verb_dmg_cat, verb_hfs_ls, verb_hfs_cat, verb_apfs_ls, verb_apfs_cat;
-extern const struct verb verb_macho_sign;
+extern const struct verb verb_macho_sign, verb_macho_diff;
 extern const struct verb verb_kc_inspect, verb_kc_extract, verb_kc_exclude, verb_kc_version,
     verb_kc_map;
 extern const struct verb verb_kc_match, verb_kc_ghidra, verb_kc_lldb, verb_kc_diff,

@@ -25,7 +25,6 @@
 #define SECTION_TYPE  0xffu
 
 enum {
-    LC_DYSYMTAB = 0xb,
     LC_SEGMENT_SPLIT_INFO = 0x1e,
     LC_ENCRYPTION_INFO = 0x21,
     LC_DYLD_INFO = 0x22,

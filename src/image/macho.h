@@ -19,6 +19,7 @@
 
 #define LC_SYMTAB              0x2u
 #define LC_UNIXTHREAD          0x5u
+#define LC_DYSYMTAB            0xbu
 #define LC_SEGMENT_64          0x19u
 #define LC_UUID                0x1bu
 #define LC_SOURCE_VERSION      0x2au
@@ -26,6 +27,14 @@
 #define LC_FILESET_ENTRY       0x80000035u
 #define LC_DYLD_CHAINED_FIXUPS 0x80000034u
 #define LC_CODE_SIGNATURE      0x1du
+
+#define LC_LOAD_DYLIB      0xcu
+#define LC_ID_DYLIB        0xdu
+#define LC_LOAD_DYLINKER   0xeu
+#define LC_LOAD_WEAK_DYLIB 0x80000018u
+#define LC_RPATH           0x8000001cu
+#define LC_REEXPORT_DYLIB  0x8000001fu
+#define LC_MAIN            0x80000028u
 
 #define MACHO_HEADER_SIZE 32u
 
@@ -141,6 +150,10 @@ const struct macho_symbol *macho_symbol_at(const struct macho_symbols *symbols, 
 const struct macho_symbol *macho_symbol_named(const struct macho_symbols *symbols,
                                               const char *name);
 
+/* The name of the import that the stub or the pointer at ADDRESS stands for, by the indirect symbol
+ * table; NULL: there is none. */
+const char *macho_indirect_symbol(const struct macho *macho, uint64_t address);
+
 /* ---- exports (macho_exports.c) ---- */
 
 #define MACHO_EXPORT_KIND     0x03u
@@ -167,7 +180,7 @@ int macho_each_export(const struct macho *macho, macho_export_visit *visit, void
 /* ---- chained fixups (macho_fixups.c) ---- */
 
 struct macho_fixup {
-    uint64_t address, offset; /* of the pointer: virtual, in the file */
+    uint64_t address, offset; /* of the pointer: virtual (first: macho_last_at()), in the file */
     uint64_t word;            /* as it is in the file */
     bool bind, auth, address_diversity;
     unsigned key; /* 0 IA, 1 IB, 2 DA, 3 DB */
@@ -184,6 +197,16 @@ typedef int macho_fixup_visit(void *context, const struct macho_fixup *fixup);
 /* Calls VISIT for every chained fixup of the file. 0, or -1 and *ERR. */
 int macho_each_fixup(const struct macho *macho, macho_fixup_visit *visit, void *context,
                      struct error *err);
+/* All of them by address. */
+struct macho_fixups {
+    struct macho_fixup *items;
+    size_t count;
+};
+/* Of broken chains those up to where they break: -1, and *ERR says so. To be freed in any case. */
+int macho_fixups_load(const struct macho *macho, struct macho_fixups *out, struct error *err);
+void macho_fixups_free(struct macho_fixups *fixups);
+/* The pointer at ADDRESS; NULL: none is fixed up there. */
+const struct macho_fixup *macho_fixup_at(const struct macho_fixups *fixups, uint64_t address);
 /* How many bytes after one pointer the next of a chain can be, in units; 0: unknown format. */
 unsigned macho_fixup_stride(unsigned format);
 const char *macho_fixup_format_name(unsigned format);

@@ -248,3 +248,48 @@ int macho_each_fixup(const struct macho *macho, macho_fixup_visit *visit, void *
     }
     return 0;
 }
+
+/* ---- all of them ---- */
+
+static int keep_fixup(void *context, const struct macho_fixup *fixup)
+{
+    struct macho_fixups *out = context;
+    /* Room grows by doubling: it is used up when the count is a power of two. */
+    if (!(out->count & (out->count - 1))) {
+        const size_t room = out->count ? out->count * 2 : 1;
+        struct macho_fixup *more = realloc(out->items, room * sizeof(*more));
+        if (!more)
+            return 1;
+        out->items = more;
+    }
+    out->items[out->count++] = *fixup;
+    return 0;
+}
+
+static int compare_fixups(const void *left, const void *right)
+{
+    const struct macho_fixup *a = left, *b = right;
+    return a->address < b->address ? -1 : a->address > b->address;
+}
+
+int macho_fixups_load(const struct macho *macho, struct macho_fixups *out, struct error *err)
+{
+    *out = (struct macho_fixups){0};
+    const int result = macho_each_fixup(macho, keep_fixup, out, err);
+    if (out->count)
+        qsort(out->items, out->count, sizeof(*out->items), compare_fixups);
+    return result;
+}
+
+void macho_fixups_free(struct macho_fixups *fixups)
+{
+    free(fixups->items);
+    *fixups = (struct macho_fixups){0};
+}
+
+const struct macho_fixup *macho_fixup_at(const struct macho_fixups *fixups, uint64_t address)
+{
+    const struct macho_fixup *found =
+        macho_last_at(fixups->items, fixups->count, sizeof(*fixups->items), address);
+    return found && found->address == address ? found : NULL;
+}

@@ -214,3 +214,48 @@ const struct macho_symbol *macho_symbol_named(const struct macho_symbols *symbol
             return &symbols->items[i];
     return NULL;
 }
+
+/* ---- the indirect symbol table ---- */
+
+#define SECTION_TYPE  0xffu
+#define LAZY_POINTERS 7u
+#define POINTERS      6u
+#define STUBS         8u
+
+/* The section of stubs or imported pointers that holds ADDRESS, and the size of one in it. */
+static bool find_indirect(const struct macho *macho, uint64_t address, struct macho_section *out,
+                          uint32_t *size)
+{
+    struct macho_command command;
+    for (uint64_t cursor = 0; macho_next_command(macho, &cursor, &command);)
+        for (uint32_t i = 0; macho_command_section(&command, i, out); i++) {
+            const uint32_t type = out->flags & SECTION_TYPE;
+            if ((type != STUBS && type != POINTERS && type != LAZY_POINTERS) ||
+                address < out->addr || address - out->addr >= out->size)
+                continue;
+            *size = type == STUBS ? out->reserved2 : 8;
+            return *size != 0;
+        }
+    return false;
+}
+
+const char *macho_indirect_symbol(const struct macho *macho, uint64_t address)
+{
+    struct macho_section section;
+    struct macho_command command;
+    struct macho_symbol symbol;
+    struct table table;
+    uint32_t size;
+    if (!find_indirect(macho, address, &section, &size))
+        return NULL;
+    const uint64_t index = section.reserved1 + (address - section.addr) / size;
+    for (uint64_t cursor = 0; macho_next_command(macho, &cursor, &command);) {
+        if (command.cmd != LC_DYSYMTAB || command.size < 64 ||
+            index >= get_le32(command.data + 60) || !find_table(macho, &table))
+            continue;
+        const uint8_t *entry = blob_at(&macho->file, get_le32(command.data + 56) + index * 4, 4);
+        if (entry && get_le32(entry) < table.count && read_symbol(&table, get_le32(entry), &symbol))
+            return symbol.name;
+    }
+    return NULL;
+}

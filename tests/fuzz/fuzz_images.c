@@ -162,10 +162,15 @@ static void walk(const struct macho *macho)
     macho_entitlements(macho, &entitlements);
     struct macho_segment segment;
     struct macho_section section;
+    struct macho_fixups fixups;
     struct xnu_version version;
     uint64_t low, high;
     for (uint64_t cursor = 0; macho_next_segment(macho, &cursor, &segment);)
-        macho_find_section(macho, segment.name, "__text", &section);
+        if (macho_find_section(macho, segment.name, "__stubs", &section) && macho_indirect_symbol(macho, section.addr))
+            length++;
+    macho_fixups_load(macho, &fixups, NULL);
+    macho_fixup_at(&fixups, length);
+    macho_fixups_free(&fixups);
     macho_range(macho, &low, &high);
     macho_entry(macho, &low);
     macho_xnu_version(macho, &version);
