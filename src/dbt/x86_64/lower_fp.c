@@ -75,9 +75,11 @@ static enum x86_cc check_scalar(struct lower *l, unsigned bits, unsigned r, enum
         fp_logic(l, bits, FP_UCOMIS, r, 0, x86_r((int)r));
         return CC_P;
     }
-    /* ZF: equal or unordered. */
-    fp_logic(l, bits, FP_AND, VSCRATCH2, r, x86_at(constants->abs));
-    fp_logic(l, bits, FP_UCOMIS, VSCRATCH2, 0, x86_at(constants->least));
+    if (check == CHECK_TINY) {
+        fp_logic(l, bits, FP_AND, VSCRATCH2, r, x86_at(constants->abs));
+        r = VSCRATCH2;
+    }
+    fp_logic(l, bits, FP_UCOMIS, r, 0, x86_at(constants->least)); /* ZF: equal or unordered */
     return CC_E;
 }
 
@@ -93,8 +95,10 @@ static enum x86_cc check_vector(struct lower *l, unsigned bits, unsigned r, enum
         x86_vex(a, 0xc2 | X_0F | prefix, VSCRATCH2, r, x86_r((int)r), 1);
         x86_u8(a, CMP_UNORD);
     } else {
-        fp_logic(l, bits, FP_AND, VSCRATCH2, r, x86_at(constants->abs));
-        x86_vex(a, 0xc2 | X_0F | prefix, VSCRATCH2, VSCRATCH2, x86_at(constants->least), 1);
+        if (check == CHECK_TINY)
+            fp_logic(l, bits, FP_AND, VSCRATCH2, r, x86_at(constants->abs));
+        x86_vex(a, 0xc2 | X_0F | prefix, VSCRATCH2, check == CHECK_TINY ? VSCRATCH2 : r,
+                x86_at(constants->least), 1);
         x86_u8(a, CMP_EQ_UQ);
     }
     x86_vex(a, 0x0e | X_0F38 | X_66, VSCRATCH2, 0, x86_r(VSCRATCH2), 0); /* VTESTPS: the signs */
@@ -180,6 +184,8 @@ static void binary(struct lower *l, const struct a64_insn *insn, unsigned op, bo
     unsigned n = insn->rn, m = insn->rm;
     if (!fp_begin_lowering(l, insn, s.bits))
         return;
+    if (op == FP_MUL && n == m)
+        check = CHECK_SQUARE;
     if (s.scalar && commutes && !fp_is_clean(l, s.bits, n) && fp_is_clean(l, s.bits, m)) {
         n = insn->rm;
         m = insn->rn;

@@ -176,7 +176,8 @@ static inline unsigned fp_target(const struct lower *l, const struct a64_insn *i
 
 /* ---- results ---- */
 
-enum fp_check { CHECK_NONE, CHECK_NAN, CHECK_TINY };
+/* SQUARE: tiny or a NaN, and not negative. */
+enum fp_check { CHECK_NONE, CHECK_NAN, CHECK_TINY, CHECK_SQUARE };
 
 /* The way back from a rare path; `at` is NULL where there is none. */
 struct fp_rare {

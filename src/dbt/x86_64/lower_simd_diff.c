@@ -33,16 +33,10 @@ static bool other_halves_follow(const struct lower *l, const struct a64_insn *in
            vec_q(next) != vec_q(insn) && !((next->word ^ insn->word) & operands);
 }
 
-/* S0 = the sums of each element of M's low half and its fellow of the upper half. */
-static void add_halves(struct lower *l, struct x86_rm m, unsigned size, bool sign)
+/* To V<rd> come the sums of each element of V<rm>'s low half and its fellow of the upper half. */
+static void add_halves(struct lower *l, const struct a64_insn *insn, unsigned size, bool sign)
 {
-    x86_vload(&l->a, S0, vector_constant(l, size ? K_HALVES_H : K_HALVES_B));
-    if (m.reg >= 0) {
-        vec_r(l, VPSHUFB, S0, (unsigned)m.reg, S0);
-    } else {
-        x86_vload(&l->a, S1, m);
-        vec_r(l, VPSHUFB, S0, S1, S0);
-    }
+    vec_k(l, VPSHUFB, S0, lower_vsrc(l, insn->rm, S0), size ? K_HALVES_H : K_HALVES_B);
     if (size) {
         vec_k(l, VPMADDWD, S0, S0, K_0001);
     } else if (sign) {
@@ -51,6 +45,9 @@ static void add_halves(struct lower *l, struct x86_rm m, unsigned size, bool sig
     } else {
         vec_k(l, VPMADDUBSW, S0, S0, K_01B);
     }
+    const unsigned dst = lower_vdst(l, insn->rd, S0);
+    vec(l, op_add[size + 1], dst, S0, vec_rm(l, insn->rd));
+    lower_vdone(l, insn->rd, dst);
 }
 
 /* Compilers add up a whole vector by two of these: an instruction of the host's adds pairs. */
@@ -60,7 +57,7 @@ static bool add_wide_twice(struct lower *l, const struct a64_insn *insn, bool si
     if (size == 2 || (size == 1 && !sign) || insn->rd != insn->rn || insn->rd == insn->rm ||
         !other_halves_follow(l, insn, a64_exec_ids[insn->row]))
         return false;
-    add_halves(l, vec_rm(l, insn->rm), size, sign);
+    add_halves(l, insn, size, sign);
     l->at++;
     return true;
 }
@@ -69,13 +66,11 @@ static void add_wide(struct lower *l, const struct a64_insn *insn, by_size op, b
 {
     const unsigned size = vec_size(insn);
     lower_vectors(l);
+    if (op == op_add && add_wide_twice(l, insn, sign))
+        return;
     const unsigned dst = lower_vdst(l, insn->rd, S0);
-    if (op == op_add && add_wide_twice(l, insn, sign)) {
-        vec(l, op_add[size + 1], dst, S0, vec_rm(l, insn->rd));
-    } else {
-        vec_extend(l, S1, insn->rm, size, sign, vec_q(insn));
-        vec_r(l, op[size + 1], dst, lower_vsrc(l, insn->rn, S0), S1);
-    }
+    vec_extend(l, S1, insn->rm, size, sign, vec_q(insn));
+    vec_r(l, op[size + 1], dst, lower_vsrc(l, insn->rn, S0), S1);
     lower_vdone(l, insn->rd, dst);
 }
 

@@ -126,10 +126,29 @@ static void sum_pairs(struct lower *l, unsigned dst, unsigned src, unsigned size
     }
 }
 
+/* Whether the halves of V<n> are differences of bytes, or two of them added, by the instructions right
+ * before: then they are positive also as signed numbers. */
+static bool halves_are_differences(const struct lower *l, unsigned n)
+{
+    for (unsigned i = l->at; i && i + 2 > l->at; i--) {
+        const struct a64_insn *before = &l->insn[i - 1];
+        const unsigned id = before->row == A64_ROW_NONE ? 0 : a64_exec_ids[before->row];
+        if (before->rd != n || vec_size(before))
+            return false;
+        if (id == A64_EXEC_simd_uabdl)
+            return true;
+        if (id != A64_EXEC_simd_uabal)
+            return false;
+    }
+    return false;
+}
+
 static void add_long_pairs(struct lower *l, const struct a64_insn *insn, bool sign, bool accumulate)
 {
     const unsigned size = vec_size(insn);
     lower_vectors(l);
+    if (size == 1 && halves_are_differences(l, insn->rn))
+        sign = true;
     const unsigned dst = lower_vdst(l, insn->rd, S0), n = lower_vsrc(l, insn->rn, S0);
     sum_pairs(l, accumulate ? S0 : dst, n, size, sign);
     if (accumulate)
