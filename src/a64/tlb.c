@@ -468,6 +468,15 @@ static bool drop_matching(struct a64_mmu *mmu, const struct a64_tlbi *op, uint64
     return clean;
 }
 
+/* Everybody forgets all addresses: only the TLB's own entries count for low_global from now on. */
+static void find_low_global(struct a64_mmu_priv *priv)
+{
+    priv->low_global = false;
+    for (unsigned i = 0; i < A64_TLB_SIZE; i++)
+        if (priv->owner[i] & TLB_OWNER_GLOBAL && !(priv->owner[i] >> 55 & 1))
+            priv->low_global = true;
+}
+
 void a64_tlb_invalidate(struct a64_cpu *cpu, const struct a64_tlbi *op)
 {
     struct a64_mmu *mmu = cpu->mmu;
@@ -481,5 +490,7 @@ void a64_tlb_invalidate(struct a64_cpu *cpu, const struct a64_tlbi *op)
             drop_page(mmu, op, start + i * (A64_PAGE_MASK + 1));
     else if (drop_matching(mmu, op, start, last, &what) && range)
         forget_regions(mmu->priv, what.start, what.last);
+    if (what.what == A64_DROP_ALL)
+        find_low_global(mmu->priv);
     note_drop(mmu, what);
 }

@@ -250,7 +250,7 @@ static bool left_early(const struct dbt *dbt)
     const struct a64_cpu *cpu = dbt->cpu, *before = &dbt->check->before;
     const uint64_t done = cpu->pc - before->pc,
                    expected = dbt->check->expected.icount - before->icount;
-    return dbt->hot->exit == DBT_EXIT_ATTENTION || dbt->hot->exit == DBT_EXIT_STALE ||
+    return dbt->hot->exit == DBT_EXIT_ATTENTION ||
            (dbt->hot->exit == DBT_EXIT_LOOKUP && done < expected * 4);
 }
 

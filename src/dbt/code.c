@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* One CPU's code cache: its memory, its blocks and how they are found.
+/* One CPU's code cache: its memory, its blocks, how they are found and what leads to them.
  *
- * The code memory is mapped twice, once to be written and once to be executed, so that no address is
- * ever both. Right before the executable view stands the memory that emitted code reads and writes
- * RIP-relative (struct dbt_hot). Blocks fill the code memory from its start, their cold paths its
- * second part; when either is full, everything is dropped: simpler than any replacement, and
- * translating again is cheap. */
+ * The code memory is mapped twice, once to be written and once to be executed, so that no address
+ * is ever both. Right before the executable view stands the memory that emitted code reads and
+ * writes RIP-relative (struct dbt_hot).
+ *
+ * It is filled region by region. When the last one is full the first is emptied, and so on: no use
+ * is counted, as what is wanted again is translated again, and what that costs at a time is a
+ * region's blocks. Whatever leads to a block is known (struct dbt_link), so that one which is
+ * dropped is reached by nobody, and what it leaves behind need not be looked at again. */
 
 #include <errno.h>
 #include <stdlib.h>
@@ -14,19 +17,29 @@
 
 #include "internal.h"
 
-static size_t hot_size(void)
+/* ---- memory ---- */
+
+static size_t most(const struct dbt *dbt, unsigned bytes_a_piece)
+{
+    return dbt->code_size / bytes_a_piece;
+}
+
+static size_t hot_size(const struct dbt *dbt)
 {
     const size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    return (sizeof(struct dbt_hot) + page - 1) & ~(page - 1);
+    const size_t slots = DBT_JUMPS + most(dbt, DBT_BYTES_A_SLOT);
+    const size_t size = sizeof(struct dbt_hot) + slots * sizeof(struct dbt_slot);
+    return (size + page - 1) & ~(page - 1);
 }
 
 /* [hot | code], the code from FD a second time for writing. */
 static int map_code(struct dbt *dbt, int fd)
 {
-    const size_t hot = hot_size(), size = dbt->code_size;
+    const size_t hot = hot_size(dbt), size = dbt->code_size;
     if (ftruncate(fd, (off_t)size))
         return -errno;
-    uint8_t *base = mmap(NULL, hot + size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    uint8_t *base =
+        mmap(NULL, hot + size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (base == MAP_FAILED)
         return -ENOMEM;
     dbt->hot = (struct dbt_hot *)(void *)base;
@@ -38,50 +51,118 @@ static int map_code(struct dbt *dbt, int fd)
     return dbt->code_write == MAP_FAILED ? -errno : 0;
 }
 
+/* What grows with the code memory. */
+static int create_tables(struct dbt *dbt)
+{
+    const size_t slots = DBT_JUMPS + most(dbt, DBT_BYTES_A_SLOT);
+    uint32_t *log = malloc((slots + DBT_BUCKETS * DBT_BUCKET_ROOM) * sizeof(*log));
+    dbt->filled_local.slot = log;
+    for (unsigned n = 0; n < DBT_BUCKETS && log; n++)
+        dbt->filled[n].slot = log + slots + n * DBT_BUCKET_ROOM;
+    dbt->named_local = calloc(slots / 64 + 1, sizeof(dbt->named_local[0]));
+    dbt->sites = calloc(slots, sizeof(dbt->sites[0]));
+    const size_t blocks = most(dbt, DBT_BYTES_A_BLOCK);
+    for (dbt->hash_bits = 6; 1ull << dbt->hash_bits < blocks;)
+        dbt->hash_bits++;
+    dbt->hash = calloc(1ull << dbt->hash_bits, sizeof(dbt->hash[0]));
+    dbt->blocks = calloc(blocks, sizeof(dbt->blocks[0]));
+    dbt->links = calloc(DBT_JUMPS + most(dbt, DBT_BYTES_A_LINK), sizeof(dbt->links[0]));
+    return log && dbt->named_local && dbt->sites && dbt->hash && dbt->blocks && dbt->links ? 0 : -ENOMEM;
+}
+
 int dbt_code_create(struct dbt *dbt)
 {
     const uint32_t wanted = dbt->cpu->sys->knobs.code_size;
     dbt->code_size = wanted ? wanted : DBT_CODE_SIZE;
-    dbt->cold_start = dbt->code_size / 12 * 7 & ~(size_t)63;
     const int fd = memfd_create("pomona-code", MFD_CLOEXEC);
     if (fd < 0)
         return -errno;
     const int status = map_code(dbt, fd);
     close(fd);
-    uint32_t *log = malloc((DBT_FILLED + DBT_BUCKETS * DBT_BUCKET_ROOM) * sizeof(*log));
-    dbt->filled_local.slot = log;
-    for (unsigned n = 0; n < DBT_BUCKETS && log; n++)
-        dbt->filled[n].slot = log + DBT_FILLED + n * DBT_BUCKET_ROOM;
-    dbt->sites = calloc(DBT_JUMPS + DBT_SLOTS, sizeof(dbt->sites[0]));
-    return status ? status : log && dbt->sites ? 0 : -ENOMEM;
+    return status ? status : create_tables(dbt);
 }
 
 void dbt_code_destroy(struct dbt *dbt)
 {
     if (dbt->hot)
-        munmap(dbt->hot, hot_size() + dbt->code_size);
+        munmap(dbt->hot, hot_size(dbt) + dbt->code_size);
     if (dbt->code_write && dbt->code_write != MAP_FAILED)
         munmap(dbt->code_write, dbt->code_size);
     free(dbt->filled_local.slot);
     free(dbt->sites);
+    free(dbt->named_local);
+    free(dbt->hash);
     free(dbt->blocks);
-    free(dbt->pages);
     free(dbt->links);
+    free(dbt->pages);
 }
 
-/* Room for COUNT + MORE elements of SIZE bytes in *ARRAY. */
-static bool reserve(void *array, uint32_t *room, uint32_t count, uint32_t more, size_t size)
+/* ---- links ---- */
+
+uint32_t dbt_add_link(struct dbt *dbt, struct dbt_link link)
 {
-    if (count + more <= *room)
-        return true;
-    const uint32_t wanted = *room ? *room * 2 : 4096;
-    void **place = array;
-    void *grown = realloc(*place, wanted * size);
-    if (!grown)
-        return false;
-    *place = grown;
-    *room = wanted;
-    return true;
+    struct dbt_part *links = &dbt->now->links;
+    if (links->count == links->limit)
+        return UINT32_MAX;
+    dbt->links[links->count] = link;
+    return links->count++;
+}
+
+/* Takes LINK off its target's list. */
+static void leave_target(struct dbt *dbt, struct dbt_link *link)
+{
+    if (!link->target)
+        return;
+    if (link->previous)
+        dbt->links[link->previous - 1].next = link->next;
+    else
+        dbt->blocks[link->target - 1].ways = link->next;
+    if (link->next)
+        dbt->links[link->next - 1].previous = link->previous;
+    link->target = link->next = link->previous = 0;
+}
+
+static void join_target(struct dbt *dbt, uint32_t number, struct dbt_block *block)
+{
+    struct dbt_link *link = &dbt->links[number];
+    leave_target(dbt, link);
+    link->target = (uint32_t)(block - dbt->blocks) + 1;
+    link->next = block->ways;
+    if (block->ways)
+        dbt->links[block->ways - 1].previous = number + 1;
+    block->ways = number + 1;
+}
+
+void dbt_connect(struct dbt *dbt, uint32_t number, struct dbt_block *block)
+{
+    join_target(dbt, number, block);
+    dbt_link_jump(dbt, &dbt->links[number], block->code);
+}
+
+static uint64_t entry_of(const struct dbt *dbt, const struct dbt_block *block)
+{
+    return (uint64_t)(uintptr_t)dbt->code + block->code;
+}
+
+void dbt_connect_slot(struct dbt *dbt, uint32_t number, struct dbt_block *block, uint64_t va,
+                      uint64_t tag, bool global)
+{
+    join_target(dbt, number, block);
+    dbt_fill(dbt, &dbt->hot->slot[dbt->links[number].slot], va,
+             (struct dbt_slot){.tag = tag, .value = entry_of(dbt, block)}, global);
+}
+
+/* Nothing leads to BLOCK any more. */
+static void cut_off(struct dbt *dbt, struct dbt_block *block)
+{
+    while (block->ways) {
+        struct dbt_link *link = &dbt->links[block->ways - 1];
+        if (link->jump)
+            dbt_link_jump(dbt, link, link->slot);
+        else if (dbt->hot->slot[link->slot].value == entry_of(dbt, block))
+            dbt_empty_slots(dbt, link->slot, link->slot + 1);
+        leave_target(dbt, link);
+    }
 }
 
 /* ---- blocks ---- */
@@ -89,7 +170,7 @@ static bool reserve(void *array, uint32_t *room, uint32_t count, uint32_t more, 
 static uint32_t *bucket_of(struct dbt *dbt, uint64_t pa, unsigned mode)
 {
     const uint64_t key = (pa >> 2) ^ (uint64_t)mode << 32;
-    return &dbt->hash[key * 0x9e3779b97f4a7c15ull >> (64 - DBT_HASH_BITS)];
+    return &dbt->hash[key * 0x9e3779b97f4a7c15ull >> (64 - dbt->hash_bits)];
 }
 
 struct dbt_block *dbt_find(struct dbt *dbt, uint64_t pa, unsigned mode)
@@ -102,184 +183,109 @@ struct dbt_block *dbt_find(struct dbt *dbt, uint64_t pa, unsigned mode)
     return NULL;
 }
 
-/* ---- pages ---- */
-
-static uint32_t *page_bucket(struct dbt *dbt, uint64_t pa)
+struct dbt_block *dbt_add_block(struct dbt *dbt, struct dbt_page *page, uint64_t pa, unsigned mode,
+                                const uint32_t *words, unsigned count)
 {
-    return &dbt->page_hash[(pa >> A64_PAGE_SHIFT) * 0x9e3779b97f4a7c15ull >> (64 - DBT_PAGE_BITS)];
+    struct dbt_part *blocks = &dbt->now->blocks;
+    if (blocks->count == blocks->limit)
+        return NULL;
+    struct dbt_block *block = &dbt->blocks[blocks->count++];
+    uint32_t *bucket = bucket_of(dbt, pa, mode);
+    *block = (struct dbt_block){
+        .pa = pa,
+        .mode = (uint16_t)mode,
+        .count = (uint16_t)count,
+        .page = (uint32_t)(page - dbt->pages),
+        .next = *bucket,
+        .page_next = page->blocks,
+    };
+    dbt_page_note(page, (pa & A64_PAGE_MASK) / 4, words, count);
+    *bucket = page->blocks = blocks->count;
+    return block;
 }
 
-static bool words_changed(const struct dbt_page *page)
-{
-    for (unsigned i = 0; i < 1024; i++)
-        if (page->known[i / 64] >> (i % 64) & 1 && a64_code_word(&page->host[i]) != page->words[i])
-            return true;
-    return false;
-}
-
-static bool block_changed(const struct dbt_page *page, const struct dbt_block *block)
-{
-    const unsigned first = (block->pa & A64_PAGE_MASK) / 4;
-    for (unsigned i = first; i < first + block->count; i++)
-        if (a64_code_word(&page->host[i]) != page->words[i])
-            return true;
-    return false;
-}
-
-/* Takes BLOCK out of its hash chain and lets everything that jumps to it ask for a new one. */
-static void drop_block(struct dbt *dbt, struct dbt_block *block)
+void dbt_drop_block(struct dbt *dbt, struct dbt_block *block)
 {
     const uint32_t number = (uint32_t)(block - dbt->blocks) + 1;
     uint32_t *link = bucket_of(dbt, block->pa, block->mode);
     while (*link != number)
         link = &dbt->blocks[*link - 1].next;
     *link = block->next;
-    dbt_redirect(dbt, block, UINT32_MAX);
-    dbt->stats[STAT_STALE]++;
+    cut_off(dbt, block);
+    block->count = 0;
 }
 
-/* False: it is not there any more. */
-static bool unlink_from_page(struct dbt *dbt, struct dbt_page *page, uint32_t number)
+/* ---- regions ---- */
+
+static struct dbt_part part(unsigned n, unsigned count, size_t before, size_t all)
 {
-    for (uint32_t *link = &page->blocks; *link; link = &dbt->blocks[*link - 1].page_next)
-        if (*link == number) {
-            *link = dbt->blocks[number - 1].page_next;
-            return true;
+    const uint32_t size = (uint32_t)(all / count), first = (uint32_t)before + n * size;
+    return (struct dbt_part){first, first, first + size};
+}
+
+static void begin_region(struct dbt_region *region)
+{
+    region->code = region->start;
+    region->cold = region->cold_start;
+    region->literals = region->end;
+    region->blocks.count = region->blocks.first;
+    region->links.count = region->links.first;
+    region->slots.count = region->slots.first;
+}
+
+void dbt_code_begin(struct dbt *dbt)
+{
+    const unsigned many = (unsigned)(dbt->code_size / DBT_REGION_LEAST);
+    const unsigned count = many < 2 ? 1 : many < DBT_REGIONS ? many : DBT_REGIONS;
+    const size_t size = dbt->code_size / count & ~(size_t)63;
+    dbt->region_count = count;
+    for (unsigned n = 0; n < count; n++) {
+        struct dbt_region *region = &dbt->region[n];
+        region->start = n ? n * size : dbt->stubs_end;
+        region->end = (n + 1) * size;
+        region->cold_start = region->start + ((region->end - region->start) / 12 * 7 & ~(size_t)63);
+        region->blocks = part(n, count, 0, most(dbt, DBT_BYTES_A_BLOCK));
+        region->links = part(n, count, 0, most(dbt, DBT_BYTES_A_LINK));
+        region->slots = part(n, count, DBT_JUMPS, most(dbt, DBT_BYTES_A_SLOT));
+        begin_region(region);
+    }
+    dbt->jump_links = (uint32_t)most(dbt, DBT_BYTES_A_LINK);
+    for (uint32_t n = 0; n < DBT_JUMPS; n++)
+        dbt->links[dbt->jump_links + n] = (struct dbt_link){.slot = n};
+    dbt_empty_slots(dbt, 0, DBT_JUMPS);
+    dbt->now = dbt->region;
+}
+
+static void empty_region(struct dbt *dbt, struct dbt_region *region)
+{
+    dbt->evictions++;
+    dbt->stats[STAT_EVICTIONS]++;
+    for (uint32_t i = region->blocks.first; i < region->blocks.count; i++)
+        if (dbt->blocks[i].count) {
+            dbt_drop_block(dbt, &dbt->blocks[i]);
+            dbt->stats[STAT_EVICTED]++;
         }
-    return false;
+    for (uint32_t i = region->blocks.first; i < region->blocks.count; i++)
+        dbt_page_sweep(dbt, &dbt->pages[dbt->blocks[i].page]);
+    for (uint32_t i = region->links.first; i < region->links.count; i++)
+        leave_target(dbt, &dbt->links[i]);
+    dbt_empty_slots(dbt, region->slots.first, region->slots.count);
+    begin_region(region);
 }
 
-void dbt_follow_flips(struct dbt *dbt, struct dbt_slot *slot)
+void dbt_next_region(struct dbt *dbt)
 {
-    const struct dbt_site *site = &dbt->sites[slot - dbt->hot->slot];
-    if (slot->misses != DBT_FLIPPING)
-        return;
-    *slot = (struct dbt_slot){.tag = DBT_NO_TAG, .value = slot->value};
-    struct dbt_block *block = &dbt->blocks[site->block];
-    const uint64_t pa = block->pa & ~A64_PAGE_MASK;
-    const unsigned at = dbt_flips_at(pa | site->place);
-    dbt->flips[at / 64] |= 1ull << at % 64;
-    for (uint32_t i = *page_bucket(dbt, pa); i; i = dbt->pages[i - 1].next)
-        if (dbt->pages[i - 1].pa == pa && unlink_from_page(dbt, &dbt->pages[i - 1], site->block + 1))
-            drop_block(dbt, block);
-}
-
-/* Drops the blocks of PAGE whose words are not what they were translated from. */
-void dbt_revalidate(struct dbt *dbt, struct dbt_page *page)
-{
-    dbt->stats[STAT_PAGE_CHECKS]++;
-    if (!words_changed(page))
-        return;
-    memset(page->known, 0, sizeof(page->known));
-    for (uint32_t *link = &page->blocks; *link;) {
-        struct dbt_block *block = &dbt->blocks[*link - 1];
-        if (!block_changed(page, block)) {
-            const unsigned first = (block->pa & A64_PAGE_MASK) / 4;
-            for (unsigned i = first; i < first + block->count; i++)
-                page->known[i / 64] |= 1ull << (i % 64);
-            link = &block->page_next;
-            continue;
-        }
-        *link = block->page_next;
-        drop_block(dbt, block);
-    }
-}
-
-struct dbt_page *dbt_page(struct dbt *dbt, uint64_t pa, const uint32_t *host)
-{
-    uint32_t *bucket = page_bucket(dbt, pa);
-    struct dbt_page *page;
-    for (uint32_t i = *bucket; i; i = page->next) {
-        page = &dbt->pages[i - 1];
-        if (page->pa != pa)
-            continue;
-        page->host = host;
-        if (page->epoch != dbt->code_epoch)
-            dbt_revalidate(dbt, page);
-        page->epoch = dbt->code_epoch;
-        return page;
-    }
-    if (!reserve(&dbt->pages, &dbt->page_room, dbt->page_count, 1, sizeof(dbt->pages[0])))
-        return NULL;
-    page = &dbt->pages[dbt->page_count++];
-    page->pa = pa;
-    page->host = host;
-    page->epoch = dbt->code_epoch;
-    page->blocks = 0;
-    page->next = *bucket;
-    memset(page->known, 0, sizeof(page->known));
-    *bucket = dbt->page_count;
-    return page;
-}
-
-void dbt_code_changed_at(struct dbt *dbt, uint64_t pa)
-{
-    for (uint32_t i = *page_bucket(dbt, pa); i; i = dbt->pages[i - 1].next) {
-        struct dbt_page *page = &dbt->pages[i - 1];
-        if (page->pa == pa && page->epoch == dbt->code_epoch)
-            dbt_revalidate(dbt, page);
-    }
-}
-
-/* ---- new blocks ---- */
-
-static void note_words(struct dbt_page *page, unsigned first, const uint32_t *words, unsigned count)
-{
-    for (unsigned k = 0; k < count; k++) {
-        const unsigned i = first + k;
-        page->known[i / 64] |= 1ull << (i % 64);
-        page->words[i] = words[k];
-    }
-}
-
-bool dbt_page_differs(const struct dbt_page *page, unsigned first, const uint32_t *words, unsigned count)
-{
-    for (unsigned k = 0; k < count; k++) {
-        const unsigned i = first + k;
-        if (page->known[i / 64] >> (i % 64) & 1 && page->words[i] != words[k])
-            return true;
-    }
-    return false;
-}
-
-struct dbt_block *dbt_add_block(struct dbt *dbt, struct dbt_page *page, uint64_t pa, unsigned mode,
-                                const uint32_t *words, unsigned count)
-{
-    if (!reserve(&dbt->blocks, &dbt->block_room, dbt->block_count, 1, sizeof(dbt->blocks[0])))
-        return NULL;
-    struct dbt_block *block = &dbt->blocks[dbt->block_count++];
-    uint32_t *bucket = bucket_of(dbt, pa, mode);
-    *block = (struct dbt_block){
-        .pa = pa,
-        .mode = (uint16_t)mode,
-        .count = (uint16_t)count,
-        .next = *bucket,
-        .page_next = page->blocks,
-    };
-    note_words(page, (pa & A64_PAGE_MASK) / 4, words, count);
-    *bucket = page->blocks = dbt->block_count;
-    return block;
-}
-
-uint32_t dbt_add_link(struct dbt *dbt, struct dbt_link link)
-{
-    if (!reserve(&dbt->links, &dbt->link_room, dbt->link_count, 1, sizeof(dbt->links[0])))
-        return UINT32_MAX;
-    dbt->links[dbt->link_count] = link;
-    return dbt->link_count++;
+    const unsigned next = (unsigned)(dbt->now - dbt->region) + 1;
+    dbt->now = &dbt->region[next < dbt->region_count ? next : 0];
+    if (dbt->now->blocks.count != dbt->now->blocks.first || dbt->now->code != dbt->now->start)
+        empty_region(dbt, dbt->now);
 }
 
 void dbt_flush(struct dbt *dbt)
 {
-    dbt_empty_slots(dbt);
-    memset(dbt->hash, 0, sizeof(dbt->hash));
-    memset(dbt->page_hash, 0, sizeof(dbt->page_hash));
+    for (unsigned n = 0; n < dbt->region_count; n++)
+        empty_region(dbt, &dbt->region[n]);
+    dbt->now = dbt->region;
+    dbt_forget_addresses(dbt);
     memset(dbt->flips, 0, sizeof(dbt->flips));
-    dbt->block_count = dbt->page_count = dbt->link_count = 0;
-    dbt->slot_count = DBT_JUMPS;
-    dbt->code_used = dbt->stubs_end;
-    dbt->cold_used = dbt->cold_start;
-    dbt->literals = dbt->code_size;
-    dbt->flushes++;
-    dbt->stats[STAT_FLUSHES]++;
 }

@@ -19,12 +19,15 @@
 
 #define DBT_MAX_INSNS 64u
 #define DBT_JUMPS     4096u        /* entries of the jump cache */
-#define DBT_SLOTS     (128u << 10) /* page caches of access sites and cross-page jumps */
-#define DBT_HASH_BITS 15
 #define DBT_PAGE_BITS 12
 #define DBT_CODE_SIZE (48u << 20)
+#define DBT_REGIONS   16u
+#define DBT_REGION_LEAST (256u << 10) /* bytes of a region, where there are several */
+/* So many bytes of code memory make one more block, link, or slot of an access site. */
+#define DBT_BYTES_A_BLOCK 256u
+#define DBT_BYTES_A_LINK  128u
+#define DBT_BYTES_A_SLOT  128u
 #define DBT_CONSTANTS 64           /* of vector code */
-#define DBT_FILLED    (16u << 10) /* slots of pages that are not global: no more are remembered */
 #define DBT_BUCKETS   32u
 #define DBT_BUCKET_ROOM 8192u
 #define DBT_RANGE     4096u        /* pages that one slot may hold */
@@ -76,7 +79,7 @@ struct dbt_hot {
     uint32_t unordered; /* what FCMP makes of NaNs: see from_float() in x86_64/lower.c */
     _Alignas(16) struct dbt_fp_constants fp[3]; /* half, single, double */
     union a64_vreg constant[DBT_CONSTANTS]; /* x86_64/vector_constants.c */
-    struct dbt_slot slot[DBT_JUMPS + DBT_SLOTS]; /* the first are the jump cache */
+    struct dbt_slot slot[]; /* the first DBT_JUMPS are the jump cache */
 };
 
 /* Bits of struct dbt_hot's flags. */
@@ -96,7 +99,6 @@ struct dbt_hot {
 enum dbt_exit {
     DBT_EXIT_LOOKUP,    /* cpu->pc is where to go on */
     DBT_EXIT_LINK,      /* the same; exit_arg is the link that wanted to go there */
-    DBT_EXIT_STALE,     /* exit_arg is the block that stood here and is gone; cpu->pc is not set */
     DBT_EXIT_ATTENTION, /* cpu->attention or the slice's end, before the block at cpu->pc */
     DBT_EXIT_STATUS,    /* a helper returned exit_status for the instruction at cpu->pc */
 };
@@ -127,26 +129,44 @@ enum dbt_mode {
 struct dbt_block {
     uint64_t pa;
     uint16_t mode;
-    uint16_t count;       /* instructions */
+    uint16_t count;       /* instructions; 0: the block was dropped */
     uint32_t code;        /* offset of its entry */
     uint32_t code_size;   /* without its rare paths */
+    uint32_t page;        /* its page's index; a block that was dropped: what was its page */
     uint32_t next;        /* in the hash chain: index + 1 */
     uint32_t page_next;   /* in its page's list: index + 1 */
+    uint32_t ways;        /* the links that lead here: the first's index + 1 */
 };
 
-/* A jump out of a block that can be made direct. */
+/* A jump that can be made to lead to a block: of a block into its own page; or of what goes by a slot, into
+ * another page or an entry of the jump cache. The last DBT_JUMPS links are those entries'. */
 struct dbt_link {
     uint32_t jump; /* offset of the byte behind the 32-bit displacement; 0: slot */
-    uint32_t slot; /* of a jump into another page */
+    uint32_t slot; /* a jump: the offset where it leads while it is not linked */
+    uint32_t target; /* the block that it leads to, a slot: if it still does: index + 1; 0: none */
+    uint32_t next, previous; /* of those with this target: index + 1 */
+};
+
+/* What was given out of something that a region has a part of. */
+struct dbt_part {
+    uint32_t first, count, limit; /* index of the first, of the next, of the last + 1 */
+};
+
+/* A part of the code memory, which is emptied as a whole: code from its start, rare paths from its middle,
+ * constants from its end downwards; with its part of all blocks, links and slots. */
+struct dbt_region {
+    size_t start, code, cold_start, cold, literals, end; /* offsets */
+    struct dbt_part blocks, links, slots;
 };
 
 /* A physical page with blocks. */
 struct dbt_page {
     uint64_t pa;
-    const uint32_t *host; /* its memory */
+    const uint32_t *host; /* its memory; NULL: the page is free */
+    uint32_t swept;      /* dbt->evictions when its list was last swept */
     uint64_t epoch;      /* dbt->code_epoch when its words were last compared */
     uint32_t blocks;     /* the first: index + 1 */
-    uint32_t next;       /* in the hash chain: index + 1 */
+    uint32_t next;       /* in the hash chain, or of the free ones: index + 1 */
     uint64_t known[16];  /* a bit a word: it was translated, from `words` */
     uint32_t words[1024];
 };
@@ -168,7 +188,6 @@ enum dbt_fill {
 enum dbt_stat {
     STAT_EXIT_LOOKUP, /* the first are by enum dbt_exit */
     STAT_EXIT_LINK,
-    STAT_EXIT_STALE,
     STAT_EXIT_ATTENTION,
     STAT_EXIT_STATUS,
     STAT_INTERPRETED,
@@ -178,7 +197,8 @@ enum dbt_stat {
     STAT_CODE_BYTES,
     STAT_COLD_BYTES,
     STAT_NANOSECONDS,
-    STAT_FLUSHES,
+    STAT_EVICTIONS,
+    STAT_EVICTED,
     STAT_FORGETS,
     STAT_FORGETS_LOCAL,
     STAT_FORGETS_RANGE,
@@ -213,12 +233,12 @@ struct dbt {
     struct dbt_hot *hot;
     uint8_t *code;       /* as it executes */
     uint8_t *code_write; /* the same memory, writable */
-    size_t code_size, code_used, cold_used;
-    size_t cold_start; /* offset of the cold paths */
-    size_t literals;  /* constants stand from here to the end */
+    size_t code_size;
     size_t stubs_end; /* the stubs stand at the start of the code */
+    struct dbt_region region[DBT_REGIONS], *now; /* and the one that is being filled */
+    unsigned region_count;
     struct {
-        uintptr_t enter, leave, exec, exec_flags, attention, link, stale, empty_jump,
+        uintptr_t enter, leave, exec, exec_flags, attention, link, empty_jump,
             lookup, vectors, flags, read_fpsr, clear_mxcsr;
         uintptr_t indirect[4]; /* by BTYPE */
         uintptr_t look;
@@ -229,14 +249,13 @@ struct dbt {
     } stub;
     struct lower *lower; /* what a translation works in */
     struct dbt_block *blocks;
-    uint32_t block_count, block_room;
-    struct dbt_page *pages;
-    uint32_t page_count, page_room;
-    uint32_t page_hash[1 << DBT_PAGE_BITS];
     struct dbt_link *links;
-    uint32_t link_count, link_room;
-    uint32_t hash[1 << DBT_HASH_BITS]; /* by (pa, mode): block index + 1 */
-    uint32_t slot_count;
+    uint32_t jump_links; /* index of the jump cache's */
+    struct dbt_page *pages;
+    uint32_t page_count, page_room, page_free; /* the first free one: index + 1 */
+    uint32_t page_hash[1 << DBT_PAGE_BITS];
+    uint32_t *hash; /* of 2^hash_bits, by (pa, mode): block index + 1 */
+    unsigned hash_bits;
     struct dbt_site *sites; /* by slot */
     /* A bit for each hash of an access's address that reaches one page now and another then: it looks into the TLB
      * every time. */
@@ -244,7 +263,8 @@ struct dbt {
     /* Which slots hold pages that are not the same for all ASIDs, and which hold pages of a hash. Who was
      * filled again or emptied may still be named, and who was emptied for an ASID twice. */
     struct dbt_log filled_local, filled[DBT_BUCKETS];
-    uint32_t flushes; /* how often everything was dropped: numbers from before are void */
+    uint64_t *named_local; /* a bit a slot: filled_local names it */
+    uint32_t evictions; /* how often a region was emptied: numbers from before are void */
     uint64_t tlb_generation;
     uint64_t code_epoch; /* grows when any code may have changed */
     uint64_t epoch_local, epoch_global; /* grow when slots and jump cache are emptied */
@@ -265,14 +285,33 @@ struct dbt {
 /* ---- code.c ---- */
 
 int dbt_code_create(struct dbt *dbt);
+/* The stubs stand: lays out the regions, empty. */
+void dbt_code_begin(struct dbt *dbt);
 void dbt_code_destroy(struct dbt *dbt);
-/* Drops all blocks, links and slots; the stubs stay. */
+/* Drops everything but the stubs. */
 void dbt_flush(struct dbt *dbt);
+/* Goes on to the next region, with everything in it dropped. */
+void dbt_next_region(struct dbt *dbt);
+/* The block at PA for MODE; NULL: none. */
+struct dbt_block *dbt_find(struct dbt *dbt, uint64_t pa, unsigned mode);
+/* A new block without code of COUNT words in PAGE; NULL: no room in the region. */
+struct dbt_block *dbt_add_block(struct dbt *dbt, struct dbt_page *page, uint64_t pa, unsigned mode,
+                                const uint32_t *words, unsigned count);
+/* Makes BLOCK unfindable and unreachable, except for its page. */
+void dbt_drop_block(struct dbt *dbt, struct dbt_block *block);
+/* The index of a new link; UINT32_MAX: no room in the region. */
+uint32_t dbt_add_link(struct dbt *dbt, struct dbt_link link);
+/* Lets link NUMBER lead to BLOCK. One by a slot: for the address VA, whose TAG it is to have; GLOBAL: as in
+ * dbt_fill(). */
+void dbt_connect(struct dbt *dbt, uint32_t number, struct dbt_block *block);
+void dbt_connect_slot(struct dbt *dbt, uint32_t number, struct dbt_block *block, uint64_t va,
+                      uint64_t tag, bool global);
+
+/* ---- pages.c ---- */
+
 /* Compares the blocks of the page at PA with memory, if their page has been looked up since all code last
  * may have changed: what has not will be anyway. */
 void dbt_code_changed_at(struct dbt *dbt, uint64_t pa);
-/* The block at PA for MODE; NULL: none. */
-struct dbt_block *dbt_find(struct dbt *dbt, uint64_t pa, unsigned mode);
 /* The page at PA, made if it is new; its blocks are good for the code generation now. HOST: its memory.
  * NULL: no memory. */
 struct dbt_page *dbt_page(struct dbt *dbt, uint64_t pa, const uint32_t *host);
@@ -281,10 +320,13 @@ void dbt_revalidate(struct dbt *dbt, struct dbt_page *page);
 /* Whether a word known of PAGE is not the one of WORDS: the guest changed it without telling. */
 bool dbt_page_differs(const struct dbt_page *page, unsigned first, const uint32_t *words,
                       unsigned count);
-/* A new block without code of COUNT words in PAGE; NULL: no memory. */
-struct dbt_block *dbt_add_block(struct dbt *dbt, struct dbt_page *page, uint64_t pa, unsigned mode,
-                                const uint32_t *words, unsigned count);
-uint32_t dbt_add_link(struct dbt *dbt, struct dbt_link link);
+/* Notes that PAGE has a block of these words. */
+void dbt_page_note(struct dbt_page *page, unsigned first, const uint32_t *words, unsigned count);
+/* If dbt_fill_site() found that SLOT's site flips: marks it and drops its block, which is translated anew when it is
+ * entered next. */
+void dbt_follow_flips(struct dbt *dbt, struct dbt_slot *slot);
+/* Takes dropped blocks off PAGE's list, once an eviction; a page without blocks is gone. */
+void dbt_page_sweep(struct dbt *dbt, struct dbt_page *page);
 
 /* ---- slots.c ---- */
 
@@ -293,8 +335,8 @@ void dbt_forget_local(struct dbt *dbt);
 void dbt_forget_addresses(struct dbt *dbt);
 /* The same for the pages from START to LAST of all regimes. */
 void dbt_forget_range(struct dbt *dbt, uint64_t start, uint64_t last);
-/* Empties all that were ever given out, whatever they remember. */
-void dbt_empty_slots(struct dbt *dbt);
+/* Empties the slots from FIRST to LAST - 1, whatever they remember. */
+void dbt_empty_slots(struct dbt *dbt, uint32_t first, uint32_t last);
 /* Fills SLOT and remembers that. GLOBAL: the page is the same for all ASIDs, and the block is not one of
  * EL0. VA is an address of the page. */
 void dbt_fill(struct dbt *dbt, struct dbt_slot *slot, uint64_t va, struct dbt_slot value, bool global);
@@ -309,9 +351,6 @@ static inline unsigned dbt_flips_at(uint64_t pa)
 {
     return (pa >> 2 ^ pa >> 18) & (DBT_FLIPS - 1);
 }
-/* If dbt_fill_site() found that SLOT's site flips: marks it and drops its block, which is translated anew when it is
- * entered next. */
-void dbt_follow_flips(struct dbt *dbt, struct dbt_slot *slot);
 
 /* ---- translate.c ---- */
 
@@ -343,8 +382,7 @@ struct lower;
 /* Emits the block that L describes (x86_64/lower.h); false: no room. */
 bool dbt_lower(struct dbt *dbt, struct lower *l);
 void dbt_emit_stubs(struct dbt *dbt);
-/* Lets a block's entry lead to TARGET (offset), or, UINT32_MAX, to the stub that asks for a new one. */
-void dbt_redirect(struct dbt *dbt, const struct dbt_block *block, uint32_t target);
+/* Lets the jump of LINK lead to TARGET (offset). */
 void dbt_link_jump(struct dbt *dbt, const struct dbt_link *link, uint32_t target);
 /* Runs from block code at OFFSET until an exit. */
 void dbt_enter(struct dbt *dbt, uint32_t offset);

@@ -25,7 +25,7 @@ void dbt_each_stub(const struct dbt *dbt, void (*met)(void *ctx, uintptr_t at, c
         const char *name;
     } single[] = {
         ONE(enter),       ONE(leave),       ONE(exec),        ONE(exec_flags),  ONE(attention),
-        ONE(link),        ONE(stale),       ONE(empty_jump),  ONE(lookup),      ONE(vectors),
+        ONE(link),        ONE(empty_jump),  ONE(lookup),      ONE(vectors),
         ONE(flags),       ONE(read_fpsr),   ONE(clear_mxcsr), ONE(indirect[0]), ONE(indirect[1]),
         ONE(indirect[2]), ONE(indirect[3]), ONE(look),        ONE(strip[0]),    ONE(strip[1]),
     };
@@ -115,8 +115,8 @@ void dbt_perf_block(struct dbt *dbt, size_t code, size_t cold)
     if (!dbt->perf)
         return;
     snprintf(name, sizeof(name), "%#" PRIx64, dbt->cpu->pc);
-    print_range(dbt->perf, (uintptr_t)dbt->code + code, dbt->code_used - code, "block", name);
-    print_range(dbt->perf, (uintptr_t)dbt->code + cold, dbt->cold_used - cold, "rare", name);
+    print_range(dbt->perf, (uintptr_t)dbt->code + code, dbt->now->code - code, "block", name);
+    print_range(dbt->perf, (uintptr_t)dbt->code + cold, dbt->now->cold - cold, "rare", name);
 }
 
 void dbt_perf_close(struct dbt *dbt)

@@ -20,7 +20,6 @@
 const char *const dbt_statistics[STAT_COUNT + 1] = {
     [STAT_EXIT_LOOKUP] = "exits: indirect branch",
     [STAT_EXIT_LINK] = "exits: direct branch",
-    [STAT_EXIT_STALE] = "exits: stale block",
     [STAT_EXIT_ATTENTION] = "exits: attention",
     [STAT_EXIT_STATUS] = "exits: instruction",
     [STAT_INTERPRETED] = "interpreted instructions",
@@ -30,7 +29,8 @@ const char *const dbt_statistics[STAT_COUNT + 1] = {
     [STAT_CODE_BYTES] = "bytes of host code",
     [STAT_COLD_BYTES] = "bytes of host code, rare paths",
     [STAT_NANOSECONDS] = "nanoseconds of translation",
-    [STAT_FLUSHES] = "code cache emptied",
+    [STAT_EVICTIONS] = "regions of code emptied",
+    [STAT_EVICTED] = "blocks in them",
     [STAT_FORGETS] = "address caches emptied",
     [STAT_FORGETS_LOCAL] = "address caches of EL0 emptied",
     [STAT_FORGETS_RANGE] = "ranges left by address caches",
@@ -109,7 +109,7 @@ int dbt_init(struct a64_cpu *cpu)
     dbt->hot->system_generation = &cpu->sys->code_generation;
     dbt->hot->tlb = cpu->mmu->tlb;
     dbt_emit_stubs(dbt);
-    dbt_flush(dbt);
+    dbt_code_begin(dbt);
     dbt_perf_open(dbt);
     return 0;
 }
@@ -281,34 +281,26 @@ static bool follow_status(struct dbt *dbt, uint64_t entry, enum engine_stop *sto
 /* What led to a block, to lead there directly from now on. */
 struct way {
     enum dbt_exit from;
-    uint64_t arg;
-    uint32_t flushes;
+    uint32_t arg;
+    uint32_t evictions;
 };
 
-static void shorten(struct dbt *dbt, const struct way *way, const struct dbt_block *block)
+static void shorten(struct dbt *dbt, const struct way *way, struct dbt_block *block)
 {
     struct a64_cpu *cpu = dbt->cpu;
-    const bool global = cpu->ps.el && a64_tlb_is_global(a64_tlb_slot(cpu->mmu, cpu->pc, cpu->mmu->ctx_fetch));
-    struct dbt_hot *hot = dbt->hot;
-    const uint64_t code = (uint64_t)(uintptr_t)dbt->code + block->code;
+    const bool global =
+        cpu->ps.el && a64_tlb_is_global(a64_tlb_slot(cpu->mmu, cpu->pc, cpu->mmu->ctx_fetch));
     if (cpu->sys->knobs.every_block)
         return;
-    if (way->from == DBT_EXIT_LOOKUP) {
-        dbt_fill(dbt, &hot->slot[cpu->pc >> 2 & (DBT_JUMPS - 1)], cpu->pc,
-                 (struct dbt_slot){.tag = cpu->pc ^ hot->mode_mix[cpu->ps.btype], .value = code}, global);
+    if (way->from == DBT_EXIT_LOOKUP)
+        dbt_connect_slot(dbt, dbt->jump_links + (cpu->pc >> 2 & (DBT_JUMPS - 1)), block, cpu->pc,
+                         cpu->pc ^ dbt->hot->mode_mix[cpu->ps.btype], global);
+    if (way->from != DBT_EXIT_LINK || way->evictions != dbt->evictions)
         return;
-    }
-    if (way->flushes != dbt->flushes)
-        return;
-    if (way->from == DBT_EXIT_STALE)
-        dbt_redirect(dbt, &dbt->blocks[way->arg], block->code);
-    if (way->from != DBT_EXIT_LINK)
-        return;
-    const struct dbt_link *link = &dbt->links[way->arg];
-    if (link->jump)
-        dbt_link_jump(dbt, link, block->code);
+    if (dbt->links[way->arg].jump)
+        dbt_connect(dbt, way->arg, block);
     else
-        dbt_fill(dbt, &hot->slot[link->slot], cpu->pc, (struct dbt_slot){.tag = cpu->pc & ~A64_PAGE_MASK, .value = code}, global);
+        dbt_connect_slot(dbt, way->arg, block, cpu->pc, cpu->pc & ~A64_PAGE_MASK, global);
 }
 
 static void set_mode(struct dbt_hot *hot, unsigned mode)
@@ -352,6 +344,15 @@ static bool must_evict(struct dbt *dbt)
     return dbt->random >> 56 == 0;
 }
 
+/* Empties a region, or all. */
+static void evict(struct dbt *dbt)
+{
+    if (dbt->random >> 55 & 1)
+        dbt_flush(dbt);
+    else
+        dbt_next_region(dbt);
+}
+
 /* Runs BLOCK, at cpu->pc; true: leave the engine with *STOP. */
 static bool run_block(struct dbt *dbt, const struct dbt_block *block, struct way *way, enum engine_stop *stop)
 {
@@ -359,14 +360,10 @@ static bool run_block(struct dbt *dbt, const struct dbt_block *block, struct way
     struct dbt_hot *hot = dbt->hot;
     const uint64_t entry = cpu->pc;
     enter(dbt, block);
-    *way = (struct way){(enum dbt_exit)hot->exit, hot->exit_arg, dbt->flushes};
+    *way = (struct way){(enum dbt_exit)hot->exit, (uint32_t)hot->exit_arg, dbt->evictions};
     switch (way->from) {
     case DBT_EXIT_LOOKUP:
         cpu->pc = a64_branch_address(cpu, cpu->pc);
-        break;
-    case DBT_EXIT_STALE:
-        cpu->pc = hot->page + (dbt->blocks[way->arg].pa & A64_PAGE_MASK);
-        cpu->ps.btype = dbt->blocks[way->arg].mode >> DBT_BTYPE_SHIFT & 3;
         break;
     case DBT_EXIT_STATUS:
         return follow_status(dbt, entry, stop);
@@ -383,7 +380,7 @@ static bool run_once(struct dbt *dbt, struct way *way, enum engine_stop *stop)
     struct dbt_hot *hot = dbt->hot;
     const unsigned mode = mode_of(cpu);
     if (must_evict(dbt))
-        dbt_flush(dbt);
+        evict(dbt);
     follow_code(dbt);
     follow_addresses(dbt, mode);
     struct dbt_block *block = find_block(dbt, mode);

@@ -99,9 +99,12 @@ static bool name_pages(struct dbt *dbt, struct dbt_slot *slot, uint64_t page, un
 /* SLOT holds what is not the same for all ASIDs. */
 static void name_local(struct dbt *dbt, struct dbt_slot *slot)
 {
-    if (dbt->filled_local.count < DBT_FILLED)
-        dbt->filled_local.slot[dbt->filled_local.count] = (uint32_t)(slot - dbt->hot->slot);
-    dbt->filled_local.count++;
+    const uint32_t number = (uint32_t)(slot - dbt->hot->slot);
+    uint64_t *bits = &dbt->named_local[number / 64], bit = 1ull << number % 64;
+    if (*bits & bit)
+        return;
+    *bits |= bit;
+    dbt->filled_local.slot[dbt->filled_local.count++] = number;
 }
 
 void dbt_fill(struct dbt *dbt, struct dbt_slot *slot, uint64_t va, struct dbt_slot value,
@@ -211,27 +214,31 @@ struct dbt_filled dbt_fill_site(struct a64_cpu *cpu, struct dbt_slot *slot, uint
     return (struct dbt_filled){1, addend};
 }
 
+/* Empties the slots of pages that are not global, and the list of them. */
+static void clear_local(struct dbt *dbt)
+{
+    struct dbt_log *log = &dbt->filled_local;
+    for (uint32_t i = 0; i < log->count; i++) {
+        empty(dbt, &dbt->hot->slot[log->slot[i]]);
+        dbt->named_local[log->slot[i] / 64] = 0;
+    }
+    log->count = 0;
+}
+
 void dbt_forget_addresses(struct dbt *dbt)
 {
     dbt->stats[STAT_FORGETS]++;
     for (unsigned n = 0; n < DBT_BUCKETS; n++)
         clear_bucket(dbt, n);
-    dbt->filled_local.count = 0;
+    clear_local(dbt);
     dbt->epoch_local++;
     dbt->epoch_global++;
 }
 
 void dbt_forget_local(struct dbt *dbt)
 {
-    struct dbt_log *log = &dbt->filled_local;
     dbt->stats[STAT_FORGETS_LOCAL]++;
-    if (log->count > DBT_FILLED) {
-        dbt_forget_addresses(dbt);
-        return;
-    }
-    for (uint32_t i = 0; i < log->count; i++)
-        empty(dbt, &dbt->hot->slot[log->slot[i]]);
-    log->count = 0;
+    clear_local(dbt);
     dbt->epoch_local++;
 }
 
@@ -259,9 +266,8 @@ void dbt_forget_range(struct dbt *dbt, uint64_t start, uint64_t last)
         forget_in_bucket(dbt, bucket_of_page(start + i * (A64_PAGE_MASK + 1)), start, last);
 }
 
-void dbt_empty_slots(struct dbt *dbt)
+void dbt_empty_slots(struct dbt *dbt, uint32_t first, uint32_t last)
 {
-    for (uint32_t i = 0; i < (dbt->slot_count ? dbt->slot_count : DBT_JUMPS); i++)
+    for (uint32_t i = first; i < last; i++)
         empty(dbt, &dbt->hot->slot[i]);
-    dbt_forget_addresses(dbt);
 }

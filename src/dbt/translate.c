@@ -64,7 +64,7 @@ static bool emit(struct dbt *dbt, struct lower *l)
 {
     if (dbt_lower(dbt, l))
         return true;
-    for (dbt_flush(dbt); !dbt_lower(dbt, l); l->count /= 2)
+    for (dbt_next_region(dbt); !dbt_lower(dbt, l); l->count /= 2)
         if (l->count == 1)
             return false;
     return true;
@@ -91,19 +91,16 @@ struct dbt_block *dbt_translate(struct dbt *dbt, uint64_t pa, const uint32_t *ho
     l->pa = pa;
     l->offset = (uint32_t)(pa & A64_PAGE_MASK);
     decode(dbt, l, first, host, words);
-    const size_t code = dbt->code_used, cold = dbt->cold_used;
-    const uint32_t flushes = dbt->flushes;
     if (!emit(dbt, l))
         return NULL;
-    const bool anew = flushes != dbt->flushes;
     struct dbt_page *page = page_for(dbt, pa, host, first, words, l->count);
     struct dbt_block *block = page ? dbt_add_block(dbt, page, pa, mode, words, l->count) : NULL;
     if (!block)
         return NULL;
-    const size_t start_code = anew ? dbt->stubs_end : code, start_cold = anew ? dbt->cold_start : cold;
-    block->code = (uint32_t)start_code;
-    block->code_size = (uint32_t)(dbt->code_used - start_code);
-    dbt_perf_block(dbt, start_code, start_cold);
-    count(dbt, l->count, dbt->code_used - start_code, dbt->cold_used - start_cold, start);
+    const size_t size = dbt->now->code - l->code_start;
+    block->code = (uint32_t)l->code_start;
+    block->code_size = (uint32_t)size;
+    dbt_perf_block(dbt, l->code_start, l->cold_start);
+    count(dbt, l->count, size, dbt->now->cold - l->cold_start, start);
     return block;
 }

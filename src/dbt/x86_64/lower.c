@@ -268,7 +268,10 @@ void lower_vectors(struct lower *l)
 void lower_link(struct lower *l, struct x86_label jump, int64_t place)
 {
     struct dbt *dbt = l->dbt;
-    const struct dbt_link link = {.jump = (uint32_t)(jump.at - dbt->code_write)};
+    const struct dbt_link link = {
+        .jump = (uint32_t)(jump.at - dbt->code_write),
+        .slot = (uint32_t)(l->cold.p - dbt->code_write),
+    };
     const uint32_t number = dbt_add_link(dbt, link);
     x86_land(&l->cold, jump);
     x86_imm(&l->cold, RAX, (uint64_t)place);
@@ -283,12 +286,13 @@ void lower_jump(struct lower *l, struct x86 *a, int64_t place, unsigned count)
     const int64_t page = place & ~(int64_t)A64_PAGE_MASK;
     if (page) {
         /* Another page: its address decides. */
-        if (dbt->slot_count == DBT_JUMPS + DBT_SLOTS) {
+        if (dbt->now->slots.count == dbt->now->slots.limit) {
             a->full = true;
             return;
         }
-        const struct dbt_link link = {.slot = dbt->slot_count++};
+        const struct dbt_link link = {.slot = dbt->now->slots.count++};
         struct dbt_slot *slot = &dbt->hot->slot[link.slot];
+        dbt_empty_slots(dbt, link.slot, link.slot + 1);
         x86_mov(a, 1, RAX, x86_at(&dbt->hot->page));
         if (page == (int32_t)page) {
             x86_op(a, 0x81 | X_W, ALU_ADD, x86_r(RAX), 4);
@@ -485,25 +489,29 @@ static struct x86 emitter(struct dbt *dbt, size_t from, size_t to)
 
 bool dbt_lower(struct dbt *dbt, struct lower *l)
 {
-    const uint32_t links = dbt->link_count, slots = dbt->slot_count;
+    struct dbt_region *now = dbt->now, before = *now;
+    const unsigned links = 2 * l->count + 2; /* at most */
+    if (now->links.limit - now->links.count < links || now->blocks.count == now->blocks.limit)
+        return false;
     l->dbt = dbt;
     l->ended = false;
     l->clean32 = l->clean64 = l->made32 = l->made64 = 0;
     l->rejoin.at = NULL;
     l->counted = 0;
     l->flags.host = l->flags.dirty = false;
-    l->a = emitter(dbt, dbt->code_used, dbt->cold_start);
-    l->cold = emitter(dbt, dbt->cold_used, dbt->literals);
-    l->literals = emitter(dbt, dbt->literals, dbt->literals);
+    l->code_start = now->code;
+    l->cold_start = now->cold;
+    l->a = emitter(dbt, now->code, now->cold_start);
+    l->cold = emitter(dbt, now->cold, now->literals);
+    l->literals = emitter(dbt, now->literals, now->literals);
     find_live_flags(l);
     lower_rows(l);
     if (l->a.full || l->cold.full) {
-        dbt->link_count = links;
-        dbt->slot_count = slots;
+        *now = before;
         return false;
     }
-    dbt->code_used = (size_t)(l->a.p - dbt->code_write + 15) & ~(size_t)15;
-    dbt->cold_used = (size_t)(l->cold.p - dbt->code_write);
-    dbt->literals = (size_t)(l->literals.p - dbt->code_write);
+    now->code = (size_t)(l->a.p - dbt->code_write + 15) & ~(size_t)15;
+    now->cold = (size_t)(l->cold.p - dbt->code_write);
+    now->literals = (size_t)(l->literals.p - dbt->code_write);
     return true;
 }

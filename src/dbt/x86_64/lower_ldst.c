@@ -106,12 +106,13 @@ static void write_back(struct lower *l, const struct a64_insn *insn, enum mode m
 static struct dbt_slot *new_slot(struct lower *l)
 {
     struct dbt *dbt = l->dbt;
-    if (dbt->slot_count == DBT_JUMPS + DBT_SLOTS) {
+    if (dbt->now->slots.count == dbt->now->slots.limit) {
         l->a.full = true;
         return NULL;
     }
-    dbt->sites[dbt->slot_count] = (struct dbt_site){dbt->block_count, lower_place(l, l->at), 0};
-    struct dbt_slot *slot = &dbt->hot->slot[dbt->slot_count++];
+    const uint32_t number = dbt->now->slots.count++;
+    dbt->sites[number] = (struct dbt_site){dbt->now->blocks.count, lower_place(l, l->at), 0};
+    struct dbt_slot *slot = &dbt->hot->slot[number];
     *slot = (struct dbt_slot){.tag = DBT_NO_TAG};
     return slot;
 }

@@ -421,7 +421,7 @@ void dbt_emit_stubs(struct dbt *dbt)
 {
     struct x86 a = {
         .p = dbt->code_write,
-        .end = dbt->code_write + dbt->cold_start,
+        .end = dbt->code_write + dbt->code_size,
         .run = dbt->code - dbt->code_write,
     };
     memcpy(dbt->hot->constant, vector_constants, sizeof vector_constants);
@@ -440,16 +440,13 @@ void dbt_emit_stubs(struct dbt *dbt)
     dbt->stub.lookup = emit_exit(dbt, &a, DBT_EXIT_LOOKUP);
     dbt->stub.attention = emit_exit(dbt, &a, DBT_EXIT_ATTENTION);
     dbt->stub.link = emit_exit(dbt, &a, DBT_EXIT_LINK);
-    dbt->stub.stale = x86_here(&a);
-    x86_imm(&a, RAX, DBT_EXIT_STALE);
-    x86_jmp_to(&a, dbt->stub.leave);
     for (unsigned fill = 0; fill < DBT_FILL_COUNT; fill++)
         for (unsigned k = 0; k < 4; k++)
             dbt->stub.fill[k >> 1][fill][k & 1] =
                 emit_fill(dbt, &a, fill_access[fill], k >> 1, k & 1);
     dbt_emit_pauth(dbt, &a);
     dbt_emit_look(dbt, &a);
-    dbt->code_used = dbt->stubs_end = (size_t)(a.p - dbt->code_write + 63) & ~(size_t)63;
+    dbt->stubs_end = (size_t)(a.p - dbt->code_write + 63) & ~(size_t)63;
 }
 
 void dbt_enter(struct dbt *dbt, uint32_t offset)
@@ -462,22 +459,6 @@ void dbt_link_jump(struct dbt *dbt, const struct dbt_link *link, uint32_t target
 {
     const struct x86_label label = {dbt->code_write + link->jump};
     x86_patch(label, dbt->code - dbt->code_write, (uintptr_t)dbt->code + target);
-}
-
-/* The block's head is a compare and a jump of 13 bytes, so there is room. */
-void dbt_redirect(struct dbt *dbt, const struct dbt_block *block, uint32_t target)
-{
-    struct x86 a = {
-        .p = dbt->code_write + block->code,
-        .end = dbt->code_write + block->code + 16,
-        .run = dbt->code - dbt->code_write,
-    };
-    if (target != UINT32_MAX) {
-        x86_jmp_to(&a, (uintptr_t)dbt->code + target);
-        return;
-    }
-    x86_imm(&a, RCX, (uint64_t)(block - dbt->blocks));
-    x86_jmp_to(&a, dbt->stub.stale);
 }
 
 bool dbt_host_ok(void)

@@ -148,17 +148,17 @@ static void translate(struct rig *rig, char *line)
     for (char *word; (word = strtok(NULL, " \n")) && count < DBT_MAX_INSNS;)
         words[count++] = (uint32_t)strtoul(word, NULL, 16);
     dbt_flush(dbt);
-    memset(dbt->code_write + dbt->code_used, NOP, ROOM);
+    memset(dbt->code_write + dbt->now->code, NOP, ROOM);
     rig_put_code(rig, RIG_CODE, words, count);
-    const size_t cold = dbt->cold_used;
+    const size_t cold = dbt->now->cold;
     const struct dbt_block *block =
         dbt_translate(dbt, RIG_CODE, rig_at(&rig->side[1], RIG_CODE), mode);
     if (!block || block->count + 1u < count) {
         fprintf(stderr, "a line of %u words, from %#x, is more than a block\n", count, words[0]);
         exit(2);
     }
-    print_bytes("hot", dbt, block->code, dbt->code_used);
-    print_bytes("cold", dbt, cold, dbt->cold_used);
+    print_bytes("hot", dbt, block->code, dbt->now->code);
+    print_bytes("cold", dbt, cold, dbt->now->cold);
 }
 
 int main(int argc, char **argv)

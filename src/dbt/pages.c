@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/* The pages of guest memory that one CPU's blocks were made from: what their words were then, and
+ * which blocks are to be dropped because they are not that any more. */
+
+#include <stdlib.h>
+
+#include "internal.h"
+
+#define PAGE_WORDS 1024u
+
+static uint32_t *page_bucket(struct dbt *dbt, uint64_t pa)
+{
+    return &dbt->page_hash[(pa >> A64_PAGE_SHIFT) * 0x9e3779b97f4a7c15ull >> (64 - DBT_PAGE_BITS)];
+}
+
+/* ---- words ---- */
+
+static bool is_known(const struct dbt_page *page, unsigned i)
+{
+    return page->known[i / 64] >> (i % 64) & 1;
+}
+
+static void know(struct dbt_page *page, unsigned first, unsigned count)
+{
+    for (unsigned i = first; i < first + count; i++)
+        page->known[i / 64] |= 1ull << (i % 64);
+}
+
+void dbt_page_note(struct dbt_page *page, unsigned first, const uint32_t *words, unsigned count)
+{
+    know(page, first, count);
+    memcpy(&page->words[first], words, count * sizeof(*words));
+}
+
+bool dbt_page_differs(const struct dbt_page *page, unsigned first, const uint32_t *words,
+                      unsigned count)
+{
+    for (unsigned k = 0; k < count; k++)
+        if (is_known(page, first + k) && page->words[first + k] != words[k])
+            return true;
+    return false;
+}
+
+/* Only what is known is read: few words of a page that is mostly data, or written all the time. */
+static bool words_changed(const struct dbt_page *page)
+{
+    for (unsigned group = 0; group < PAGE_WORDS / 64; group++)
+        for (uint64_t left = page->known[group]; left; left &= left - 1) {
+            const unsigned i = group * 64 + (unsigned)__builtin_ctzll(left);
+            if (a64_code_word(&page->host[i]) != page->words[i])
+                return true;
+        }
+    return false;
+}
+
+/* ---- blocks ---- */
+
+static unsigned first_word(const struct dbt_block *block)
+{
+    return (block->pa & A64_PAGE_MASK) / 4;
+}
+
+static bool block_changed(const struct dbt_page *page, const struct dbt_block *block)
+{
+    const unsigned first = first_word(block);
+    for (unsigned i = first; i < first + block->count; i++)
+        if (a64_code_word(&page->host[i]) != page->words[i])
+            return true;
+    return false;
+}
+
+void dbt_revalidate(struct dbt *dbt, struct dbt_page *page)
+{
+    dbt->stats[STAT_PAGE_CHECKS]++;
+    if (!words_changed(page))
+        return;
+    memset(page->known, 0, sizeof(page->known));
+    for (uint32_t *link = &page->blocks; *link;) {
+        struct dbt_block *block = &dbt->blocks[*link - 1];
+        if (!block_changed(page, block)) {
+            know(page, first_word(block), block->count);
+            link = &block->page_next;
+            continue;
+        }
+        *link = block->page_next;
+        dbt_drop_block(dbt, block);
+        dbt->stats[STAT_STALE]++;
+    }
+}
+
+/* ---- pages ---- */
+
+static struct dbt_page *find(struct dbt *dbt, uint64_t pa)
+{
+    for (uint32_t i = *page_bucket(dbt, pa); i; i = dbt->pages[i - 1].next)
+        if (dbt->pages[i - 1].pa == pa)
+            return &dbt->pages[i - 1];
+    return NULL;
+}
+
+/* Memory for a page; NULL: none. */
+static struct dbt_page *new_page(struct dbt *dbt)
+{
+    if (dbt->page_free) {
+        struct dbt_page *page = &dbt->pages[dbt->page_free - 1];
+        dbt->page_free = page->next;
+        return page;
+    }
+    if (dbt->page_count == dbt->page_room) {
+        const uint32_t wanted = dbt->page_room ? dbt->page_room * 2 : 1024;
+        struct dbt_page *grown = realloc(dbt->pages, wanted * sizeof(*grown));
+        if (!grown)
+            return NULL;
+        dbt->pages = grown;
+        dbt->page_room = wanted;
+    }
+    return &dbt->pages[dbt->page_count++];
+}
+
+struct dbt_page *dbt_page(struct dbt *dbt, uint64_t pa, const uint32_t *host)
+{
+    struct dbt_page *page = find(dbt, pa);
+    if (page) {
+        page->host = host;
+        if (page->epoch != dbt->code_epoch)
+            dbt_revalidate(dbt, page);
+        page->epoch = dbt->code_epoch;
+        return page;
+    }
+    page = new_page(dbt);
+    if (!page)
+        return NULL;
+    uint32_t *bucket = page_bucket(dbt, pa);
+    page->pa = pa;
+    page->host = host;
+    page->epoch = dbt->code_epoch;
+    page->blocks = 0;
+    page->next = *bucket;
+    memset(page->known, 0, sizeof(page->known));
+    *bucket = (uint32_t)(page - dbt->pages) + 1;
+    return page;
+}
+
+/* Its memory is another's from now on. */
+static void free_page(struct dbt *dbt, struct dbt_page *page)
+{
+    const uint32_t number = (uint32_t)(page - dbt->pages) + 1;
+    uint32_t *link = page_bucket(dbt, page->pa);
+    while (*link != number)
+        link = &dbt->pages[*link - 1].next;
+    *link = page->next;
+    page->next = dbt->page_free;
+    page->host = NULL;
+    dbt->page_free = number;
+}
+
+void dbt_page_sweep(struct dbt *dbt, struct dbt_page *page)
+{
+    if (!page->host || page->swept == dbt->evictions)
+        return;
+    page->swept = dbt->evictions;
+    for (uint32_t *link = &page->blocks; *link;) {
+        struct dbt_block *block = &dbt->blocks[*link - 1];
+        if (block->count)
+            link = &block->page_next;
+        else
+            *link = block->page_next;
+    }
+    if (!page->blocks)
+        free_page(dbt, page);
+}
+
+void dbt_follow_flips(struct dbt *dbt, struct dbt_slot *slot)
+{
+    const struct dbt_site *site = &dbt->sites[slot - dbt->hot->slot];
+    if (slot->misses != DBT_FLIPPING)
+        return;
+    *slot = (struct dbt_slot){.tag = DBT_NO_TAG, .value = slot->value};
+    struct dbt_block *block = &dbt->blocks[site->block];
+    const unsigned at = dbt_flips_at((block->pa & ~A64_PAGE_MASK) | site->place);
+    dbt->flips[at / 64] |= 1ull << at % 64;
+    if (!block->count)
+        return;
+    uint32_t *link = &dbt->pages[block->page].blocks;
+    while (*link != site->block + 1)
+        link = &dbt->blocks[*link - 1].page_next;
+    *link = block->page_next;
+    dbt_drop_block(dbt, block);
+}
+
+void dbt_code_changed_at(struct dbt *dbt, uint64_t pa)
+{
+    struct dbt_page *page = find(dbt, pa);
+    if (page && page->epoch == dbt->code_epoch)
+        dbt_revalidate(dbt, page);
+}
