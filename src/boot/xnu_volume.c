@@ -19,18 +19,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "../image/container.h"
+#include "../image/isolated.h"
 #include "../image/macho.h"
 #include "../image/plist.h"
 #include "../machine/machine.h"
 
 #define PLIST         "/System/Library/CoreServices/SystemVersion.plist"
 #define LARGEST_PLIST 65536u
-#define CPU_SECONDS   20 /* for reading a volume */
 
 /* The first xnu of each Darwin. */
 static const struct {
@@ -141,15 +138,9 @@ static int read_volume(const char *path, struct xnu_volume *out)
     return result;
 }
 
-static void child(const char *path, int out)
+static bool read_answer(void *context, void *answer)
 {
-    const struct rlimit cpu = {CPU_SECONDS, CPU_SECONDS}, core = {0, 0};
-    struct xnu_volume volume = {0};
-    setrlimit(RLIMIT_CPU, &cpu);
-    setrlimit(RLIMIT_CORE, &core);
-    const bool good =
-        !read_volume(path, &volume) && write(out, &volume, sizeof(volume)) == sizeof(volume);
-    _exit(!good);
+    return !read_volume(context, answer);
 }
 
 static bool all_terminated(const struct xnu_volume *volume)
@@ -161,20 +152,9 @@ static bool all_terminated(const struct xnu_volume *volume)
 
 bool xnu_volume_read(const char *path, struct xnu_volume *out)
 {
-    int ends[2];
     *out = (struct xnu_volume){0};
-    if (!strcmp(path, "-") || pipe(ends))
-        return false;
-    const pid_t pid = fork();
-    if (!pid)
-        child(path, ends[1]);
-    close(ends[1]);
-    /* Less than a pipe holds, so it arrives whole or not at all. */
-    const bool whole = pid > 0 && read(ends[0], out, sizeof(*out)) == sizeof(*out);
-    close(ends[0]);
-    if (pid > 0)
-        waitpid(pid, NULL, 0);
-    return whole && all_terminated(out);
+    return strcmp(path, "-") && isolated_call(read_answer, (void *)path, out, sizeof(*out)) &&
+           all_terminated(out);
 }
 
 /* ---- kernel and volume ---- */

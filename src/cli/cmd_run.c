@@ -15,6 +15,7 @@
 #include "cli/verbs.h"
 #include "host/loop.h"
 #include "host/serial.h"
+#include "image/preboot.h"
 #include "machine/machine.h"
 #include "pip_blob.h"
 
@@ -104,7 +105,9 @@ struct run {
     struct host_loop *loop;
     char *command_line;
     struct run_bundle bundle;
-    uint8_t mac[6]; /* all zero: made from the ECID */
+    uint8_t mac[6];     /* all zero: made from the ECID */
+    struct blob kernel; /* of a disk's Preboot volume; size 0: of a file of its own */
+    char *kernel_name;
     struct symbols symbols; /* of the guest, for --profile */
     struct progress progress; /* of reading the guest */
     struct source_watch watch;
@@ -246,6 +249,24 @@ static int check_logs(const struct string_list *logs, struct error *err)
                              "--log %s: give guest, machine, mmio, psci, warning, encodings or all",
                              logs->items[i]);
     }
+    return 0;
+}
+
+/* A disk instead of a kernel, or a bundle without one: the disk's Preboot volume has it. */
+static int find_kernel(struct run *run, const struct operands *operands, struct error *err)
+{
+    const struct bundle *bundle = &run->bundle.bundle;
+    const char *disk = operands->count       ? operands->items[0]
+                       : bundle->disk_count ? bundle->disks[0].path
+                                            : NULL;
+    const bool xnu = run->boot.kind == BOOT_AUTO || run->boot.kind == BOOT_XNU;
+    if (!disk || !xnu || (operands->count && !preboot_is_disk(disk)))
+        return 0;
+    if (preboot_open(disk, &run->kernel, &run->kernel_name, err))
+        return -1;
+    run->boot.file = run->kernel_name;
+    run->boot.embedded = run->kernel.data;
+    run->boot.embedded_size = run->kernel.size;
     return 0;
 }
 
@@ -412,6 +433,8 @@ static void finish(struct run *run)
         host_loop_destroy(run->loop);
     free(run->command_line);
     symbols_free(&run->symbols);
+    blob_free(&run->kernel);
+    free(run->kernel_name);
     run_bundle_close(&run->bundle);
     string_list_free(&run->values.disks);
     string_list_free(&run->values.nets);
@@ -465,7 +488,7 @@ static int run_run(const struct verb *self, int argc, char **argv)
         return status;
     signal(SIGPIPE, SIG_IGN);
     fill_boot(&run, &operands);
-    status = fill_config(&run, &err) ? report(&err)
+    status = fill_config(&run, &err) || find_kernel(&run, &operands, &err) ? report(&err)
              : run.values.dry_run    ? dry_run(&run)
                                      : start(&run);
     finish(&run);
@@ -477,13 +500,12 @@ const struct verb verb_run = {
     .name = "run",
     .synopsis = "[OPTIONS] [FILE] [-- BOOT-ARGS]",
     .summary = "boots a guest: an XNU or Linux kernel, an ELF program, a flat image",
-    .description = "FILE is looked into to find out what it is; without one the embedded guest "
-                   "starts. Ctrl-A x leaves, Ctrl-A h "
-                   "helps. POMONA_ENGINE and POMONA_ENGINE_KNOBS in the environment are the defaults of --engine "
-                   "and --engine-knobs. Exit "
-                   "status: 0 the guest powered off; 3 it panicked or loops in "
-                   "exceptions; 64 and up: usage, "
-                   "input (65) and host errors.",
+    .description = "FILE is looked into to find out what it is; of a Mac's disk the kernel in its "
+                   "Preboot volume is taken, as with --bundle and no FILE. Without either the "
+                   "embedded guest starts. Ctrl-A x leaves, Ctrl-A h helps. POMONA_ENGINE and "
+                   "POMONA_ENGINE_KNOBS in the environment are the defaults of --engine and "
+                   "--engine-knobs. Exit status: 0 the guest powered off; 3 it panicked or loops "
+                   "in exceptions; 64 and up: usage, input (65) and host errors.",
     .options = options,
     .max_operands = 1,
     .takes_rest = true,

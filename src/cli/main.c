@@ -77,6 +77,8 @@ const struct verb *const verbs[] = {
     &verb_bundle_info,
     &verb_bundle_import,
 
+    &verb_preboot_kernelcache,
+
     &verb_help,
     &verb_complete,
 

@@ -19,7 +19,7 @@ extern const struct verb verb_kc_inspect, verb_kc_extract, verb_kc_exclude, verb
     verb_kc_map;
 extern const struct verb verb_kc_match, verb_kc_ghidra, verb_kc_lldb, verb_kc_diff,
     verb_symbolicate;
-extern const struct verb verb_bundle_info, verb_bundle_import;
+extern const struct verb verb_bundle_info, verb_bundle_import, verb_preboot_kernelcache;
 extern const struct verb *const verbs[]; /* ended by NULL */
 
 /* Prints ERR on standard error, as the program's only form of complaint, and returns the exit

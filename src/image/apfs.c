@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* APFS, read-only, through libfsapfs. A path may begin with a volume's name ("Preboot/..."); one
- * that begins with a slash is looked for in each volume in turn. Limits are the library's:
- * encrypted volumes, snapshots and LZFSE-compressed files are not read. It is not made for
- * hostile files, so `run` lets it near a guest's disk in a process of its own only
- * (boot/xnu_volume.c). */
+ * that begins with a slash is looked for in each volume in turn. What the file system compressed
+ * is undone by decmpfs.c, since the library knows less of it. Limits are the library's: encrypted
+ * and sealed volumes and snapshots are not read. It is not made for hostile files, so `run` lets it
+ * near a guest's disk in a process of its own only (boot/xnu_volume.c). */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +13,7 @@
 #include <libfsapfs.h>
 
 #include "container.h"
+#include "decmpfs.h"
 
 #define COPY_SIZE   (256u << 10)
 #define MAX_DEPTH   128
@@ -241,6 +242,59 @@ static int copy_entry(const struct volume *volume, intptr_t *entry, struct sourc
     return out->size == size ? 0 : -1;
 }
 
+/* The attribute NAME appended to OUT. 0: there is none; negative: it cannot be read. */
+static int copy_attribute(intptr_t *entry, const char *name, struct source *out, struct error *err)
+{
+    intptr_t *attribute = NULL, *problem = NULL;
+    size64_t size = 0;
+    const int found = libfsapfs_file_entry_get_extended_attribute_by_utf8_name(
+        entry, (const uint8_t *)name, strlen(name), &attribute, &problem);
+    if (found != 1)
+        return found ? library_error(out, "an attribute cannot be found", &problem, err) : 0;
+    uint8_t *buffer = malloc(COPY_SIZE);
+    int result =
+        buffer && libfsapfs_extended_attribute_get_size(attribute, &size, &problem) == 1 ? 0 : -1;
+    for (uint64_t at = 0; !result && at < size;) {
+        const ssize_t count = libfsapfs_extended_attribute_read_buffer_at_offset(
+            attribute, buffer, size - at < COPY_SIZE ? (size_t)(size - at) : COPY_SIZE, (off64_t)at,
+            &problem);
+        if (count <= 0)
+            result = -1;
+        else if (source_append(out, buffer, (size_t)count, err))
+            break;
+        else
+            at += (uint64_t)count;
+    }
+    free(buffer);
+    libfsapfs_extended_attribute_free(&attribute, NULL);
+    if (result)
+        return library_error(out, "an attribute cannot be read", &problem, err);
+    return out->size == size ? 1 : -1;
+}
+
+/* A file that the file system compressed. 0: ENTRY is none; negative: it cannot be read. */
+static int copy_compressed(const struct volume *volume, intptr_t *entry, struct source *out,
+                           struct error *err)
+{
+    struct source attribute, fork = {.fd = -1};
+    struct blob header = {0};
+    if (source_spool(volume->in, DECMPFS_ATTRIBUTE, 0, &attribute, err))
+        return -1;
+    int result = copy_attribute(entry, DECMPFS_ATTRIBUTE, &attribute, err);
+    if (result == 1) {
+        result = source_map(&attribute, &header, err) ||
+                         source_spool(volume->in, DECMPFS_FORK, 0, &fork, err) ||
+                         copy_attribute(entry, DECMPFS_FORK, &fork, err) < 0 ||
+                         decmpfs_decode(&header, &fork, out, err)
+                     ? -1
+                     : 1;
+        blob_free(&header);
+        source_close(&fork);
+    }
+    source_close(&attribute);
+    return result;
+}
+
 static int copy_file(const struct volume *volume, intptr_t *entry, const char *member,
                      struct source *out, struct error *err)
 {
@@ -253,7 +307,10 @@ static int copy_file(const struct volume *volume, intptr_t *entry, const char *m
     libfsapfs_file_entry_get_size(entry, &size, NULL);
     if (source_spool(volume->in, member, size, out, err))
         return -1;
-    if (!copy_entry(volume, entry, out, err))
+    int result = copy_compressed(volume, entry, out, err);
+    if (!result)
+        result = copy_entry(volume, entry, out, err);
+    if (result >= 0)
         return 0;
     source_close(out);
     return -1;

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""A writer of filled APFS containers: apfs.py IMAGE FOLDER [KERNEL]
+"""A writer of filled APFS containers: apfs.py [--no-forks] IMAGE FOLDER [KERNEL]
 
 Fills the empty container that mkapfs made (2 GiB, so that it may have four volumes) with the volumes of a Mac: System and Preboot of one
 group, Data, and VM. What reading each file must give goes to FOLDER, by volume and path. KERNEL is what Preboot's active boot folder
-has as its kernel cache. Blocks are only taken from the first chunk of the space manager. Facts: Apple File System Reference; apfsck and
+has as its kernel cache. --no-forks leaves out compressed files with resource forks, which Debian's apfsck misreads (it takes every
+layout for one). Blocks are only taken from the first chunk of the space manager. Facts: Apple File System Reference; apfsck and
 libfsapfs judge it.
 """
 import os
@@ -217,11 +218,7 @@ class Volume:
                 self.extents.append((at, length, owner))
                 self.blocks += length
                 if not first:
-                    self.container.take(1)  # so that the next one does not follow at once
-                    self.container.next -= 1
-                    self.container.taken -= 1
-                    self.container.used[self.container.next // 8] &= ~(1 << self.container.next % 8)
-                    self.container.next += 1
+                    self.container.next += 1  # so that the second run does not follow at once
             self.add(EXTENT, owner, struct.pack("<Q", first * BLOCK), struct.pack("<QQQ", length * BLOCK, at, 0))
         return struct.pack("<QQQQQ", len(data), count * BLOCK, 0, len(data), 0)
 
@@ -358,7 +355,7 @@ class Volume:
         return oid, at
 
 
-def fill(volume, expected, kernel, rnd):
+def fill(volume, expected, kernel, rnd, forks):
     def text(size):
         return b" ".join(rnd.choice((b"apfs", b"keeps", b"small", b"files", b"here")) for _ in range(size // 4))[:size]
 
@@ -381,6 +378,8 @@ def fill(volume, expected, kernel, rnd):
     elif volume.name == "System":
         for kind in KINDS:
             for name, size in ("small", 900), ("large", 150001), ("random", 70000):
+                if name != "small" and not forks:
+                    continue
                 data = rnd.randbytes(size) if name == "random" else text(size)
                 attribute, fork = decmpfs(kind, data, name != "small")
                 volume.file(f"/packed/{kind}-{name}", attributes=[("com.apple.decmpfs", attribute), ("user.other", b"x")], fork=fork, flags=UF_COMPRESSED)
@@ -399,7 +398,8 @@ def fill(volume, expected, kernel, rnd):
 
 
 if __name__ == "__main__":
-    image, expected, *kernel = sys.argv[1:]
+    forks = "--no-forks" not in sys.argv
+    image, expected, *kernel = [argument for argument in sys.argv[1:] if argument[0] != "-"]
     container = Container(image)
     top = container.read(0)
     tree, = struct.unpack_from("<Q", container.read(struct.unpack_from("<Q", top, 0xA0)[0]), 0x30)
@@ -412,7 +412,7 @@ if __name__ == "__main__":
     for index, name in enumerate(("Preboot", "System", "Data", "VM")):
         volume = Volume(container, name, template)
         volume.index, volume.super_block, volume.root_block = index, super_block, root_block
-        fill(volume, expected, open(kernel[0], "rb").read() if kernel else b"kernel", rnd)
+        fill(volume, expected, open(kernel[0], "rb").read() if kernel else b"kernel", rnd, forks)
         oid, at = volume.finish(index == 0)
         found[oid] = at
     container.finish(found)

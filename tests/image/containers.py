@@ -6,7 +6,8 @@
     xar FILE... OUT      an xar archive of the files (names are the last parts of the paths)
     udif KIND DISK OUT   a disk image; KIND: raw, zlib, bzip2, lzfse, xz, adc, mixed (runs of all of them) or reversed (those,
                          the last run first)
-    gpt DISK... OUT      a disk with a GUID partition table: the HFS+ volume of each disk with an Apple one
+    gpt DISK... OUT      a disk with a GUID partition table: of each DISK the HFS+ volume, where it has an Apple one, or the whole
+                         (an HFS+ volume is called *hfs.img)
 
 The readers that judge what is written here are others' (7zz, dmg2img, qemu-img): see tests/steps.
 """
@@ -111,24 +112,48 @@ def hfs_volume(name):
     return disk[first * block:(first + count) * block]
 
 
+def copy_sparse(source, out, at):
+    """The file SOURCE to offset AT, without its holes."""
+    with open(source, "rb") as file:
+        size, position = os.fstat(file.fileno()).st_size, 0
+        while position < size:
+            try:
+                position = os.lseek(file.fileno(), position, os.SEEK_DATA)
+            except OSError:
+                break
+            end = os.lseek(file.fileno(), position, os.SEEK_HOLE)
+            file.seek(position)
+            out.seek(at + position)
+            out.write(file.read(end - position))
+            position = end
+    return size
+
+
 def gpt(*arguments):
     *sources, target = arguments
-    kind = uuid.UUID("48465300-0000-11AA-AA11-00306543ECAC").bytes_le
-    entries, body, first = b"", b"", 64
-    for number, name in enumerate(sources):
-        volume = hfs_volume(name)
-        volume += bytes(-len(volume) % SECTOR)
-        last = first + len(volume) // SECTOR - 1
-        entries += kind + uuid.UUID(int=number + 1).bytes_le + struct.pack("<QQQ", first, last, 0) + bytes(72)
-        body += volume
-        first = last + 1
-    entries = entries.ljust(128 * 128, b"\0")
-    head = struct.pack("<8sIIIIQQQQ16sQIII", b"EFI PART", 0x10000, 92, 0, 0, 1, first + 32, 64, first - 1,
-                       uuid.UUID(int=99).bytes_le, 2, 128, 128, zlib.crc32(entries))
-    head = head[:16] + struct.pack("<I", zlib.crc32(head)) + head[20:]
-    protective = bytes(446) + struct.pack("<8B2I", 0, 0, 2, 0, 0xEE, 255, 255, 255, 1, first + 32) + bytes(48) + b"\x55\xaa"
-    disk = protective + head.ljust(SECTOR, b"\0") + entries
-    open(target, "wb").write(disk.ljust(64 * SECTOR, b"\0") + body + bytes(33 * SECTOR))
+    kinds = {True: "48465300-0000-11AA-AA11-00306543ECAC", False: "7C3457EF-0000-11AA-AA11-00306543ECAC"}
+    entries, first = b"", 64
+    with open(target, "wb") as out:
+        for number, name in enumerate(sources):
+            old = open(name, "rb").read(2) == b"ER"
+            if old:
+                volume = hfs_volume(name)
+                out.seek(first * SECTOR)
+                size = out.write(volume)
+            else:
+                size = copy_sparse(name, out, first * SECTOR)
+            last = first + -(-size // SECTOR) - 1
+            kind = uuid.UUID(kinds[old or name.endswith("hfs.img")]).bytes_le
+            entries += kind + uuid.UUID(int=number + 1).bytes_le + struct.pack("<QQQ", first, last, 0) + bytes(72)
+            first = last + 1
+        entries = entries.ljust(128 * 128, b"\0")
+        head = struct.pack("<8sIIIIQQQQ16sQIII", b"EFI PART", 0x10000, 92, 0, 0, 1, first + 32, 64, first - 1,
+                           uuid.UUID(int=99).bytes_le, 2, 128, 128, zlib.crc32(entries))
+        head = head[:16] + struct.pack("<I", zlib.crc32(head)) + head[20:]
+        protective = bytes(446) + struct.pack("<8B2I", 0, 0, 2, 0, 0xEE, 255, 255, 255, 1, first + 32) + bytes(48) + b"\x55\xaa"
+        out.seek(0)
+        out.write(protective + head.ljust(SECTOR, b"\0") + entries)
+        out.truncate((first + 33) * SECTOR)
 
 
 if __name__ == "__main__":
