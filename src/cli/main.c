@@ -134,7 +134,8 @@ static void print_usage(FILE *out)
           out);
     for (const struct verb *const *verb = verbs; *verb; verb++)
         if (!(*verb)->hidden)
-            fprintf(out, "  %-14s %s\n", (*verb)->name, (*verb)->summary);
+            fprintf(out, strlen((*verb)->name) > 14 ? "  %s\n%17s%s\n" : "  %-14s%.0s %s\n",
+                    (*verb)->name, "", (*verb)->summary);
     fputs("\n'pomona VERB --help' lists a verb's options; 'pomona help' is the whole manual.\n",
           out);
 }
