@@ -45,6 +45,10 @@ for kind in "fileset", "prelinked":
     some = [k for k in mkkc.kexts() if "SEP" not in k.bundle][:6 if kind == "fileset" else 5]
     open(f"{sys.argv[1]}/{kind}.kc", "wb").write(mkkc.build(kind, some, sys.argv[2]).data)' "$seeds" "$seeds.kc"
     fi
+    cat >"$seeds/panic.ips" <<'P'
+{"bug_type":"210"}
+{"panicString":"panic(cpu 2 caller 0xfffffe001833ef3c): Kernel data abort. at pc 0xfffffe001833ef3c, lr 0xc28e7e0020988808\nFileset Kernelcache UUID: 237F707F2C936284529E815DC95EF785\nKernelCache slide: 0x000000000fbf0000\nKernelCache base:  0xfffffe0016bf4000\nKernel text base:  0xfffffe0016bfc000\n\t\t  lr: 0xfffffe001833ef3c  fp: 0xfffffe1a29ffb8a0\n      Kernel Extensions in backtrace:\n         com.example.driver.A(1.0)[7041977D-27BD-3FD2-A437-16DD6B6A447F]@0xfffffe001ac4a120->0xfffffe001ac4bad3\n"}
+P
     # A small volume and disk images of it.
     if [ ! -e "$seeds/disk.pbzx" ]; then
         mkdir -p "$seeds.in/folder"
