@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Chained fixups: each page with pointers to be fixed names its first one, and each pointer holds,
- * beside what it is to become, the distance to the next. Facts: the published fixup-chains header
- * (image-format sheet A3). The 32-bit formats are of no use on arm64 and not read. */
+ * beside what it is to become, the distance to the next. Kernels of before, of the first arm64e
+ * iPhones, have the starts of such threads in a section instead, and threads go on over pages.
+ * Facts: the published fixup-chains header (image-format sheet A3). The 32-bit formats are of no
+ * use on arm64 and not read. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +14,7 @@
 #define HEADER_SIZE  28u
 #define STARTS_SIZE  22u
 #define LIBRARY_WEAK 0xf0
+#define THREAD_END   0xffffffffu
 
 enum format {
     ARM64E = 1,
@@ -22,6 +25,7 @@ enum format {
     ARM64E_USERLAND = 9,
     ARM64E_FIRMWARE = 10,
     ARM64E_USERLAND24 = 12,
+    THREADED, /* of __thread_starts: no number of the format's */
 };
 
 static const struct {
@@ -107,8 +111,10 @@ static void decode_auth(uint64_t word, struct macho_fixup *out)
 static unsigned decode_arm64e(const struct walk *walk, struct macho_fixup *out)
 {
     const uint64_t word = out->word;
-    const bool virtual_targets = walk->format == ARM64E || walk->format == ARM64E_FIRMWARE;
-    out->bind = bits(word, 62, 62);
+    const bool threaded = walk->format == THREADED;
+    const bool virtual_targets =
+        threaded || walk->format == ARM64E || walk->format == ARM64E_FIRMWARE;
+    out->bind = !threaded && bits(word, 62, 62);
     if (word >> 63)
         decode_auth(word, out);
     if (out->bind) {
@@ -118,7 +124,8 @@ static unsigned decode_arm64e(const struct walk *walk, struct macho_fixup *out)
     } else if (out->auth) {
         out->target = walk->base + bits(word, 31, 0);
     } else {
-        out->target = bits(word, 42, 0) + (virtual_targets ? 0 : walk->base);
+        out->target = threaded ? (uint64_t)sign_extend(bits(word, 42, 0), 43) : bits(word, 42, 0);
+        out->target += virtual_targets ? 0 : walk->base;
         out->target |= bits(word, 50, 43) << 56;
     }
     return (unsigned)bits(word, 61, 51);
@@ -231,6 +238,48 @@ static int walk_data(struct walk *walk)
     return 0;
 }
 
+/* The thread that begins at ADDRESS; *LEFT counts pointers down: there are no more than have room.
+ */
+static int walk_thread(struct walk *walk, uint64_t address, unsigned step, uint64_t *left)
+{
+    struct macho_segment segment;
+    uint64_t offset;
+    for (;;) {
+        const uint8_t *p = macho_offset_of(walk->macho, address, &offset, &segment)
+                               ? blob_at(&walk->macho->file, offset, 8)
+                               : NULL;
+        if (!p || !*left)
+            return blob_error(&walk->macho->file, walk->macho->header, walk->err,
+                              "a thread of pointers %s at 0x%llx",
+                              p ? "never ends" : "leaves the file", (unsigned long long)address);
+        --*left;
+        struct macho_fixup fixup = {.address = address, .offset = offset, .word = get_le64(p)};
+        const unsigned next = decode_arm64e(walk, &fixup) * step;
+        walk->stopped = walk->visit(walk->context, &fixup) != 0;
+        if (!next || walk->stopped)
+            return 0;
+        address += next;
+    }
+}
+
+/* A word, whose lowest bit says what distances count in, and the offsets of the threads' starts. */
+static int walk_threads(struct walk *walk, const struct macho_section *section)
+{
+    const uint8_t *p = blob_at(&walk->macho->file, section->offset, section->size);
+    uint64_t left = walk->macho->file.size / 4;
+    if (!p || section->size < 4)
+        return 0;
+    walk->format = THREADED;
+    for (uint64_t at = 4; at + 4 <= section->size && !walk->stopped; at += 4) {
+        const uint32_t start = get_le32(p + at);
+        if (start == THREAD_END)
+            break;
+        if (walk_thread(walk, walk->base + start, get_le32(p) & 1 ? 8 : 4, &left))
+            return -1;
+    }
+    return 0;
+}
+
 int macho_each_fixup(const struct macho *macho, macho_fixup_visit *visit, void *context,
                      struct error *err)
 {
@@ -246,6 +295,10 @@ int macho_each_fixup(const struct macho *macho, macho_fixup_visit *visit, void *
             return -1;
         return walk_data(&walk);
     }
+    struct macho_section section;
+    if (macho_find_section(macho, "__TEXT", "__thread_starts", &section) &&
+        macho_base(macho, &walk.base))
+        return walk_threads(&walk, &section);
     return 0;
 }
 

@@ -215,6 +215,50 @@ for fmt, stride in ((1, 8), (2, 4), (6, 4), (7, 4), (8, 4), (9, 8), (10, 4), (12
     same(f"plain pointers of format {fmt}", words, [say["target"] if say["kind"] == "rebase" and say.get("level", 0) == own else 0
                                                     for say in theirs])
 
+# ---- the threads of kernels before chained fixups ----
+
+def build_threads(path):
+    """A static kernel at an iPhone's address: threads of both kinds of pointers that go over pages; what should be said of it."""
+    base, data, expected = 0xFFFFFFF007004000, bytearray(0xC000), []
+    starts = []
+    for thread in range(3):
+        at = thread * 0x4000 + 8 * random.randrange(100)
+        starts.append(0x4000 + at)
+        for left in range(30, -1, -1):
+            step = random.randrange(1, 200) if left else 0
+            auth, key, diversity, by_address = random.random() < .5, random.randrange(4), random.randrange(1 << 16), random.randrange(2)
+            offset = random.randrange(0x10000)
+            say = {"kind": "rebase", "address": base + 0x4000 + at, "target": base + offset}
+            if auth:
+                word = offset | diversity << 32 | by_address << 48 | key << 49 | 1 << 63
+                say.update(key=["IA", "IB", "DA", "DB"][key], diversity=diversity, address_diversity=bool(by_address))
+            else:
+                word = base + offset & (1 << 43) - 1 | 0xFF << 43
+            struct.pack_into("<Q", data, at, word | step << 51)
+            expected.append(say)
+            at += step * 4
+    table = struct.pack("<I4I", 0, *starts, 0xFFFFFFFF)
+
+    def command(name, address, size, offset, sections=b""):
+        return struct.pack("<II16sQQQQIIII", 0x19, 72 + len(sections), name, address, size, offset, size, 3, 3, len(sections) // 80, 0) + \
+            sections
+    section = struct.pack("<16s16sQQIIIIIIII", b"__thread_starts", b"__TEXT", base + 0x2000, len(table), 0x2000, 2, 0, 0, 0, 0, 0, 0)
+    body = command(b"__TEXT", base, 0x4000, 0, section) + command(b"__DATA", base + 0x4000, 0xC000, 0x4000)
+    head = struct.pack("<IIIIIIII", 0xFEEDFACF, 0x0100000C, 2, 2, 2, len(body), 0, 0) + body
+    open(path, "wb").write((head.ljust(0x2000, b"\0") + table).ljust(0x4000, b"\0") + data)
+    return base, expected
+
+
+base, theirs = build_threads(f"{work}/threads")
+ours = []
+for f in json.loads(run(pomona, "macho", "fixups", "--json", f"{work}/threads")):
+    ours.append({k: int(v, 16) if k in ("address", "target") else v for k, v in f.items() if k not in ("offset", "level")})
+same("threads", ours, theirs)
+run(pomona, "kc", "ghidra", f"{work}/threads", "-o", f"{work}/threads.plain")
+plain = open(f"{work}/threads.plain", "rb").read()
+same("plain threads", [struct.unpack_from("<Q", plain, say["address"] - base)[0] for say in theirs], [say["target"] for say in theirs])
+same("no threads left", json.loads(run(pomona, "macho", "fixups", "--json", f"{work}/threads.plain")), [])
+
 # ---- what the text beside code says ----
 
 CODE = """

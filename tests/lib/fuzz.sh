@@ -27,8 +27,8 @@ sys.stdout.buffer.write(bytes([6, 1, 0xf2, 0, t] + [0] * 15) + desc(0, 0, 16, 1,
     cp "$POMONA_BUILD"/tests/unit/*.im4p "$POMONA_BUILD"/tests/unit/*.img4 "$POMONA_BUILD"/tests/unit/*.macho \
         "$POMONA_BUILD"/tests/unit/*.adt "$POMONA_BUILD"/tests/unit/*.tc "$POMONA_BUILD"/tests/unit/*.nvram \
         "$POMONA_BUILD"/tests/unit/text.* "$seeds/"
-    # Signatures and export tries, where their tests have run; a small table of what DWARF says.
-    cp "$POMONA_BUILD"/macho-sign/signed "$POMONA_BUILD"/macho-symbols/trie.dylib "$POMONA_BUILD"/macho-symbols/dyld_info.dylib \
+    # Threads of pointers, signatures and export tries, where their tests have run; a small table of what DWARF says.
+    cp "$POMONA_BUILD"/macho/threads "$POMONA_BUILD"/macho-sign/signed "$POMONA_BUILD"/macho-symbols/trie.dylib "$POMONA_BUILD"/macho-symbols/dyld_info.dylib \
         "$seeds/" 2>/dev/null || true
     python3 -c 'import struct, sys
 rows = [(0x100, 1, 5, 1, 0), (0x120, 1, 6, 2, 1), (0x140, 0xFFFFFFFF, 0, 0, 2)]
