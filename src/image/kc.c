@@ -8,18 +8,24 @@
  * oldest. Its file offsets count from its own header, unless its first segment says that it is
  * itself where it is in the cache.
  *
+ * Those of iOS 12 and later have no such addresses: there the sections __kmod_info and __kmod_start
+ * are lists of pointers to each kext's kmod_info, which begins with its identifier, and Mach-O
+ * header; on arm64e these pointers are links of threads, which know their targets by themselves.
+ *
  * Relied on: macho.c and plist.c check what they read; identifiers stay in the file or in the
- * parsed XML. Left out: prelinked kernels of iOS 12 to 14 whose XML names kexts by ModuleIndex into
- * __kmod_start only. Facts: image-format sheet A3. */
+ * parsed XML. Facts: image-format sheet A3. */
 
 #include "kc.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define PROT_MODIFY  2u
-#define PROT_EXECUTE 4u
-#define CODELESS     0x7fffffffffffffffull /* _PrelinkExecutableLoadAddr of a kext without code */
+#define KMOD_NAME      16u /* of kmod_info, in 64 bits */
+#define KMOD_NAME_SIZE 64u
+#define THREAD_BITS    43 /* of a link are the pointer's own */
+#define PROT_MODIFY    2u
+#define PROT_EXECUTE   4u
+#define CODELESS       0x7fffffffffffffffull /* _PrelinkExecutableLoadAddr of a kext without code */
 
 /* ---- opening ---- */
 
@@ -183,6 +189,53 @@ static int add_kext(struct kc *kc, const struct plist *info, struct error *err)
         err);
 }
 
+/* What WORD points to: an address, or the link of a thread, signed or not. */
+static uint64_t pointer(const struct kc *kc, uint64_t word)
+{
+    uint64_t base;
+    if (word >> 48 == 0xffff)
+        return word;
+    if (word >> 63)
+        return macho_base(&kc->macho, &base) ? base + (uint32_t)word : 0;
+    return (uint64_t)((int64_t)(word << (64 - THREAD_BITS)) >> (64 - THREAD_BITS));
+}
+
+/* The kext whose kmod_info is at INFO, and whose header at START. */
+static int add_module(struct kc *kc, uint64_t info, uint64_t start, struct error *err)
+{
+    const uint8_t *name = kc_data_at(kc, info, KMOD_NAME + KMOD_NAME_SIZE);
+    if (!name || !memchr(name + KMOD_NAME, 0, KMOD_NAME_SIZE))
+        return blob_error(&kc->macho.file, 0, err, "no kmod_info with a name at 0x%llx",
+                          (unsigned long long)info);
+    const char *id = (const char *)name + KMOD_NAME;
+    const struct kc_entry *known = kc_find(kc, id);
+    if (known && known->has_code)
+        return 0;
+    struct kc_entry *entry = known ? &kc->entries[known - kc->entries] : add_entry(kc, id);
+    if (!entry)
+        return no_memory(kc, err);
+    entry->vmaddr = start;
+    return open_prelinked(kc, entry, start, err);
+}
+
+static int add_modules(struct kc *kc, struct error *err)
+{
+    struct macho_section infos, starts;
+    if (!macho_find_section(&kc->macho, "__PRELINK_INFO", "__kmod_info", &infos) ||
+        !macho_find_section(&kc->macho, "__PRELINK_INFO", "__kmod_start", &starts))
+        return 0;
+    const uint8_t *info = blob_at(&kc->macho.file, infos.offset, infos.size);
+    const uint8_t *start = blob_at(&kc->macho.file, starts.offset, starts.size);
+    if (!info || !start)
+        return blob_error(&kc->macho.file, infos.offset, err, "truncated: the list of kexts");
+    /* The kernel, which has no kmod_info, ends the list of headers. */
+    for (uint64_t at = 0; at + 8 <= infos.size && at + 8 <= starts.size; at += 8)
+        if (add_module(kc, pointer(kc, get_le64(info + at)), pointer(kc, get_le64(start + at)),
+                       err))
+            return -1;
+    return index_entries(kc, err);
+}
+
 int kc_load_info(struct kc *kc, struct error *err)
 {
     if (kc->info || !kc->info_section.size)
@@ -196,7 +249,7 @@ int kc_load_info(struct kc *kc, struct error *err)
     for (const struct plist *kext = kexts->children; kext; kext = kext->next)
         if (add_kext(kc, plist_resolve(kext), err))
             return -1;
-    return index_entries(kc, err);
+    return index_entries(kc, err) || (!kc->fileset && add_modules(kc, err)) ? -1 : 0;
 }
 
 /* ---- looking up ---- */

@@ -50,7 +50,7 @@ kexts = mkkc.kexts()
 # What a reader of property lists may lose: fractions, dates, large numbers, markup.
 odd = next(k for k in kexts if k.bundle.endswith("PL011"))
 odd.info.update(Ratio=0.25, Made=datetime.datetime(2026, 11, 21, 10, 0), Large=2 ** 63 - 1, Text="a < b && \"c\" \u2192", Blob=bytes(range(70)))
-built = {kind: mkkc.build(kind, kexts, work) for kind in ("fileset", "prelinked", "kernel")}
+built = {kind: mkkc.build(kind, kexts, work) for kind in ("fileset", "prelinked", "modules", "kernel")}
 collection = built["fileset"]
 paths = {kind: f"{work}/{kind}.macho" for kind in built}
 for kind, one in built.items():
@@ -75,7 +75,7 @@ def columns(*options, source=path):
 
 
 versions = {k.bundle: k.info["CFBundleVersion"] for k in kexts}
-for kind in ("fileset", "prelinked"):
+for kind in ("fileset", "prelinked", "modules"):
     same(f"list of {kind}", sorted(columns(source=paths[kind])), sorted([b, v] for b, v in versions.items()))
     places = {row[0]: row[2:] for row in columns("--show-kext-load-addresses", "--show-kext-uuids", source=paths[kind])}
     for bundle in with_code[1:]:
@@ -139,7 +139,7 @@ def text_of(one, number):
 
 
 fixups = {place: target for place, target, _ in collection.elf.relocations()}
-for kind in ("fileset", "prelinked"):
+for kind in ("fileset", "prelinked", "modules"):
     out = f"{work}/{kind}.out"
     kc("extract", "--all", paths[kind], "-o", out)
     one = built[kind]
@@ -153,7 +153,7 @@ for kind in ("fileset", "prelinked"):
              sorted(one.functions_of(number)))
         head = llvm("otool", "-l", file)
         same("UUID", re.search(r"uuid (\S+)", head)[1], identity(one, member.bundle))
-        if kind == "prelinked" and number == 0:
+        if kind != "fileset" and number == 0:
             continue
         assert len(open(file, "rb").read()) < 0x14000, file
         assert "CHAINED" not in head and "FILESET" not in head, head
@@ -223,7 +223,7 @@ same("named library", sorted(line.split()[0] for line in kc("exclude", f"{work}/
 
 # ---- version and map ----
 
-for kind, form in (("fileset", "kernel collection (MH_FILESET)"), ("prelinked", "prelinked kernel"), ("kernel", "kernel")):
+for kind, form in (("fileset", "kernel collection (MH_FILESET)"), ("prelinked", "prelinked kernel"), ("modules", "prelinked kernel"), ("kernel", "kernel")):
     said = json.loads(kc("version", "--json", paths[kind]))
     same(f"version of {kind}", [said[k] for k in ("form", "xnu", "darwin", "build", "kernel_uuid", "boot_args_revision", "boot_args_line")],
          [form, "10063.141.2", 23, "RELEASE_ARM64_VMAPPLE", identity(collection, "com.apple.kernel"), 2, 1024])

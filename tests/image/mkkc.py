@@ -9,6 +9,7 @@ Info.plists in __PRELINK_INFO. FOLDER gets
     kc              an MH_FILESET of the kernel and the kexts; kc.im4p the same in an IM4P
     kernel          the kernel alone at addresses of its own, with the UUID that it has in kc
     prelinked       the older form: an MH_EXECUTE with the kexts whole in __PRELINK_TEXT
+    modules         the same, but lists of pointers tell where the kexts are, links of threads, and not the Info.plists
 
 A test with other needs imports it: kexts() is the list, whose `info` may be changed, or shortened, or added to, before
 build("fileset", kexts, FOLDER) links it and returns the Collection, whose .data is the file and whose .symbols, .segments and
@@ -95,13 +96,22 @@ def run(*command):
 
 # ---- linking ----
 
+compiled = {}
+
+
 def compile_member(folder, number, member):
-    out = os.path.join(folder, f"m{number}.o")
-    if member.source.endswith(".s"):
-        run("clang-19", "--target=aarch64-none-elf", "-march=armv8.3-a", "-c", member.source, "-o", out)
+    """The object file; what this process has compiled before, from the same source, is taken again."""
+    out, source = os.path.join(folder, f"m{number}.o"), os.path.join(HERE, "kc", member.source)
+    with open(source, "rb") as file:
+        key = (source, number, member.bundle, file.read())
+    if compiled.get(out) == key:
         return out
-    own = [f"-D{name}=m{number}${name}" for name in OWN_NAMES]
-    run("clang-19", *FLAGS, *own, f'-DNAME="{member.bundle}"', "-c", os.path.join(HERE, "kc", member.source), "-o", out)
+    if source.endswith(".s"):
+        run("clang-19", "--target=aarch64-none-elf", "-march=armv8.3-a", "-c", source, "-o", out)
+    else:
+        own = [f"-D{name}=m{number}${name}" for name in OWN_NAMES]
+        run("clang-19", *FLAGS, *own, f'-DNAME="{member.bundle}"', "-c", source, "-o", out)
+    compiled[out] = key
     return out
 
 
@@ -276,6 +286,10 @@ class Collection:
         for member in self.members:
             info, load = dict(member.info), CODELESS
             info["_PrelinkBundlePath"] = member.path
+            if member.source and self.kind == "modules":
+                info["_PrelinkExecutableRelativePath"] = f"Contents/MacOS/{info['CFBundleExecutable']}"
+                root["_PrelinkInfoDictionary"].append(info)
+                continue
             if member.source:
                 number = self.linked.index(member)
                 load = self.range(f"m{number}.TEXT")[0] if final else PLACEHOLDER
@@ -370,9 +384,28 @@ def finish_prelinked(c):
     more = []
     for name, section, rights in (("PRELINK_TEXT", "text", READ | EXEC), ("PRELINK_INFO", "info", READ | WRITE)):
         low, high = c.range(name)
+        tables = modules_of(c) if c.kind == "modules" and section == "info" else []
+        size = high - low - sum(table[2] for table in tables)
         more.append(segment_command("__" + name, low, high - low, low - BASE, high - low, rights,
-                                    [("__" + section, low, high - low, low - BASE, 0)]))
+                                    [("__" + section, low, size, low - BASE, 0)] + tables))
     finish_kernel(c, more, None)
+
+
+def thread_link(target):
+    """A pointer as one of a thread, with a distance to the next."""
+    return target & (1 << 43) - 1 | 5 << 51
+
+
+def modules_of(c):
+    """At the end of __PRELINK_INFO: where the kexts are. The sections."""
+    high = c.range("PRELINK_INFO")[1]
+    infos = b"".join(struct.pack("<Q", thread_link(c.address(m.bundle, "kmod_info"))) for m in c.linked[1:])
+    starts = b"".join(struct.pack("<Q", thread_link(c.range(f"m{n}.TEXT")[0])) for n in range(1, len(c.linked)))
+    starts += struct.pack("<Q", thread_link(BASE))
+    tables = [("__kmod_info", high - len(infos) - len(starts), infos), ("__kmod_start", high - len(starts), starts)]
+    for _, at, data in tables:
+        c.put(at, data)
+    return [(name, at, len(data), at - BASE, 0) for name, at, data in tables]
 
 
 def finish_kernel(c, more=(), pointer_format=7):
@@ -391,7 +424,7 @@ def finish_kernel(c, more=(), pointer_format=7):
 
 
 def build(kind, members, folder):
-    """KIND: "fileset", "prelinked", or "kernel" (of which only the kernel is made). The Collection."""
+    """KIND: "fileset", "prelinked", "modules", or "kernel" (of which only the kernel is made). The Collection."""
     kernel = Kext("com.apple.kernel", "kernel.c")
     if kind == "kernel":
         members = []
@@ -399,16 +432,16 @@ def build(kind, members, folder):
     # The collection's own header grows with its members; in other files it is the kernel's, which is as large everywhere.
     room = (0x1000 + 112 * len(linked) + PAGE - 1) & -PAGE if kind == "fileset" else HEADER_ROOM
     draft = Collection(kind, members, linked)
-    info_size = (len(draft.plist(final=False)) + PAGE - 1) & -PAGE
+    info_size = (len(draft.plist(final=False)) + 16 * len(linked) + PAGE - 1) & -PAGE
     draft.read(link(kind, linked, folder, info_size, room), room)
-    {"fileset": finish_fileset, "prelinked": finish_prelinked, "kernel": finish_kernel}[kind](draft)
+    {"fileset": finish_fileset, "prelinked": finish_prelinked, "modules": finish_prelinked, "kernel": finish_kernel}[kind](draft)
     return draft
 
 
 def main():
     folder = sys.argv[1]
     os.makedirs(folder, exist_ok=True)
-    for kind, name in (("fileset", "kc"), ("prelinked", "prelinked"), ("kernel", "kernel")):
+    for kind, name in (("fileset", "kc"), ("prelinked", "prelinked"), ("modules", "modules"), ("kernel", "kernel")):
         data = build(kind, kexts(), folder).data
         open(os.path.join(folder, name), "wb").write(data)
         if kind == "fileset":
