@@ -38,10 +38,10 @@ strings = b"\0a.c\0f\0g\0"
 sys.stdout.buffer.write(struct.pack("<4Q128x", 3, 2, 2, len(strings)) + b"".join(struct.pack("<Q4I", *x) for x in rows)
     + b"".join(struct.pack("<6I", *x) for x in scopes) + b"".join(struct.pack("<QQII", *x) for x in ranges) + strings)' >"$seeds/tables"
     # Kernel collections of both forms, small enough to be read whole.
-    if [ ! -e "$seeds/prelinked.kc" ]; then
+    if [ ! -e "$seeds/modules.kc" ]; then
         mkdir -p "$seeds.kc"
         python3 -c 'import sys; sys.path.insert(0, "tests/image"); import mkkc
-for kind in "fileset", "prelinked":
+for kind in "fileset", "prelinked", "modules":
     some = [k for k in mkkc.kexts() if "SEP" not in k.bundle][:6 if kind == "fileset" else 5]
     open(f"{sys.argv[1]}/{kind}.kc", "wb").write(mkkc.build(kind, some, sys.argv[2]).data)' "$seeds" "$seeds.kc"
     fi
