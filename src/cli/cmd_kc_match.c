@@ -55,7 +55,9 @@ static json_t *match_json(const struct kc_match *match)
     set_text(out, "reason", match->reason);
     json_object_set_new(out, "probe_score", json_integer(match->score));
     set_text(out, "category", match->category);
-    json_object_set_new(out, match->verdict == KC_MATCHES ? "nodes" : "nearest", nodes);
+    if (match->node_count)
+        json_object_set(out, match->verdict == KC_MATCHES ? "nodes" : "nearest", nodes);
+    json_decref(nodes);
     if (match->behind)
         set_text(out, "behind", match->behind->kext->id);
     return out;

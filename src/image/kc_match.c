@@ -90,8 +90,17 @@ static size_t count_children(const struct plist *node)
     return count;
 }
 
-static void add_personality(struct kc_matches *out, const struct kc_entry *kext,
-                            const struct plist *named)
+/* A kext may have personalities of another one, which brings the code. */
+static const struct kc_entry *find_driver(const struct kc *kc, const struct kc_entry *kext,
+                                          const struct plist *table)
+{
+    const char *id = plist_text(table, "CFBundleIdentifier");
+    const struct kc_entry *found = id ? kc_find(kc, id) : kext;
+    return found || !kc_kernel_provides(id) ? found : kc_find(kc, KC_KERNEL);
+}
+
+static void add_personality(const struct kc *kc, struct kc_matches *out,
+                            const struct kc_entry *kext, const struct plist *named)
 {
     const struct plist *table = plist_resolve(named);
     uint64_t score = 0;
@@ -99,6 +108,7 @@ static void add_personality(struct kc_matches *out, const struct kc_entry *kext,
         return;
     plist_number(table, "IOProbeScore", &score);
     out->items[out->count++] = (struct kc_match){.kext = kext,
+                                                 .driver = find_driver(kc, kext, table),
                                                  .name = named->key,
                                                  .table = table,
                                                  .class = text_or(table, "IOClass", ""),
@@ -118,7 +128,7 @@ static int collect(struct matcher *m)
     for (size_t i = 0; i < m->kc->count; i++) {
         const struct plist *all = kc_entry_personalities(&m->kc->entries[i]);
         for (const struct plist *at = all ? all->children : NULL; at; at = at->next)
-            add_personality(m->out, &m->kc->entries[i], at);
+            add_personality(m->kc, m->out, &m->kc->entries[i], at);
     }
     return 0;
 }
@@ -158,6 +168,9 @@ static const struct kc_entry *find_owner(const struct matcher *m, const char *na
     const struct kc_class *class = kc_class_find(&m->classes, name);
     if (class)
         return class->owner;
+    const struct kc_entry *kernel = kc_find(m->kc, KC_KERNEL);
+    if (kernel && kc_class_mentioned_in(kernel, name))
+        return kernel;
     bool *askers = calloc(m->kc->count, sizeof(*askers));
     for (size_t i = 0; askers && i < m->out->count; i++)
         if (!strcmp(m->out->items[i].provider, name))
@@ -171,7 +184,9 @@ static size_t add_makers(const struct matcher *m, struct provider *p, const bool
 {
     for (size_t i = 0; i < m->out->count; i++) {
         const struct kc_match *match = &m->out->items[i];
-        if (linkers ? linkers[match->kext - m->kc->entries]
+        if (!match->driver)
+            continue;
+        if (linkers ? linkers[match->driver - m->kc->entries]
                     : kc_class_is(&m->classes, match->class, p->name))
             p->makers[p->maker_count++] = i;
     }
@@ -230,36 +245,6 @@ static bool wants_root(const struct kc_match *match)
 
 /* ---- nodes ---- */
 
-static size_t common_prefix(const char *a, const char *b, size_t size)
-{
-    size_t same = 0;
-    while (same < size && a[same] && a[same] == b[same])
-        same++;
-    return same;
-}
-
-struct nearest {
-    const struct adt_node *node;
-    const char *text;
-    size_t size, same;
-};
-
-/* The `compatible` of a node that begins like WANTED. */
-static void find_nearest(const struct matcher *m, const char *wanted, struct nearest *best)
-{
-    for (size_t i = 0; i < m->node_count; i++) {
-        const struct adt_property *property = adt_get(m->nodes[i], "compatible");
-        for (size_t at = 0; property && at < property->size;) {
-            const char *text = (const char *)property->value + at;
-            const size_t size = strnlen(text, property->size - at);
-            const size_t same = common_prefix(wanted, text, size);
-            if (same > best->same)
-                *best = (struct nearest){m->nodes[i], text, size, same};
-            at += size + 1;
-        }
-    }
-}
-
 static void list_names(const struct plist *wanted, char *out, size_t size)
 {
     size_t used = 0;
@@ -275,21 +260,10 @@ static void list_names(const struct plist *wanted, char *out, size_t size)
     }
 }
 
-static void describe_nearest(const struct nearest *best, char *out, size_t size)
-{
-    char path[PATH_SIZE];
-    *out = 0;
-    if (!best->node)
-        return;
-    adt_path(best->node, path, sizeof(path));
-    snprintf(out, size, "; nearest: %.100s, compatible \"%.*s\"", path,
-             (int)(best->size < 60 ? best->size : 60), best->text);
-}
-
 /* No node has one of the names of IONameMatch. */
 static void judge_names(const struct matcher *m, struct kc_match *match, enum kc_verdict verdict)
 {
-    struct nearest best = {.same = 3}; /* fewer characters in common say nothing */
+    struct kc_nearest best = {.same = 3}; /* fewer characters in common say nothing */
     char names[160], near[200];
     const struct plist *wanted = plist_get(match->table, "IONameMatch");
     const bool several = wanted->kind == PLIST_ARRAY;
@@ -298,11 +272,11 @@ static void judge_names(const struct matcher *m, struct kc_match *match, enum kc
          at = several ? at->next : NULL) {
         const struct plist *one = plist_resolve(at);
         if (one && one->kind == PLIST_STRING)
-            find_nearest(m, one->text, &best);
+            kc_match_nearest(one->text, m->nodes, m->node_count, &best);
     }
     match->nodes[0] = best.node;
     match->node_count = best.node != NULL;
-    describe_nearest(&best, near, sizeof(near));
+    kc_describe_nearest(&best, near, sizeof(near));
     if (wants_root(match))
         judge(match, verdict, "IONameMatch",
               "the root's name, compatible, device_type and model are not %s", names);
@@ -372,12 +346,18 @@ static void judge_nodes(struct matcher *m, struct kc_match *match)
 
 static bool judge_library(const struct matcher *m, struct kc_match *match)
 {
-    const struct kc_library_problem *problem = &m->problems[match->kext - m->kc->entries];
+    const char *id = plist_text(match->table, "CFBundleIdentifier");
     char text[300];
+    if (!match->driver) {
+        judge(match, KC_NO_LIBRARY, "CFBundleIdentifier",
+              "%.200s, which has its code, is not in the collection", id);
+        return true;
+    }
+    const struct kc_library_problem *problem = &m->problems[match->driver - m->kc->entries];
     if (problem->fault == KC_LIBRARY_FINE)
         return false;
     kc_library_describe(m->kc, problem, text, sizeof(text));
-    if (problem->kext == match->kext)
+    if (problem->kext == match->driver)
         judge(match, KC_NO_LIBRARY, "OSBundleLibraries", "%s", text);
     else
         judge(match, KC_NO_LIBRARY, "OSBundleLibraries", "it needs %.160s, which cannot link: %s",
@@ -388,7 +368,7 @@ static bool judge_library(const struct matcher *m, struct kc_match *match)
 static bool judge_class(const struct matcher *m, struct kc_match *match)
 {
     if (*match->class && (kc_class_find(&m->classes, match->class) ||
-                          kc_class_mentioned_in(match->kext, match->class) ||
+                          kc_class_mentioned_in(match->driver, match->class) ||
                           kc_class_mentioned(m->kc, match->class, NULL)))
         return false;
     if (*match->class)
@@ -463,15 +443,15 @@ static void list_makers(const struct kc_match *match, const struct matcher *m,
                         const struct provider *p, char *out, size_t size)
 {
     size_t used = 0;
-    const struct kc_entry *last = match->kext;
+    const struct kc_entry *last = match->driver;
     *out = 0;
     for (size_t i = 0; i < p->maker_count && used + 1 < size; i++) {
         const struct kc_match *maker = &m->out->items[p->makers[i]];
-        if (maker->kext == last || maker->kext == match->kext)
+        if (maker->driver == last || maker->driver == match->driver)
             continue;
-        last = maker->kext;
+        last = maker->driver;
         used += (size_t)snprintf(out + used, size - used, "%s%s (%s)", used ? ", " : "",
-                                 maker->kext->id, kc_verdict_name(maker->verdict));
+                                 maker->driver->id, kc_verdict_name(maker->verdict));
     }
 }
 
@@ -490,7 +470,7 @@ static void say_maker(const struct matcher *m, struct kc_match *match)
     for (size_t i = 0; i < p->maker_count; i++)
         if (m->up[p->makers[i]]) {
             judge(match, KC_FOLLOWS, "IOProviderClass", "a %.150s, by %.200s", match->provider,
-                  m->out->items[p->makers[i]].kext->id);
+                  m->out->items[p->makers[i]].driver->id);
             return;
         }
 }

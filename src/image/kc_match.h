@@ -20,9 +20,11 @@ enum kc_verdict {
 
 struct kc_match {
     const struct kc_entry *kext;
-    const char *name;             /* the personality's */
-    const struct plist *table;    /* the personality */
-    const char *class, *provider; /* IOClass, IOProviderClass; "" where absent */
+    const struct kc_entry *driver; /* whose code it is (CFBundleIdentifier): mostly KEXT itself;
+                                      NULL: not in the collection */
+    const char *name;              /* the personality's */
+    const struct plist *table;     /* the personality */
+    const char *class, *provider;  /* IOClass, IOProviderClass; "" where absent */
     enum kc_verdict verdict;
     const char *property;          /* KC_NO_…: the first that fails; else the one that decides */
     const struct adt_node **nodes; /* KC_MATCHES: which; KC_NO_NODE: the one that came nearest */
@@ -61,5 +63,17 @@ void kc_match_node(const struct plist *table, const struct adt_node *node,
                    struct kc_node_match *out);
 /* Whether TABLE asks for anything that a node of a device tree can answer. */
 bool kc_match_has_criteria(const struct plist *table);
+
+/* A node with a `compatible` that begins like the one that was wanted. */
+struct kc_nearest {
+    const struct adt_node *node; /* NULL: none shares more than `same` characters */
+    const char *text;            /* `size` characters */
+    size_t size, same;
+};
+/* Keeps in BEST the one of NODES that has more in common with WANTED than BEST has. */
+void kc_match_nearest(const char *wanted, const struct adt_node *const *nodes, size_t count,
+                      struct kc_nearest *best);
+/* "; nearest: PATH, compatible …", or nothing. */
+void kc_describe_nearest(const struct kc_nearest *best, char *out, size_t size);
 
 #endif

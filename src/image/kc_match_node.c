@@ -280,3 +280,39 @@ bool kc_match_has_criteria(const struct plist *table)
     }
     return false;
 }
+
+/* ---- what was perhaps meant ---- */
+
+static size_t common_prefix(const char *a, const char *b, size_t size)
+{
+    size_t same = 0;
+    while (same < size && a[same] && a[same] == b[same])
+        same++;
+    return same;
+}
+
+void kc_match_nearest(const char *wanted, const struct adt_node *const *nodes, size_t count,
+                      struct kc_nearest *best)
+{
+    const char *text;
+    size_t size;
+    for (size_t i = 0; i < count; i++) {
+        const struct adt_property *property = adt_get(nodes[i], "compatible");
+        for (size_t at = 0; property && next_string(property, &at, &text, &size);) {
+            const size_t same = common_prefix(wanted, text, size);
+            if (same > best->same)
+                *best = (struct kc_nearest){nodes[i], text, size, same};
+        }
+    }
+}
+
+void kc_describe_nearest(const struct kc_nearest *best, char *out, size_t size)
+{
+    char path[PATH_SIZE];
+    *out = 0;
+    if (!best->node)
+        return;
+    adt_path(best->node, path, sizeof(path));
+    snprintf(out, size, "; nearest: %.100s, compatible \"%.*s\"", path,
+             (int)(best->size < 60 ? best->size : 60), best->text);
+}

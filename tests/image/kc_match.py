@@ -77,6 +77,10 @@ KEXTS = [
     kext("com.example.iokit.LonelyFamily", {"LonelyDevice": "IOService"}, {}, OSBundleCompatibleVersion="1.0"),
     kext("NoLibrary", {}, {}),
     one("Root", "AppleARM", "IOPlatformExpertDevice"),
+    mkkc.Kext("com.example.driver.Merge", None, "1.0", KPI, {"P": {"CFBundleIdentifier": "com.example.driver.Uart", "IOClass": "Uart",
+                                                                   "IOProviderClass": "IOPlatformDevice", "IONameMatch": "i2c0"}}),
+    mkkc.Kext("com.example.driver.NoCode", None, "1.0", KPI, {"P": {"CFBundleIdentifier": "com.example.driver.Gone", "IOClass": "Uart",
+                                                                    "IOProviderClass": "IOPlatformDevice", "IONameMatch": "i2c0"}}),
     one("Uart", ["uart-9,none", "uart-1,samsung"], IOProbeScore=1000),
     one("BetterUart", "uart0", IOProbeScore=2000),
     one("UartConsole", "uart0", IOProbeScore=9000, IOMatchCategory="console"),
@@ -117,6 +121,8 @@ KEXTS.append(kext("Old", {}, {}, {FAMILY: "9.9"}, OSBundleCompatibleVersion="1.0
 # Verdict, property, and what the reason, or the first node, has to say.
 EXPECTED = {
     "Root": ("matches", None, "/"),
+    "Merge": ("matches", "IONameMatch", "/arm-io/i2c0"),
+    "NoCode": ("no-library", "CFBundleIdentifier", "com.example.driver.Gone, which has its code, is not in the collection"),
     "Uart": ("matches", "IONameMatch", "/arm-io/uart0"),
     "BetterUart": ("matches", "IONameMatch", "/arm-io/uart0"),
     "UartConsole": ("matches", "IONameMatch", "/arm-io/uart0"),
@@ -175,7 +181,7 @@ def check(path, what, kexts):
 
 cases = 0
 # The older form has its pointers plain; a few suffice.
-for kind, chosen in (("fileset", KEXTS), ("prelinked", KEXTS[:12])):
+for kind, chosen in (("fileset", KEXTS), ("prelinked", KEXTS[:14])):
     open(f"{work}/{kind}.kc", "wb").write(mkkc.build(kind, chosen, work).data)
     cases += check(f"{work}/{kind}.kc", kind, chosen)
 
