@@ -256,6 +256,52 @@ static void lower_simd_sqdmull_elem(struct lower *l, const struct a64_insn *insn
     doubling(l, insn, x86_r(S2));
 }
 
+/* The sum overflows where its sign is neither operand's, the difference where the operands' differ and
+ * it has not the first one's. Then its sign is the wrong one. */
+static void doubling_accumulate(struct lower *l, const struct a64_insn *insn, struct x86_rm m,
+                                bool sub)
+{
+    const bool words = vec_size(insn) == 2;
+    const unsigned bytes = vec_scalar(insn) ? 2u << vec_size(insn) : 16;
+    const enum vector_constant sign = words ? K_SIGN64 : K_80000000;
+    doubled_product(l, insn, m);
+    vec_qc(l, S1, bytes);
+    const unsigned d = lower_vsrc(l, insn->rd, S2);
+    vec_r(l, (sub ? op_sub : op_add)[vec_size(insn) + 1], S1, d, S0);
+    vec_r(l, VPXOR, S0, sub ? d : S1, S0);
+    vec_r(l, VPXOR, S2, S1, d);
+    vec_r(l, VPAND, S0, S0, S2);
+    vec_k(l, VPAND, S0, S0, sign);
+    vec_qc(l, S0, bytes);
+    if (!words) {
+        vec_shift(l, VPSRAD, S2, S1, 31);
+    } else {
+        vec_zero(l, S2);
+        vec_r(l, VPCMPGTQ, S2, S2, S1);
+    }
+    vec_k(l, VPXOR, S2, S2, sign);
+    vec_i(l, words ? VBLENDVPD : VBLENDVPS, S1, S1, x86_r(S2), S0 << 4);
+    vec_done(l, insn->rd, S1, bytes);
+}
+
+#define DOUBLING_ACCUMULATE(name, sub)                                                             \
+    static void lower_simd_##name(struct lower *l, const struct a64_insn *insn)                    \
+    {                                                                                              \
+        lower_clobber(l);                                                                          \
+        lower_vectors(l);                                                                          \
+        doubling_accumulate(l, insn, vec_rm(l, insn->rm), sub);                                    \
+    }                                                                                              \
+    static void lower_simd_##name##_elem(struct lower *l, const struct a64_insn *insn)             \
+    {                                                                                              \
+        lower_clobber(l);                                                                          \
+        lower_vectors(l);                                                                          \
+        vec_element(l, insn, S2);                                                                  \
+        doubling_accumulate(l, insn, x86_r(S2), sub);                                              \
+    }
+
+DOUBLING_ACCUMULATE(sqdmlal, false)
+DOUBLING_ACCUMULATE(sqdmlsl, true)
+
 /* The host's product of doublewords without carries is Arm's. */
 static void lower_simd_pmull_q(struct lower *l, const struct a64_insn *insn)
 {
@@ -370,8 +416,49 @@ DOT_ELEM(udot, false, false)
 DOT_ELEM(usdot, false, true)
 DOT_ELEM(sudot, true, false)
 
-/* Row i of Vn with row j of Vm in word 2i + j, their first and their second four bytes. */
-static void lower_simd_usmmla(struct lower *l, const struct a64_insn *insn)
+/* Of the rows of eight bytes that make Vn or Vm, the first (K: the second) four, in the order of the
+ * words of the product: row i of Vn with row j of Vm in word 2i + j. */
+static void rows_of_n(struct lower *l, const struct a64_insn *insn, unsigned k)
+{
+    vec_i(l, VPSHUFD, S1, 0, vec_rm(l, insn->rn), k ? 0xf5 : 0xa0);
+}
+
+static void rows_of_m(struct lower *l, const struct a64_insn *insn, unsigned k)
+{
+    vec_i(l, VPSHUFD, S2, 0, vec_rm(l, insn->rm), k ? 0xdd : 0x88);
+}
+
+/* As dot_signed(): S0 += the sums of products. */
+static void matrix_signed(struct lower *l, const struct a64_insn *insn, unsigned k)
+{
+    rows_of_m(l, insn, k);
+    vec_k(l, VPXOR, S1, S2, K_80B);
+    vec_k(l, VPDPBUSD, S0, S1, K_80B);
+    rows_of_n(l, insn, k);
+    vec_k(l, VPXOR, S1, S1, K_80B);
+    vec_r(l, VPDPBUSD, S0, S1, S2);
+}
+
+/* As dot_unsigned(). */
+static void matrix_unsigned(struct lower *l, const struct a64_insn *insn, unsigned k,
+                            struct x86_rm half)
+{
+    rows_of_n(l, insn, k);
+    rows_of_m(l, insn, k);
+    vec_k(l, VPXOR, S2, S2, K_80B);
+    vec_r(l, VPDPBUSD, S0, S1, S2);
+    vec(l, VPDPBUSD, S0, S1, half);
+    vec(l, VPDPBUSD, S0, S1, half);
+}
+
+static void matrix_mixed(struct lower *l, const struct a64_insn *insn, unsigned k)
+{
+    rows_of_n(l, insn, k);
+    rows_of_m(l, insn, k);
+    vec_r(l, VPDPBUSD, S0, S1, S2);
+}
+
+static void matrix(struct lower *l, const struct a64_insn *insn, bool sign_n, bool sign_m)
 {
     if (!l->dbt->avx512vnni) {
         lower_call(l, insn);
@@ -379,15 +466,25 @@ static void lower_simd_usmmla(struct lower *l, const struct a64_insn *insn)
     }
     lower_vectors(l);
     const unsigned dst = lower_vdst(l, insn->rd, S0);
-    vec_zero(l, S0);
-    for (unsigned k = 0; k < 2; k++) {
-        vec_i(l, VPSHUFD, S1, 0, vec_rm(l, insn->rn), k ? 0xf5 : 0xa0);
-        vec_i(l, VPSHUFD, S2, 0, vec_rm(l, insn->rm), k ? 0xdd : 0x88);
-        vec_r(l, VPDPBUSD, S0, S1, S2);
-    }
+    if (sign_n)
+        x86_vload(&l->a, S0, vector_literal_all(l, 2 * 65536, 2));
+    else
+        vec_zero(l, S0);
+    const struct x86_rm half = vector_literal_all(l, 64, 0);
+    for (unsigned k = 0; k < 2; k++)
+        if (sign_n)
+            matrix_signed(l, insn, k);
+        else if (sign_m)
+            matrix_mixed(l, insn, k);
+        else
+            matrix_unsigned(l, insn, k, half);
     vec(l, VPADDD, dst, S0, vec_rm(l, insn->rd));
     lower_vdone(l, insn->rd, dst);
 }
+
+ROW_OF(smmla, matrix, true, true)
+ROW_OF(ummla, matrix, false, false)
+ROW_OF(usmmla, matrix, false, true)
 
 lower_fn *const lower_simd_diff_table[A64_EXEC_COUNT] = {
     SIMD_ROW(saddl),      SIMD_ROW(uaddl),      SIMD_ROW(ssubl),      SIMD_ROW(usubl),      SIMD_ROW(saddw),
@@ -397,5 +494,7 @@ lower_fn *const lower_simd_diff_table[A64_EXEC_COUNT] = {
     SIMD_ROW(smlsl),      SIMD_ROW(umlsl),      SIMD_ROW(smull_elem), SIMD_ROW(umull_elem), SIMD_ROW(smlal_elem),
     SIMD_ROW(umlal_elem), SIMD_ROW(smlsl_elem), SIMD_ROW(umlsl_elem), SIMD_ROW(sqdmull),    SIMD_ROW(sqdmull_elem),
     SIMD_ROW(pmull_q),    SIMD_ROW(sdot),       SIMD_ROW(udot),       SIMD_ROW(usdot),      SIMD_ROW(sdot_elem),
-    SIMD_ROW(udot_elem),  SIMD_ROW(usdot_elem), SIMD_ROW(sudot_elem), SIMD_ROW(usmmla),
+    SIMD_ROW(udot_elem),  SIMD_ROW(usdot_elem), SIMD_ROW(sudot_elem),
+    SIMD_ROW(smmla),      SIMD_ROW(ummla),      SIMD_ROW(usmmla),     SIMD_ROW(sqdmlal),    SIMD_ROW(sqdmlal_elem),
+    SIMD_ROW(sqdmlsl),    SIMD_ROW(sqdmlsl_elem),
 };

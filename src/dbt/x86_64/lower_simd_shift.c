@@ -151,6 +151,42 @@ SHIFT(ursra, shift_round_lanes, false, true)
 SHIFT(sli, shift_insert, LEFT)
 SHIFT(sri, shift_insert, RIGHT)
 
+/* Left, with saturation: what is shifted back is not what it was where bits were lost. TO_U: what is
+ * negative becomes 0. */
+static void shift_left_saturating(struct lower *l, const struct a64_insn *insn, bool from_signed,
+                                  bool to_signed)
+{
+    static by_size equal = {VPCMPEQB, VPCMPEQW, VPCMPEQD, VPCMPEQQ};
+    const unsigned size = immh_size(insn), by = (unsigned)insn->imm, bits = 8u << size;
+    const unsigned bytes = vec_bytes(insn, size);
+    if (from_signed && !to_signed && by == 0) { /* nothing is lost of negative numbers then */
+        lower_call(l, insn);
+        return;
+    }
+    lower_clobber(l);
+    lower_vectors(l);
+    const unsigned n = lower_vsrc(l, insn->rn, S2);
+    shift(l, S0, n, size, LEFT, by);
+    shift(l, S1, S0, size, to_signed ? RIGHT_SIGNED : RIGHT, by);
+    vec_r(l, VPXOR, S1, S1, n);
+    vec_qc(l, S1, bytes);
+    if (from_signed)
+        shift(l, S2, n, size, RIGHT_SIGNED, bits - 1);
+    if (to_signed)
+        vec(l, VPXOR, S2, S2, vector_literal_all(l, ~0ull >> (65 - bits), size));
+    else if (from_signed)
+        vec_k(l, VPXOR, S2, S2, K_ONES);
+    else
+        x86_vload(&l->a, S2, vector_constant(l, K_ONES));
+    vec_k(l, equal[size], S1, S1, K_ZERO);
+    vec_i(l, VPBLENDVB, S0, S2, x86_r(S0), S1 << 4);
+    vec_done(l, insn->rd, S0, bytes);
+}
+
+SHIFT(sqshl_imm, shift_left_saturating, true, true)
+SHIFT(uqshl_imm, shift_left_saturating, false, false)
+SHIFT(sqshlu, shift_left_saturating, true, false)
+
 /* ---- twice as wide ---- */
 
 static void shift_long(struct lower *l, const struct a64_insn *insn, bool sign)
@@ -313,5 +349,5 @@ lower_fn *const lower_simd_shift_table[A64_EXEC_COUNT] = {
     SIMD_ROW(shl),     SIMD_ROW(sshr),    SIMD_ROW(ushr),     SIMD_ROW(ssra),   SIMD_ROW(usra),    SIMD_ROW(srshr), SIMD_ROW(urshr),
     SIMD_ROW(srsra),   SIMD_ROW(ursra),   SIMD_ROW(sli),      SIMD_ROW(sri),    SIMD_ROW(sshll),   SIMD_ROW(ushll), SIMD_ROW(shll),
     SIMD_ROW(shrn),    SIMD_ROW(rshrn),   SIMD_ROW(xtn),      SIMD_ROW(sqxtn),  SIMD_ROW(sqxtun),  SIMD_ROW(uqxtn), SIMD_ROW(sqshrn),
-    SIMD_ROW(sqrshrn), SIMD_ROW(sqshrun), SIMD_ROW(sqrshrun), SIMD_ROW(uqshrn), SIMD_ROW(uqrshrn),
+    SIMD_ROW(sqshl_imm), SIMD_ROW(uqshl_imm), SIMD_ROW(sqshlu), SIMD_ROW(sqrshrn), SIMD_ROW(sqshrun), SIMD_ROW(sqrshrun), SIMD_ROW(uqshrn), SIMD_ROW(uqrshrn),
 };
