@@ -6,6 +6,7 @@
  * lower_simd_fp.c. */
 
 #include "lower_fp.h"
+#include "vector.h"
 
 #define EVERY64(x)                                                                                 \
     {                                                                                              \
@@ -336,6 +337,68 @@ static void accumulate(struct lower *l, const struct a64_insn *insn, enum fused 
     fp_rejoin(l, rare);
 }
 
+/* S1 = the real (PART: the imaginary) numbers of Vn, each twice. */
+static void complex_factor(struct lower *l, struct fp_shape s, unsigned n, unsigned part)
+{
+    const unsigned v = fp_vector(l, s, n, S1);
+    if (s.bits == 32)
+        vec_r(l, part ? VMOVSHDUP : VMOVSLDUP, S1, 0, v);
+    else if (part)
+        vec_r(l, VPUNPCKHQDQ, S1, v, v);
+    else
+        vec_r(l, VPUNPCKLQDQ, S1, v, v);
+}
+
+/* V<m>, or, in S2, its complex number FIXED everywhere; SWAPPED: real and imaginary parts. */
+static unsigned complex_operand(struct lower *l, struct fp_shape s, unsigned m, int fixed,
+                                bool swapped)
+{
+    static const uint8_t order[3][2] = {{0xe4, 0xb1}, {0x44, 0x11}, {0xee, 0xbb}};
+    const unsigned v = fp_vector(l, s, m, S2);
+    if (fixed < 0 && !swapped)
+        return v;
+    vec_i(l, VPSHUFD, S2, 0, x86_r((int)v), s.bits == 64 ? 0x4e : order[fixed + 1][swapped]);
+    return S2;
+}
+
+/* FCMLA: the products of one part of Vn with both of Vm, turned by ROTATION times 90 degrees: parts
+ * change places, and some their signs. */
+static void complex_muladd(struct lower *l, const struct a64_insn *insn, unsigned rotation,
+                           int fixed)
+{
+    const struct fp_shape s = fp_shape_of(insn);
+    const bool turned = rotation & 1;
+    const uint64_t sign = 1ull << 63;
+    if (!fp_begin_lowering(l, insn, s.bits))
+        return;
+    const unsigned d = fp_vector(l, s, insn->rd, S0);
+    complex_factor(l, s, insn->rn, turned);
+    const unsigned m = complex_operand(l, s, insn->rm, fixed, turned);
+    if (turned && s.bits == 64)
+        vec(l, VPXOR, S2, S2,
+            vector_literal(l, rotation == 1 ? sign : 0, rotation == 3 ? sign : 0));
+    else if (turned)
+        vec(l, VPXOR, S2, S2, vector_literal_all(l, rotation == 1 ? sign >> 32 : sign, 3));
+    if (d != S0)
+        x86_vmov(&l->a, S0, d);
+    fused_op(l, s, rotation == 2 ? FNMADD : FMADD, d, S1, x86_r((int)m));
+    const struct fp_rare rare =
+        d != S0 ? check_in_place(l, insn, s, d) : fp_check(l, insn, s, d, CHECK_TINY);
+    fp_commit(l, insn, s, d, false);
+    fp_rejoin(l, rare);
+}
+
+static void lower_fcmla(struct lower *l, const struct a64_insn *insn)
+{
+    complex_muladd(l, insn, a64_fp_shape(insn->imm).extra, -1);
+}
+
+static void lower_fcmla_elem(struct lower *l, const struct a64_insn *insn)
+{
+    const struct a64_fp_shape shape = a64_fp_shape(insn->imm);
+    complex_muladd(l, insn, shape.rotation, (int)shape.extra);
+}
+
 /* ---- by element ---- */
 
 /* Element INDEX of V<m> in every element of SCRATCH, or in its lowest for a scalar. */
@@ -418,7 +481,8 @@ ONE(fmla_elem, accumulate_elem, FMADD)
 ONE(fmls_elem, accumulate_elem, FNMADD)
 
 lower_fn *const lower_fp_table[A64_EXEC_COUNT] = {
-    ROW(fabs),   ROW(fneg), ROW(fadd),  ROW(fsub),      ROW(fmul),      ROW(fdiv),
-    ROW(fnmul),  ROW(fabd), ROW(fsqrt), ROW(fmadd),     ROW(fmsub),     ROW(fnmadd),
-    ROW(fnmsub), ROW(fmla), ROW(fmls),  ROW(fmul_elem), ROW(fmla_elem), ROW(fmls_elem),
+    ROW(fabs),      ROW(fneg),      ROW(fadd),      ROW(fsub),  ROW(fmul),
+    ROW(fdiv),      ROW(fnmul),     ROW(fabd),      ROW(fsqrt), ROW(fmadd),
+    ROW(fmsub),     ROW(fnmadd),    ROW(fnmsub),    ROW(fmla),  ROW(fmls),
+    ROW(fmul_elem), ROW(fmla_elem), ROW(fmls_elem), ROW(fcmla), ROW(fcmla_elem),
 };

@@ -219,16 +219,24 @@ static unsigned packed_operand(struct lower *l, struct fp_shape s, unsigned n, u
     return scratch;
 }
 
-static void lower_fmulx(struct lower *l, const struct a64_insn *insn)
+/* As a product, but that of 0 and infinity is 2; infinities are rare. */
+static void extended_product(struct lower *l, const struct a64_insn *insn, bool by_element)
 {
     const struct fp_shape s = fp_shape_of(insn), packed = {.bits = s.bits};
+    const unsigned index = a64_fp_shape(insn->imm).extra;
     if (!fp_begin_lowering(l, insn, s.bits))
         return;
-    const unsigned n = packed_operand(l, s, insn->rn, S1), m = packed_operand(l, s, insn->rm, S2);
+    const unsigned n = packed_operand(l, s, insn->rn, S1);
+    unsigned m = S2;
+    if (by_element)
+        vec_i(l, VPSHUFD, m, 0, fp_rm(l, insn->rm),
+              s.bits == 64 ? (index ? 0xee : 0x44) : index * 0x55);
+    else
+        m = packed_operand(l, s, insn->rm, S2);
     const struct fp_rare infinite = check_finite(l, insn, s, n, m);
     fp_op(l, packed, FP_MUL, S0, n, x86_r((int)m));
     const struct fp_rare rare = fp_check(l, insn, packed, S0, CHECK_TINY);
-    fp_commit(l, insn, s, S0, true);
+    fp_commit(l, insn, s, S0, !by_element); /* 0 times a negative element is -0 */
     fp_rejoin(l, infinite);
     fp_rejoin(l, rare);
 }
@@ -318,14 +326,18 @@ ONE(fminv, across, false)
 ONE(fmaxnmv, across, true)
 ONE(fminnmv, across, false)
 
+ONE(fmulx, extended_product, false)
+ONE(fmulx_elem, extended_product, true)
 ONE(frecps, step, false)
 ONE(frsqrts, step, true)
 
 #define EXTREME_ROWS(name) ROW(name), ROW(name##p), ROW(name##p_pair), ROW(name##v)
 
 lower_fn *const lower_simd_fp_table[A64_EXEC_COUNT] = {
-    ROW(fcmeq),      ROW(fcmge),      ROW(fcmgt),           ROW(facge),           ROW(facgt),
-    ROW(fcmeq_zero), ROW(fcmge_zero), ROW(fcmgt_zero),      ROW(fcmle_zero),      ROW(fcmlt_zero),
-    ROW(faddp),      ROW(faddp_pair), EXTREME_ROWS(fmax),   EXTREME_ROWS(fmin),   ROW(fmulx),
-    ROW(frecps),     ROW(frsqrts),    EXTREME_ROWS(fmaxnm), EXTREME_ROWS(fminnm), ROW(fcadd),
+    ROW(fcmeq),         ROW(fcmge),         ROW(fcmgt),           ROW(facge),
+    ROW(facgt),         ROW(fcmeq_zero),    ROW(fcmge_zero),      ROW(fcmgt_zero),
+    ROW(fcmle_zero),    ROW(fcmlt_zero),    ROW(faddp),           ROW(faddp_pair),
+    EXTREME_ROWS(fmax), EXTREME_ROWS(fmin), ROW(fmulx),           ROW(fmulx_elem),
+    ROW(frecps),        ROW(frsqrts),       EXTREME_ROWS(fmaxnm), EXTREME_ROWS(fminnm),
+    ROW(fcadd),
 };

@@ -76,7 +76,7 @@ enum vector_op {
     VPBROADCASTD_R = V38 | X_EVEX | 0x7c, VPBROADCASTQ_R = V38 | X_EVEX | X_W | 0x7c,
     VPINSRB = V3A | 0x20, VPINSRW = V66 | 0xc4, VPINSRD = V3A | 0x22, VPINSRQ = V3A | X_W | 0x22,
     VPEXTRB = V3A | 0x14, VPEXTRW = V3A | 0x15, VPEXTRD = V3A | 0x16, VPEXTRQ = V3A | X_W | 0x16,
-    VMOVDDUP = X_0F | X_F2 | X_EW | 0x12, VMOVQ = X_0F | X_F3 | X_EW | 0x7e, VMOVSLDUP = X_0F | X_F3 | 0x12,
+    VMOVDDUP = X_0F | X_F2 | X_EW | 0x12, VMOVQ = X_0F | X_F3 | X_EW | 0x7e, VMOVSLDUP = X_0F | X_F3 | 0x12, VMOVSHDUP = X_0F | X_F3 | 0x16,
 
     VPCMP_B = V3A | X_EVEX | 0x3f, VPCMP_UB = V3A | X_EVEX | 0x3e, VPCMP_W = V3A | X_EVEX | X_W | 0x3f,
     VPCMP_UW = V3A | X_EVEX | X_W | 0x3e, VPCMP_D = V3A | X_EVEX | 0x1f, VPCMP_UD = V3A | X_EVEX | 0x1e,
