@@ -267,7 +267,7 @@ for i in range(60):
         data[random.randrange(start, len(data))] = random.randrange(256)
     open(f"{work}/damaged", "wb").write(data[:random.randrange(start, len(data))] if i % 4 == 0 else data)
     done = subprocess.run([pomona, "macho", "symbols", "--dsym", f"{work}/damaged", program], stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, timeout=30)
+                          stderr=subprocess.PIPE, timeout=120)
     cases += 1
     if done.returncode not in (0, 65) or (done.returncode and b"damaged" not in done.stderr):
         sys.exit(f"damaged dSYM {i}: {done.returncode} {done.stderr}")

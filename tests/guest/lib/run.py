@@ -36,7 +36,7 @@ def build(folder, guest):
 
 def run(command):
     try:
-        out = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=100, check=False).stdout
+        out = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=400, check=False).stdout
     except subprocess.TimeoutExpired as expired:
         sys.exit(f"{command[0]}: did not end: {(expired.stdout or b'')[-200:]}")
     lines = [line.strip() for line in out.decode(errors="replace").split("\n")]

@@ -61,7 +61,7 @@ def note_encodings(guest, text):
 
 def run(command, guest=None):
     done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE if guest else None, timeout=100, check=False)
+                          stderr=subprocess.PIPE if guest else None, timeout=400, check=False)
     if guest:
         note_encodings(guest, done.stderr.decode(errors="replace"))
     lines = done.stdout.decode(errors="replace").split("\n")
