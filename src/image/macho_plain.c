@@ -87,10 +87,12 @@ static void mend_build_version(struct work *work, uint8_t *p, uint32_t size)
     work->out->versions++;
 }
 
-/* Closes the commands of one header up where chained fixups were, and mends the others. */
+/* Closes the commands of one header up where chained fixups were, and mends the others. All of the
+ * header is written: a broken file may have pointers in it. */
 static void rewrite_commands(struct work *work, const struct macho *macho)
 {
     struct macho_command command;
+    memcpy(work->data + macho->header, macho->file.data + macho->header, HEADER_SIZE);
     uint8_t *const first = work->data + macho->header + HEADER_SIZE, *to = first;
     uint32_t count = 0;
     for (uint64_t cursor = 0; macho_next_command(macho, &cursor, &command);) {
@@ -166,10 +168,10 @@ int macho_plain(const struct macho *macho, struct macho_plain *out, struct error
         free(work.data);
         return -1;
     }
-    each_header(&work, find_versions);
-    each_header(&work, rewrite_commands);
     end_threads(&work);
     blank_doctypes(&work);
+    each_header(&work, find_versions);
+    each_header(&work, rewrite_commands);
     blob_adopt(&out->copy, work.data, macho->file.size, macho->file.name);
     return 0;
 }
