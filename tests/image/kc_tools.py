@@ -205,6 +205,15 @@ same("kc diff of what is none", "Mach-O" in run(pomona, "kc", "diff", old, write
 
 write("cut", collection.data[:0x5000])
 write("text", b"no Mach-O file")
+# Pointers said to be in the header, which stays one.
+astray = bytearray(collection.data)
+fixups = next(struct.unpack_from("<I", c[2], 8)[0] for c in commands(astray, 0) if c[0] == 0x80000034)
+starts = fixups + struct.unpack_from("<I", astray, fixups + 4)[0]
+pages = starts + next(at for at in struct.unpack_from("<6I", astray, starts + 4) if at)
+struct.pack_into("<Q", astray, pages + 8, 0)
+struct.pack_into("<H", astray, pages + 22, 4)
+run(pomona, "kc", "ghidra", write("astray", astray), "-o", f"{work}/astray.plain")
+same("pointers in the header", open(f"{work}/astray.plain", "rb").read(32)[:16], collection.data[:16])
 for arguments, status, says in ((["ghidra", f"{work}/text"], 65, "not a Mach-O"), (["ghidra", f"{work}/cut"], 65, "offset 0x"),
                                 (["lldb", "-o", f"{work}/out", f"{work}/text"], 65, "not a Mach-O"), (["lldb", kc], 64, "-o FOLDER"),
                                 (["ghidra", f"{work}/absent"], 66, "absent")):
