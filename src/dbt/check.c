@@ -251,6 +251,7 @@ static bool left_early(const struct dbt *dbt)
     const uint64_t done = cpu->pc - before->pc,
                    expected = dbt->check->expected.icount - before->icount;
     return dbt->hot->exit == DBT_EXIT_ATTENTION ||
+           (dbt->hot->exit == DBT_EXIT_LINK && dbt->links[dbt->hot->exit_arg].single) ||
            (dbt->hot->exit == DBT_EXIT_LOOKUP && done < expected * 4);
 }
 

@@ -116,6 +116,7 @@ enum dbt_mode {
     DBT_MODE_BTYPE = 3 << 9,
     DBT_MODE_FPCR = 1 << 11,    /* FPCR wants what the host has not: arithmetic goes to the interpreter */
     DBT_MODE_MANY = 1 << 12,    /* more than one CPU: pairs must be single-copy atomic */
+    DBT_MODE_SINGLE = 1 << 15,  /* not of the CPU: each access is checked alone, see x86_64/lower_group.c */
     DBT_MODE_FZ = 1 << 14,      /* FPCR.FZ, and FPSR.IXC is set: see x86_64/lower_fp.h */
 };
 
@@ -145,6 +146,7 @@ struct dbt_link {
     uint32_t slot; /* a jump: the offset where it leads while it is not linked */
     uint32_t target; /* the block that it leads to, a slot: if it still does: index + 1; 0: none */
     uint32_t next, previous; /* of those with this target: index + 1 */
+    bool single; /* it leads to a block of DBT_MODE_SINGLE */
 };
 
 /* What was given out of something that a region has a part of. */

@@ -283,6 +283,7 @@ struct way {
     enum dbt_exit from;
     uint32_t arg;
     uint32_t evictions;
+    unsigned mode; /* what the block's mode must have beside the CPU's: DBT_MODE_SINGLE or nothing */
 };
 
 static void shorten(struct dbt *dbt, const struct way *way, struct dbt_block *block)
@@ -360,10 +361,13 @@ static bool run_block(struct dbt *dbt, const struct dbt_block *block, struct way
     struct dbt_hot *hot = dbt->hot;
     const uint64_t entry = cpu->pc;
     enter(dbt, block);
-    *way = (struct way){(enum dbt_exit)hot->exit, (uint32_t)hot->exit_arg, dbt->evictions};
+    *way = (struct way){(enum dbt_exit)hot->exit, (uint32_t)hot->exit_arg, dbt->evictions, 0};
     switch (way->from) {
     case DBT_EXIT_LOOKUP:
         cpu->pc = a64_branch_address(cpu, cpu->pc);
+        break;
+    case DBT_EXIT_LINK:
+        way->mode = dbt->links[way->arg].single ? DBT_MODE_SINGLE : 0;
         break;
     case DBT_EXIT_STATUS:
         return follow_status(dbt, entry, stop);
@@ -383,14 +387,14 @@ static bool run_once(struct dbt *dbt, struct way *way, enum engine_stop *stop)
         evict(dbt);
     follow_code(dbt);
     follow_addresses(dbt, mode);
-    struct dbt_block *block = find_block(dbt, mode);
+    struct dbt_block *block = find_block(dbt, mode | way->mode);
     if (!block) {
-        way->from = DBT_EXIT_STATUS;
+        *way = (struct way){.from = DBT_EXIT_STATUS};
         return engine_must_stop(cpu, A64_FAULT, stop);
     }
     set_mode(hot, mode);
     shorten(dbt, way, block);
-    way->from = DBT_EXIT_STATUS;
+    *way = (struct way){.from = DBT_EXIT_STATUS};
     if (cpu->slice_end - cpu->icount < block->count)
         return interpret(dbt, stop);
 
@@ -410,14 +414,14 @@ enum engine_stop dbt_run(struct a64_cpu *cpu)
     bool taken;
     for (;;) {
         if (atomic_load_explicit(&cpu->attention, memory_order_relaxed)) {
-            way.from = DBT_EXIT_STATUS;
+            way = (struct way){.from = DBT_EXIT_STATUS};
             if (!engine_serve_attention(cpu, &taken))
                 return ENGINE_ATTENTION;
         }
         if (cpu->icount >= cpu->slice_end)
             return ENGINE_SLICE;
         if (cpu->watch & A64_F_ANY) {
-            way.from = DBT_EXIT_STATUS;
+            way = (struct way){.from = DBT_EXIT_STATUS};
             if (interpret(dbt, &stop))
                 return stop;
         } else if (run_once(dbt, &way, &stop)) {

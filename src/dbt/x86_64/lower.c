@@ -265,12 +265,13 @@ void lower_vectors(struct lower *l)
     x86_jmp_to(cold, x86_here(a));
 }
 
-void lower_link(struct lower *l, struct x86_label jump, int64_t place)
+void lower_link(struct lower *l, struct x86_label jump, int64_t place, bool single)
 {
     struct dbt *dbt = l->dbt;
     const struct dbt_link link = {
         .jump = (uint32_t)(jump.at - dbt->code_write),
         .slot = (uint32_t)(l->cold.p - dbt->code_write),
+        .single = single,
     };
     const uint32_t number = dbt_add_link(dbt, link);
     x86_land(&l->cold, jump);
@@ -313,7 +314,7 @@ void lower_jump(struct lower *l, struct x86 *a, int64_t place, unsigned count)
         x86_jmp_to(cold, dbt->stub.link);
         return;
     }
-    lower_link(l, x86_jmp(a), place);
+    lower_link(l, x86_jmp(a), place, false);
 }
 
 void lower_jump_rax(struct lower *l, unsigned count, unsigned btype)
@@ -498,6 +499,7 @@ bool dbt_lower(struct dbt *dbt, struct lower *l)
     l->clean32 = l->clean64 = l->made32 = l->made64 = 0;
     l->rejoin.at = NULL;
     l->counted = 0;
+    memset(l->group, 0, sizeof(l->group));
     l->flags.host = l->flags.dirty = false;
     l->code_start = now->code;
     l->cold_start = now->cold;

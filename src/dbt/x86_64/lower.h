@@ -25,6 +25,18 @@ enum flags_kind {
     FLAGS_FLOAT_SWAPPED,
 };
 
+#define LOWER_GROUPS 4
+
+/* Accesses that one check was made for (lower_group.c). */
+struct lower_group {
+    uint64_t members; /* a bit for each instruction; 0: there is none */
+    unsigned base;    /* among guest registers */
+    int32_t lowest;   /* their first byte, from what the base was at the check */
+    unsigned bytes;
+    enum dbt_fill fill;
+    const struct dbt_slot *slot;
+};
+
 struct lower {
     struct dbt *dbt;
     struct x86 a;    /* the block */
@@ -45,6 +57,7 @@ struct lower {
         bool host, dirty; /* in EFLAGS; not in memory */
         enum flags_kind kind;
     } flags;
+    struct lower_group group[LOWER_GROUPS];
     bool flags_live[DBT_MAX_INSNS + 1]; /* NZCV as it is before instruction i may be looked at */
     struct a64_insn insn[DBT_MAX_INSNS];
 };
@@ -207,8 +220,8 @@ uintptr_t lower_literal(struct lower *l, const void *bytes, unsigned size);
 /* Goes on at PLACE bytes from the start of the page, which may be outside of it; NZCV must be in
  * memory. COUNT instructions of the block have then retired. */
 void lower_jump(struct lower *l, struct x86 *a, int64_t place, unsigned count);
-/* JUMP, emitted already, leads to PLACE in this page, as a link. */
-void lower_link(struct lower *l, struct x86_label jump, int64_t place);
+/* JUMP, emitted already, leads to PLACE in this page, as a link; SINGLE: to a block of DBT_MODE_SINGLE. */
+void lower_link(struct lower *l, struct x86_label jump, int64_t place, bool single);
 /* Goes on at the address in RAX, with PSTATE.BTYPE. */
 void lower_jump_rax(struct lower *l, unsigned count, unsigned btype);
 /* Before the first instruction of a block that PSTATE.BTYPE is not 0 for: whether it may be that. */

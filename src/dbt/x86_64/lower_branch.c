@@ -19,7 +19,7 @@ static void side_exit(struct lower *l, const struct a64_insn *insn, enum x86_cc 
     const struct x86_label taken = x86_jcc(&l->a, cc);
     const int64_t target = target_of(l, insn);
     if (!(target & ~(int64_t)A64_PAGE_MASK) && !(l->mode & DBT_MODE_COUNT)) {
-        lower_link(l, taken, target);
+        lower_link(l, taken, target, false);
         return;
     }
     x86_land(&l->cold, taken);

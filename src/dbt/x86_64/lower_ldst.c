@@ -75,7 +75,6 @@ static void address_literal(struct lower *l, const struct a64_insn *insn)
 
 static void address(struct lower *l, const struct a64_insn *insn, enum mode mode)
 {
-    lower_clobber(l); /* check() will, and it saves NZCV through RAX */
     if (mode == MODE_reg)
         address_register(l, insn);
     else if (mode == MODE_lit)
@@ -201,31 +200,82 @@ static void check_tlb(struct lower *l, const struct want *want, struct others *o
     x86_mov(a, 1, RCX, x86_m(RCX, offsetof(struct a64_tlb_entry, addend)));
 }
 
-static struct lower_miss check(struct lower *l, const struct a64_insn *insn,
-                               const struct want *want)
+/* The check that WANT asks for; `cold` goes on where it fails. */
+static void ask(struct lower *l, const struct dbt_slot *slot, const struct want *want)
 {
-    struct x86 *a = &l->a, *cold = &l->cold;
-    const struct dbt_slot *slot = new_slot(l);
+    struct x86 *cold = &l->cold;
     struct others others = {.count = 0};
-    if (!slot)
-        return (struct lower_miss){{a->p}, 0};
     if (flips(l))
         check_tlb(l, want, &others);
     else
         check_slot(l, slot, want, &others);
-
     for (unsigned i = 0; i < others.count; i++)
         x86_land(cold, others.jump[i]);
     x86_lea(cold, 1, RCX, x86_at(slot));
     x86_imm(cold, RDX, limit_of(want));
     x86_call_to(cold, l->dbt->stub.fill[(l->mode & DBT_MODE_EL) != 0][want->fill][want->aligned]);
-    x86_jcc_to(cold, CC_NE, x86_here(a));
-    const uintptr_t slow = x86_here(cold);
+    x86_jcc_to(cold, CC_NE, x86_here(&l->a));
+}
+
+/* The rare path: the interpreter's function. */
+static struct lower_miss rarely(struct lower *l, const struct a64_insn *insn)
+{
+    const uintptr_t slow = x86_here(&l->cold);
     lower_call_cold(l, insn);
-    const struct lower_miss miss = {x86_jmp(cold), slow};
+    return (struct lower_miss){x86_jmp(&l->cold), slow};
+}
+
+static struct lower_miss check(struct lower *l, const struct a64_insn *insn,
+                               const struct want *want)
+{
+    const struct dbt_slot *slot = new_slot(l);
+    if (!slot)
+        return (struct lower_miss){{l->a.p}, 0};
+    ask(l, slot, want);
+    const struct lower_miss miss = rarely(l, insn);
     if (want->told)
-        lower_look(l, want->size - 1, slow);
+        lower_look(l, want->size - 1, miss.slow);
     return miss;
+}
+
+/* ---- groups ---- */
+
+/* The check for all of GROUP; where it fails, they are all made one by one. */
+static void check_group(struct lower *l, const struct a64_insn *insn, struct lower_group *group)
+{
+    const struct want want = {group->bytes, false, group->fill, false};
+    group->slot = new_slot(l);
+    if (!group->slot)
+        return;
+    lower_clobber(l);
+    lower_address(l, insn, group->lowest);
+    ask(l, group->slot, &want);
+    if (flips(l)) /* the members look there */
+        x86_store(&l->a, 1, x86_at(&group->slot->value), RCX);
+    lower_link(l, x86_jmp(&l->cold), lower_place(l, l->at), true);
+}
+
+/* Makes [RAX + RCX] the access of a member of GROUP. Behind the check it may be there already. */
+static void reach(struct lower *l, const struct a64_insn *insn, enum mode mode,
+                  const struct lower_group *group)
+{
+    const bool first = !(group->members & ((1ull << l->at) - 1));
+    if (first && group->lowest == (mode == MODE_post ? 0 : (int32_t)insn->imm))
+        return;
+    address(l, insn, mode);
+    x86_mov(&l->a, 1, RCX, x86_at(&group->slot->value));
+}
+
+/* The group that the access is one of, whose check then stands before it; NULL: none. */
+static const struct lower_group *group_of(struct lower *l, const struct a64_insn *insn)
+{
+    for (unsigned i = 0; i < LOWER_GROUPS; i++)
+        if (l->group[i].members >> l->at & 1)
+            return &l->group[i];
+    struct lower_group *group = lower_begin_group(l);
+    if (group)
+        check_group(l, insn, group);
+    return group && group->slot ? group : NULL;
 }
 
 /* With several CPUs every store is told. */
@@ -253,7 +303,7 @@ struct lower_miss lower_check_exclusive(struct lower *l, const struct a64_insn *
 
 void lower_checked(struct lower *l, struct lower_miss miss)
 {
-    if (!l->a.full && !l->cold.full)
+    if (miss.done.at && !l->a.full && !l->cold.full)
         x86_patch(miss.done, l->a.run, x86_here(&l->a));
 }
 
@@ -262,6 +312,12 @@ static enum dbt_fill fill_of(enum mode mode, bool store)
     if (mode == MODE_unpriv)
         return store ? DBT_FILL_WRITE_USER : DBT_FILL_READ_USER;
     return store ? DBT_FILL_WRITE : DBT_FILL_READ;
+}
+
+/* Whether the address is the base and a constant. */
+static bool constant(enum mode mode)
+{
+    return mode == MODE_off || mode == MODE_pre || mode == MODE_post;
 }
 
 /* Of what an access moves. */
@@ -278,8 +334,22 @@ static bool begin(struct lower *l, const struct a64_insn *insn, enum mode mode, 
     }
     if (kind & VECTOR)
         lower_vectors(l);
-    address(l, insn, mode);
-    *miss = lower_check(l, insn, count * size, fill_of(mode, kind & STORE));
+    const struct lower_group *group = constant(mode) ? group_of(l, insn) : NULL;
+    if (!group) {
+        lower_clobber(l); /* the check will, and it saves NZCV through RAX */
+        address(l, insn, mode);
+        *miss = lower_check(l, insn, count * size, fill_of(mode, kind & STORE));
+        return true;
+    }
+    *miss = (struct lower_miss){{NULL}, 0};
+    const bool told = is_told(l, fill_of(mode, kind & STORE));
+    if (told)
+        lower_clobber(l);
+    reach(l, insn, mode, group);
+    if (told) {
+        *miss = rarely(l, insn);
+        lower_look(l, count * size - 1, miss->slow);
+    }
     return true;
 }
 

@@ -28,6 +28,9 @@ struct lower_miss lower_check_aligned(struct lower *l, const struct a64_insn *in
 /* The same for STXR. Other stores that are made by the side of several CPUs' are told to the exclusive
  * monitor (src/a64/monitor.h) by these functions where they must be. */
 struct lower_miss lower_check_exclusive(struct lower *l, const struct a64_insn *insn, unsigned size);
+/* Looks for accesses behind instruction `at`, a load or store off its base register and a constant, that one check can
+ * be made for together with it: they become one of l->group, which has no slot yet. NULL: there are none. */
+struct lower_group *lower_begin_group(struct lower *l);
 /* Part of all these: TO = the TLB's entry for address RAX, as the CPU or, USER, EL0 reaches it. Costs EFLAGS. */
 void lower_find_entry(const struct dbt *dbt, struct x86 *a, unsigned to, bool user);
 /* Part of that: if [RAX + RCX], of BYTES and one more, may be marked for exclusive access, goes to
