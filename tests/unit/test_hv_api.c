@@ -710,7 +710,7 @@ static void test_cancel_is_sticky(void **state)
 
 static void *cancel_soon(void *arg)
 {
-    usleep(20000);
+    usleep(300000);
     hv_vcpus_exit(arg, 1);
     return NULL;
 }

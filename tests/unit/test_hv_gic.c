@@ -349,7 +349,7 @@ static void enable_group1(struct guest *guest)
 /* An SPI routed here wakes WFI, from another thread. */
 static void *raise_spi_soon(void *arg)
 {
-    usleep(20000);
+    usleep(300000);
     OK(hv_gic_set_spi(40, true));
     return NULL;
 }

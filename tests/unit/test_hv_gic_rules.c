@@ -390,7 +390,7 @@ static void test_reset(void **state)
 
 static void *raise_later(void *arg)
 {
-    usleep(20000);
+    usleep(300000);
     OK(hv_gic_set_spi(40, true));
     return arg;
 }
