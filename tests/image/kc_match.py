@@ -118,6 +118,14 @@ KEXTS.append(kext("Dependent", {"Dependent": "IOService"}, {"P": {"IOClass": "De
                   {"com.example.driver.Old": "1.0"}))
 KEXTS.append(kext("Old", {}, {}, {FAMILY: "9.9"}, OSBundleCompatibleVersion="1.0"))
 
+# Versions with stages, in kexts without code: those need no class of their own.
+STAGES = "com.example.iokit.StageFamily"
+KEXTS.append(mkkc.Kext(STAGES, None, "3.0d5", KPI, OSBundleCompatibleVersion="1.0"))
+FINE, OLD = ("3.0d5", "3.0d4", "2.99.99", "3.0.0d5", "1.0"), ("3.0", "3.0b1", "3.0a1", "3.0fc1", "3.0d6", "3.1", "3.0.1d1")
+for number, wanted in enumerate(FINE + OLD):
+    KEXTS.append(mkkc.Kext(f"com.example.driver.Wants{number}", None, "1.0", {**KPI, STAGES: wanted},
+                           {"P": {"IOClass": "Uart", "IOProviderClass": "IOPlatformDevice", "IONameMatch": "pcie"}}))
+
 # Verdict, property, and what the reason, or the first node, has to say.
 EXPECTED = {
     "Root": ("matches", None, "/"),
@@ -157,6 +165,9 @@ EXPECTED = {
                      "nothing that would make a LonelyDevice matches: com.example.driver.LonelyMaker (no-node)"),
     "Dependent": ("no-library", "OSBundleLibraries", f"it needs com.example.driver.Old, which cannot link: {FAMILY} 9.9 is wanted"),
 }
+for number, wanted in enumerate(FINE + OLD):
+    EXPECTED[f"Wants{number}"] = ("matches", "IONameMatch", "/arm-io/pcie") if wanted in FINE else \
+        ("no-library", "OSBundleLibraries", f"{STAGES} {wanted} is wanted, the collection has 3.0d5")
 BEHIND = dict.fromkeys(("Uart", "ByString", "Exists"), "com.example.driver.BetterUart")
 
 
