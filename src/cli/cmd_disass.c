@@ -13,6 +13,7 @@
 #include "a64/dis.h"
 #include "cli/dsym_input.h"
 #include "cli/macho_input.h"
+#include "cli/otool_text.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/verbs.h"
@@ -61,7 +62,8 @@ struct context {
     struct macho_symbols symbols;
     struct macho_fixups fixups;
     bool otool;
-    const char *name; /* of the file */
+    const char *remark; /* what begins one */
+    const char *name;   /* of the file */
     struct progress progress;
     size_t next_label;        /* the first symbol that has not been passed yet */
     struct dsym *dsym;        /* NULL: none was given */
@@ -102,7 +104,8 @@ static void print_fixup(const struct context *c, const struct macho_fixup *fixup
 /* PACIA, PACIZA, PACIAZ, PACIASP, PACIA1716 and their like: the letters behind the verb are the
  * kind of key, Z for a modifier of zero, and which key; what follows that says what is meant when
  * there is no operand. */
-static void print_signing(const char *what, const char *first, const char *second)
+static void print_signing(const char *remark, const char *what, const char *first,
+                          const char *second)
 {
     const bool zero = what[4] == 'z', implied = !*first;
     const char *rest = what + 5 + zero;
@@ -111,12 +114,12 @@ static void print_signing(const char *what, const char *first, const char *secon
                            : !implied                 ? second
                            : !strcmp(rest, "1716")    ? "x16"
                                                       : "sp";
-    printf("  // %s %s, key %c%c, modifier %s", *what == 'p' ? "signs" : "authenticates", value,
-           what[3] - 32, what[4 + zero] - 32, modifier);
+    printf("  %s %s %s, key %c%c, modifier %s", remark, *what == 'p' ? "signs" : "authenticates",
+           value, what[3] - 32, what[4 + zero] - 32, modifier);
 }
 
 /* "authenticates x8, key IA, modifier x9". */
-static void print_authentication(const char *text)
+static void print_authentication(const char *remark, const char *text)
 {
     const size_t name = strcspn(text, "\t");
     const char *operands = text[name] ? text + name + 1 : "";
@@ -127,15 +130,17 @@ static void print_authentication(const char *text)
     const bool zero = what[length - 1] == 'z';
     const char key = (char)(what[length - 1 - zero] - 32);
     if (!strcmp(what, "pacga"))
-        printf("  // generic code, key GA, modifier%s", strrchr(operands, ',') + 1);
+        printf("  %s generic code, key GA, modifier%s", remark, strrchr(operands, ',') + 1);
     else if ((!strncmp(what, "pac", 3) || !strncmp(what, "aut", 3)) && length >= 5)
-        print_signing(what, first, second);
+        print_signing(remark, what, first, second);
     else if (!strncmp(what, "ret", 3) || !strncmp(what, "eret", 4))
-        printf("  // authenticates %s, key I%c, modifier sp", *what == 'e' ? "ELR" : "x30", key);
+        printf("  %s authenticates %s, key I%c, modifier sp", remark, *what == 'e' ? "ELR" : "x30",
+               key);
     else if (*what == 'b')
-        printf("  // authenticates %s, key I%c, modifier %s", first, key, zero ? "0" : second);
+        printf("  %s authenticates %s, key I%c, modifier %s", remark, first, key,
+               zero ? "0" : second);
     else
-        printf("  // authenticates the address, key D%c, modifier 0", key);
+        printf("  %s authenticates the address, key D%c, modifier 0", remark, key);
 }
 
 /* Instructions of pointer authentication begin with one of these and go on with a letter of a key;
@@ -154,16 +159,17 @@ static bool authenticates(const char *text)
 static void explain(struct context *c, uint32_t word, uint64_t pc, const char *text)
 {
     uint64_t target;
-    if (code_direct_target(word, pc, &target)) {
-        print_symbol(c, target);
-    } else if (code_paged_target(&c->pages, word, pc, &target)) {
+    const bool paged = code_paged_target(&c->pages, word, pc, &target);
+    if (paged) {
         const struct macho_fixup *fixup = macho_fixup_at(&c->fixups, target);
-        printf("  // 0x%" PRIx64, target);
+        printf("  %s 0x%" PRIx64, c->remark, target);
         print_symbol(c, target);
         if (fixup)
             print_fixup(c, fixup);
+    } else if (code_direct_target(word, pc, &target)) {
+        print_symbol(c, target);
     } else if (authenticates(text)) {
-        print_authentication(text);
+        print_authentication(c->remark, text);
     }
 }
 
@@ -271,6 +277,8 @@ static void print_word(struct context *c, uint32_t word, uint64_t address, int w
         print_label(c, address);
     if (c->dsym)
         print_source(c, address);
+    if (c->otool)
+        otool_text(text, sizeof(text));
     print_columns(c, word, address, width, text);
     if (c->macho)
         explain(c, word, address, text);
@@ -382,6 +390,8 @@ static void every_section(struct context *c, const struct values *values)
 {
     struct macho_command command;
     struct macho_section section;
+    if (c->otool)
+        printf("%s:\n", c->name);
     for (uint64_t cursor = 0; macho_next_command(c->macho, &cursor, &command);)
         for (uint32_t i = 0; macho_command_section(&command, i, &section); i++) {
             if (!(section.flags & (SOME_INSTRUCTIONS | PURE_INSTRUCTIONS)) &&
@@ -418,6 +428,7 @@ static int disassemble_macho(const struct values *values, const char *path, stru
     struct context c = {.macho = &input.macho,
                         .name = path,
                         .otool = values->style && !strcmp(values->style, "otool")};
+    c.remark = c.otool ? ";" : "//";
     progress_start(&c.progress, true);
     int result = load_symbols(&c, values, &dsym, err);
     if (!result) {

@@ -51,6 +51,43 @@ run("ld64.lld-19", "-arch", "arm64", "-platform_version", "macos", "13.0", "13.0
 FILES = [f"{work}/lib.o", f"{work}/lib64e.o", f"{work}/lib.dylib"] + \
     [f"{fixtures}/{n}.macho" for n in ("object", "dylib", "arm64e")]
 
+
+
+def otool_lines(text):
+    """Without what is said beside an instruction; not the last word of what names an address: llvm-otool has ADR, ADRP and what lld
+    made of ADRP and LDR as offsets, which nobody can use; what it does not know, as a word."""
+    lines = [re.sub(r"\s*(;|<).*$", "", line) for line in text.splitlines()]
+    return [re.sub(r"\t(adrp?|ldr)\t(\w+), (#?-?\w+)$", r"\t\1\t\2", line) for line in lines]
+
+
+put_source = """
+#include <arm_neon.h>
+typedef unsigned long u64;
+float f[1000], g[1000]; double d[1000]; int a[1000], b[1000]; unsigned char bytes[4096];
+void loops(void) { for (int i = 0; i < 1000; i++) { f[i] = f[i] * g[i] + 2.5f; d[i] = d[i] / 3.0; a[i] = a[i] * b[i] + (a[i] >> 3); } }
+u64 bits(u64 x, unsigned n) { u64 r = 0; for (unsigned i = 0; i < n; i++) { r ^= x << 5 | x >> 59; r += __builtin_popcountl(x) +
+    __builtin_clzl(x | 1); x = x * 0x9e3779b97f4a7c15ul + r; if (r & 0x10000000000ul) x++; } return r; }
+int cases(int x) { switch (x) { case 0: return 5; case 1: return 99; case 2: return -3; case 3: return 77; default: return x * x; } }
+unsigned crc(const unsigned char *p, u64 n) { unsigned c = ~0u; while (n--) { c ^= *p++; for (int k = 0; k < 8; k++)
+    c = c >> 1 ^ (0xedb88320 & -(c & 1)); } return ~c; }
+short halves(short *p, int i) { return p[i] + p[-7]; }
+uint8x16_t table(uint8x16_t a, uint8x16_t b) { return vaddq_u8(vqtbl1q_u8(a, b), vextq_u8(a, b, 3)); }
+uint8x16_t narrow(uint8x8_t l, uint16x8_t a) { return vqshrn_high_n_u16(l, a, 3); }
+float32x4_t widen(float16x4_t a) { return vcvt_f32_f16(a); }
+float32x4_t lane(float32x4_t a, float32x4_t b) { return vfmaq_laneq_f32(a, a, b, 2); }
+void lists(uint8_t *p) { uint8x16x4_t v = vld4q_u8(p); uint8x16x2_t x; x.val[0] = v.val[2]; x.val[1] = v.val[0]; vst2q_lane_u8(p, x, 5); }
+int across(int32x4_t v) { return vaddvq_s32(v) + vgetq_lane_s32(v, 2); }
+uint16x8_t constant(void) { return vdupq_n_u16(0x1200); }
+uint32x4_t zeros(uint32x4_t a) { return vceqzq_u32(a); }
+"""
+open(f"{work}/otool.c", "w").write(put_source)
+for level in ("-O0", "-O1", "-O3"):
+    run("clang-19", "--target=arm64-apple-macos13", level, "-ffreestanding", "-c", f"{work}/otool.c", "-o", f"{work}/otool{level}.o")
+for path in [f"{work}/otool-O0.o", f"{work}/otool-O1.o", f"{work}/otool-O3.o", *FILES[:3]]:
+    theirs = otool_lines(run("llvm-otool-19", "-tv", path))
+    ours = otool_lines(run(pomona, "macho", "disass", "--style", "otool", path))
+    same(f"{path} in otool's style", ours[:len(theirs)], theirs)
+
 for path in FILES:
     theirs = [line for line in run("llvm-nm-19", "-a", path).splitlines() if line.strip()]
     same(f"symbols of {path}", sorted(run(pomona, "macho", "symbols", "-a", path).splitlines()), sorted(theirs))

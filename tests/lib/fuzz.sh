@@ -1,5 +1,5 @@
 # fuzz_all SECONDS [in-all]: builds the fuzzers and runs each for SECONDS, or all together for as long, two at a time; sourced.
-# Corpora are kept in the cache.
+# Corpora grow in the cache; a small one of each is in tests/fuzz/corpus (tools/fuzz-corpus). All together write docs/fuzz.md.
 
 fuzz_all() {
     seconds=$1
@@ -15,6 +15,8 @@ fuzz_all() {
     sed 's/INITRD_END/0x48000000/' tests/guest/kvm/linux.dts | dtc -q -I dts -O dtb -o "$seeds/linux.dtb"
     for kind in 2 6; do { printf "\\00$kind"; cat "$POMONA_BUILD/guests/pip/pip.im4p"; } >"$seeds/boot-$kind"; done
     { printf '\001'; head -c 100000 "$POMONA_CACHE"/trixie-arm64/boot/vmlinuz-* 2>/dev/null || true; } >"$seeds/boot-linux"
+    python3 -c 'import struct, sys
+sys.stdout.buffer.write(b"\1" + struct.pack("<IIQQQ24x4sI", 0x91005A4D, 0x14000010, 0, 0x10000, 10, b"ARM\x64", 0))' >"$seeds/boot-image"
     { printf '\003'; head -c 4096 "$POMONA_BUILD/smp/smp.elf" 2>/dev/null || true; } >"$seeds/boot-elf"
     # For the devices: a driver's start and a block request of each type (tests/fuzz/fuzz_devices.c has the operations).
     for type in 0 1 4 8 11 13; do
@@ -72,7 +74,9 @@ P
     failed=0
     xargs -P2 -I{} sh -c 'corpus="$0/fuzz-$(basename {})"; mkdir -p "$corpus"
         {} -max_total_time='"$seconds"' -rss_limit_mb=3000 -timeout=10 -max_len=200000 -artifact_prefix="$corpus/crash-" \
-            "$corpus" "$0/fuzz-seeds" >"$corpus.log" 2>&1 || { tail -30 "$corpus.log"; exit 1; }' "$POMONA_CACHE" <"$dir/programs" || failed=1
+            -print_final_stats=1 "$corpus" "$0/fuzz-seeds" $(ls -d "tests/fuzz/corpus/$(basename {} | cut -c6-)" 2>/dev/null) \
+            >"$corpus.log" 2>&1 || { tail -30 "$corpus.log"; exit 1; }' "$POMONA_CACHE" <"$dir/programs" || failed=1
+    [ -z "${2:-}" ] || python3 tests/fuzz/report.py "$POMONA_CACHE" "$dir/programs" >docs/fuzz.md
     echo "result: $(wc -l <"$dir/programs") fuzzers, $seconds s each"
     return $failed
 }
