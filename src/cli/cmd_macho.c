@@ -134,77 +134,103 @@ static json_t *command_text(const struct macho_command *command, unsigned at)
     return json_text(text, room ? strnlen(text, room) : 0);
 }
 
-static void add_library(json_t *out, const struct macho_command *command)
+/* "1.2.3.4.5" of LC_SOURCE_VERSION. */
+static json_t *source_version_json(uint64_t v)
 {
-    if (command->size < 24)
-        return;
-    json_object_set_new(out, "name", command_text(command, 8));
-    json_object_set_new(out, "current", version_json(get_le32(command->data + 16)));
-    json_object_set_new(out, "compatible", version_json(get_le32(command->data + 20)));
+    return json_sprintf("%u.%u.%u.%u.%u", (unsigned)(v >> 40), (unsigned)(v >> 30 & 0x3ff),
+                        (unsigned)(v >> 20 & 0x3ff), (unsigned)(v >> 10 & 0x3ff),
+                        (unsigned)(v & 0x3ff));
 }
 
-/* The fields of the commands that have none of the forms above. */
+enum field_kind { COUNT_32, ADDRESS_32, ADDRESS_64, VERSION, SOURCE_VERSION, UUID, TEXT };
+
+/* What commands without a form of their own hold, and where. */
+static const struct field {
+    uint32_t cmd;
+    uint8_t offset;
+    enum field_kind kind;
+    const char *name;
+} command_fields[] = {
+    {LC_SYMTAB, 8, ADDRESS_32, "symoff"},
+    {LC_SYMTAB, 12, COUNT_32, "nsyms"},
+    {LC_SYMTAB, 16, ADDRESS_32, "stroff"},
+    {LC_SYMTAB, 20, ADDRESS_32, "strsize"},
+    {LC_DYSYMTAB, 8, COUNT_32, "ilocalsym"},
+    {LC_DYSYMTAB, 12, COUNT_32, "nlocalsym"},
+    {LC_DYSYMTAB, 16, COUNT_32, "iextdefsym"},
+    {LC_DYSYMTAB, 20, COUNT_32, "nextdefsym"},
+    {LC_DYSYMTAB, 24, COUNT_32, "iundefsym"},
+    {LC_DYSYMTAB, 28, COUNT_32, "nundefsym"},
+    {LC_DYSYMTAB, 56, ADDRESS_32, "indirectsymoff"},
+    {LC_DYSYMTAB, 60, COUNT_32, "nindirectsyms"},
+    {LC_DYSYMTAB, 64, ADDRESS_32, "extreloff"},
+    {LC_DYSYMTAB, 68, COUNT_32, "nextrel"},
+    {LC_DYSYMTAB, 72, ADDRESS_32, "locreloff"},
+    {LC_DYSYMTAB, 76, COUNT_32, "nlocrel"},
+    {LC_UUID, 8, UUID, "uuid"},
+    {LC_BUILD_VERSION, 8, COUNT_32, "platform"},
+    {LC_BUILD_VERSION, 12, VERSION, "minos"},
+    {LC_BUILD_VERSION, 16, VERSION, "sdk"},
+    {LC_SOURCE_VERSION, 8, SOURCE_VERSION, "version"},
+    {LC_ID_DYLIB, 8, TEXT, "name"},
+    {LC_ID_DYLIB, 16, VERSION, "current"},
+    {LC_ID_DYLIB, 20, VERSION, "compatible"},
+    {LC_LOAD_DYLIB, 8, TEXT, "name"},
+    {LC_LOAD_DYLIB, 16, VERSION, "current"},
+    {LC_LOAD_DYLIB, 20, VERSION, "compatible"},
+    {LC_LOAD_WEAK_DYLIB, 8, TEXT, "name"},
+    {LC_LOAD_WEAK_DYLIB, 16, VERSION, "current"},
+    {LC_LOAD_WEAK_DYLIB, 20, VERSION, "compatible"},
+    {LC_REEXPORT_DYLIB, 8, TEXT, "name"},
+    {LC_REEXPORT_DYLIB, 16, VERSION, "current"},
+    {LC_REEXPORT_DYLIB, 20, VERSION, "compatible"},
+    {LC_LOAD_DYLINKER, 8, TEXT, "path"},
+    {LC_RPATH, 8, TEXT, "path"},
+    {LC_MAIN, 8, ADDRESS_64, "entryoff"},
+    {LC_MAIN, 16, ADDRESS_64, "stacksize"},
+};
+
+static json_t *field_json(const struct macho_command *command, const struct field *field)
+{
+    static const uint8_t sizes[] = {4, 4, 8, 4, 8, 16, 4};
+    const uint8_t *p = command->data + field->offset;
+    if (command->size < field->offset + sizes[field->kind])
+        return NULL;
+    switch (field->kind) {
+    case COUNT_32:
+        return json_integer(get_le32(p));
+    case ADDRESS_32:
+        return json_address(get_le32(p));
+    case ADDRESS_64:
+        return json_address(get_le64(p));
+    case VERSION:
+        return version_json(get_le32(p));
+    case SOURCE_VERSION:
+        return source_version_json(get_le64(p));
+    case UUID:
+        return json_hex(p, 16);
+    case TEXT:
+        return command_text(command, field->offset);
+    }
+    return NULL;
+}
+
 static void add_fields(json_t *out, const struct macho *macho, const struct macho_command *command)
 {
-    const uint8_t *p = command->data;
+    bool known = false;
     uint64_t pc;
-    switch (command->cmd) {
-    case LC_UUID:
-        if (command->size >= 24)
-            json_object_set_new(out, "uuid", json_hex(p + 8, 16));
-        break;
-    case LC_SYMTAB:
-        if (command->size >= 24) {
-            json_object_set_new(out, "symoff", json_address(get_le32(p + 8)));
-            json_object_set_new(out, "nsyms", json_integer(get_le32(p + 12)));
-            json_object_set_new(out, "stroff", json_address(get_le32(p + 16)));
-            json_object_set_new(out, "strsize", json_address(get_le32(p + 20)));
+    for (size_t i = 0; i < sizeof(command_fields) / sizeof(command_fields[0]); i++)
+        if (command_fields[i].cmd == command->cmd) {
+            known = true;
+            json_object_set_new(out, command_fields[i].name,
+                                field_json(command, &command_fields[i]));
         }
-        break;
-    case LC_UNIXTHREAD:
-        if (macho_entry(macho, &pc))
-            json_object_set_new(out, "pc", json_address(pc));
-        break;
-    case LC_BUILD_VERSION:
-        if (command->size >= 24) {
-            json_object_set_new(out, "platform", json_integer(get_le32(p + 8)));
-            json_object_set_new(out, "minos", version_json(get_le32(p + 12)));
-            json_object_set_new(out, "sdk", version_json(get_le32(p + 16)));
-        }
-        break;
-    case LC_SOURCE_VERSION:
-        if (command->size >= 16) {
-            const uint64_t v = get_le64(p + 8);
-            json_object_set_new(out, "version",
-                                json_sprintf("%u.%u.%u.%u.%u", (unsigned)(v >> 40),
-                                             (unsigned)(v >> 30 & 0x3ff),
-                                             (unsigned)(v >> 20 & 0x3ff),
-                                             (unsigned)(v >> 10 & 0x3ff), (unsigned)(v & 0x3ff)));
-        }
-        break;
-    case LC_ID_DYLIB:
-    case LC_LOAD_DYLIB:
-    case LC_LOAD_WEAK_DYLIB:
-    case LC_REEXPORT_DYLIB:
-        add_library(out, command);
-        break;
-    case LC_LOAD_DYLINKER:
-    case LC_RPATH:
-        if (command->size >= 12)
-            json_object_set_new(out, "path", command_text(command, 8));
-        break;
-    case LC_MAIN:
-        if (command->size >= 24) {
-            json_object_set_new(out, "entryoff", json_address(get_le64(p + 8)));
-            json_object_set_new(out, "stacksize", json_address(get_le64(p + 16)));
-        }
-        break;
-    default:
-        /* Link edit data: an offset and a size. */
-        if (command->size == 16) {
-            json_object_set_new(out, "dataoff", json_address(get_le32(p + 8)));
-            json_object_set_new(out, "datasize", json_address(get_le32(p + 12)));
-        }
+    if (command->cmd == LC_UNIXTHREAD && macho_entry(macho, &pc))
+        json_object_set_new(out, "pc", json_address(pc));
+    /* Link edit data: an offset and a size. */
+    if (!known && command->size == 16) {
+        json_object_set_new(out, "dataoff", json_address(get_le32(command->data + 8)));
+        json_object_set_new(out, "datasize", json_address(get_le32(command->data + 12)));
     }
 }
 
