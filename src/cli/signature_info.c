@@ -9,6 +9,7 @@
 
 #include "cli/output.h"
 #include "image/entitlements.h"
+#include "image/requirement.h"
 
 struct bit_name {
     uint64_t bit;
@@ -173,7 +174,16 @@ static json_t *directory_json(const struct macho *macho,
     return out;
 }
 
-/* The requirements by what they are for; each as it is, since their language is the host's. */
+/* One requirement in its language, or, where that fails, byte by byte. */
+static json_t *requirement_json(const uint8_t *data, size_t size)
+{
+    const struct blob whole = {.data = data, .size = size};
+    char text[4096];
+    return requirement_text(&whole, text, sizeof(text)) ? json_text(text, strlen(text))
+                                                        : json_hex(data, size);
+}
+
+/* The requirements by what they are for. */
 static json_t *requirements_json(const struct blob *whole)
 {
     static const char *const types[] = {"invalid",    "host",    "guest",
@@ -189,10 +199,10 @@ static json_t *requirements_json(const struct blob *whole)
         if (!data)
             break;
         const uint32_t type = get_be32(entry);
-        json_array_append_new(array,
-                              json_pack("{s:o, s:o}", "for",
-                                        type < 6 ? json_string(types[type]) : json_address(type),
-                                        "requirement", json_hex(data, get_be32(inner + 4))));
+        json_array_append_new(
+            array,
+            json_pack("{s:o, s:o}", "for", type < 6 ? json_string(types[type]) : json_address(type),
+                      "requirement", requirement_json(data, get_be32(inner + 4))));
     }
     return array;
 }

@@ -18,6 +18,7 @@
 #include "image/macho.h"
 #include "image/nvram.h"
 #include "image/plist.h"
+#include "image/requirement.h"
 #include "image/trust_cache.h"
 #include "machine/board.h"
 
@@ -158,6 +159,10 @@ static void walk(const struct macho *macho)
     }
     refused(macho_each_fixup(macho, seen_fixup, &length, &err));
     refused(macho_each_export(macho, seen_export, &length, &err));
+    struct signature_blob part;
+    char text[200];
+    for (uint32_t i = 0; macho_signature_blob(macho, i, &part); i++)
+        requirement_text(&part.whole, text, sizeof(text));
     macho_code_directory(macho, &directory);
     macho_entitlements(macho, &entitlements);
     struct macho_segment segment;

@@ -243,6 +243,66 @@ open(f"{work}/changed", "wb").write(changed)
 said = info("changed")["code_directories"][0]
 same("what was changed", (5 in said["pages_that_differ"], [s["matches"] for s in said["special_slots"]]), (True, ["no", "yes"]))
 
+# ---- requirements in their language, as `codesign -d -r-` prints these ----
+
+
+def string(text):
+    data = text if isinstance(text, bytes) else text.encode()
+    return struct.pack(">I", len(data)) + data + bytes(-len(data) % 4)
+
+
+def oid(text):
+    numbers = [int(n) for n in text.split(".")]
+    out = b""
+    for n in [numbers[0] * 40 + numbers[1]] + numbers[2:]:
+        digits = [n & 0x7F]
+        while n > 0x7F:
+            n >>= 7
+            digits.insert(0, n & 0x7F | 0x80)
+        out += bytes(digits)
+    return string(out)
+
+
+def op(number, *rest):
+    return struct.pack(">I", number) + b"".join(struct.pack(">I", r & 0xFFFFFFFF) if isinstance(r, int) else r for r in rest)
+
+
+FIELD = "1.2.840.113635.100.6."
+leaf9, leaf13 = op(14, 0, oid(FIELD + "1.9"), 0), op(14, 0, oid(FIELD + "1.13"), 0)
+developer = op(6, op(14, 1, oid(FIELD + "2.6"), 0), op(6, leaf13, op(11, 0, string("subject.OU"), 1, string("34YW5XSRB7"))))
+REQUIREMENTS = (
+    (3, op(6, op(2, string("com.apple.mail")), op(3)), 'identifier "com.apple.mail" and anchor apple'),
+    (3, op(6, op(6, op(15), op(2, string("com.omnigroup.OmniFocus"))), op(7, leaf9, developer)),
+     'anchor apple generic and identifier "com.omnigroup.OmniFocus" and '
+     f"(certificate leaf[field.{FIELD}1.9] /* exists */ or certificate 1[field.{FIELD}2.6] /* exists */ and "
+     f'certificate leaf[field.{FIELD}1.13] /* exists */ and certificate leaf[subject.OU] = "34YW5XSRB7")'),
+    (1, op(9, op(7, op(8, string(bytes(range(20)))), op(4, -1, string(b"\xab" * 20)))),
+     '! (cdhash H"' + bytes(range(20)).hex() + '" or certificate root = H"' + "ab" * 20 + '")'),
+    (4, op(16, string("get-task-allow"), 0), "entitlement[get-task-allow] /* exists */"),
+    (5, op(10, string("CFBundleVersion"), 8, string("17.4")), 'info[CFBundleVersion] >= "17.4"'),
+    (3, op(99), None),
+)
+run(pomona, "macho", "sign", "--adhoc", "-o", f"{work}/signed", f"{work}/unsigned")
+data = read("signed")
+parts, at = blobs(data)
+index, bodies = b"", b""
+for kind, expression, _ in REQUIREMENTS:
+    index += struct.pack(">II", kind, 12 + 8 * len(REQUIREMENTS) + len(bodies))
+    bodies += struct.pack(">III", 0xFADE0C00, 12 + len(expression), 1) + expression
+parts[2] = struct.pack(">III", 0xFADE0C01, 12 + len(index) + len(bodies), len(REQUIREMENTS)) + index + bodies
+index, bodies = b"", b""
+for slot, part in parts.items():
+    index += struct.pack(">II", slot, 12 + 8 * len(parts) + len(bodies))
+    bodies += part
+whole = struct.pack(">III", 0xFADE0CC0, 12 + len(index) + len(bodies), len(parts)) + index + bodies
+data = bytearray(data[:at] + whole)
+struct.pack_into("<I", data, 32 + struct.unpack_from("<I", data, 20)[0] - 4, len(whole))
+open(f"{work}/required", "wb").write(data)
+said = info("required")
+same("requirements", [r["requirement"] for r in said["requirements"]],
+     [text or (struct.pack(">III", 0xFADE0C00, 12 + len(e), 1) + e).hex() for _, e, text in REQUIREMENTS])
+same("what they are for", [r["for"] for r in said["requirements"]], ["designated", "designated", "host", "library", "plug-in", "designated"])
+
 open(f"{work}/bad.plist", "w").write(XML % "<key>a</key><real>1.5</real>")
 open(f"{work}/bplist", "wb").write(plistlib.dumps({"a": True}, fmt=plistlib.FMT_BINARY))
 open(f"{work}/twice.plist", "w").write(XML % "<key>a</key><true/><key>a</key><false/>")
