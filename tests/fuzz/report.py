@@ -34,7 +34,7 @@ and writes this page. A target's corpus grows in the cache from one run to the n
 this tree's own tests make is in `tests/fuzz/corpus` (`tools/fuzz-corpus`). Covered are libFuzzer's edges, of all that is linked into
 the target's program.
 """)
-rows, seconds, crashes = [], 0, 0
+rows, seconds, crashes = [], [], 0
 for path in open(programs).read().split():
     name = os.path.basename(path)
     log = open(f"{cache}/fuzz-{name}.log", errors="replace").read()
@@ -44,10 +44,10 @@ for path in open(programs).read().split():
     kept = f"tests/fuzz/corpus/{name[5:]}"
     units = os.listdir(kept) if os.path.isdir(kept) else []
     crashes += not done
-    seconds = max(seconds, int(done[2]) if done else 0)
+    seconds += [int(done[2])] if done else []
     rows.append(f"| {name[5:]} | {WHAT[name[5:]]} | {int(done[1]):,} | {int(done[1]) // max(1, int(done[2])):,} | " +
                 f"{int(covered[-1]):,} of {int(edges[1]):,} | {len(units)} |" if done else f"| {name[5:]} | stopped: see {name}.log |||||")
-print(f"{time.strftime('%Y-%m-%d', time.gmtime())}, {seconds} seconds a target: " +
+print(f"{time.strftime('%Y-%m-%d', time.gmtime())}, {min(seconds, default=0)} seconds a target: " +
       (f"**{crashes} targets found something**." if crashes else "nothing found.") + "\n")
 print("| target | what it feeds | executions | a second | edges covered | inputs kept in the tree |")
 print("|---|---|---|---|---|---|")
