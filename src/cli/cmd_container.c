@@ -14,7 +14,9 @@
 #include "image/container.h"
 #include "image/plist.h"
 
-#define MANIFEST "BuildManifest.plist"
+#define MANIFEST      "BuildManifest.plist"
+#define VIRTUAL_CLASS "vma2macosap"
+#define VIRTUAL_MODEL "VirtualMac2,1"
 
 struct values {
     bool json, long_form;
@@ -141,13 +143,22 @@ static int open_manifest(const struct source *file, struct plist **manifest, str
     return result;
 }
 
+/* The model of a build, which not every manifest names: that of a virtual Mac follows from its
+ * class of device. */
+static const char *product_of(const struct plist *identity)
+{
+    const char *product = plist_text(identity, "Ap,ProductType");
+    const char *class = plist_text(plist_get(identity, "Info"), "DeviceClass");
+    return !product && class && !strcasecmp(class, VIRTUAL_CLASS) ? VIRTUAL_MODEL : product;
+}
+
 /* The first build identity for the machine called DEVICE, NULL without one. */
 static const struct plist *find_identity(const struct plist *manifest, const char *device)
 {
     const struct plist *all = plist_get(manifest, "BuildIdentities");
     for (const struct plist *i = all ? all->children : NULL; i; i = i->next) {
         const char *class = plist_text(plist_get(i, "Info"), "DeviceClass");
-        const char *product = plist_text(i, "Ap,ProductType");
+        const char *product = product_of(i);
         if ((class && !strcasecmp(class, device)) || (product && !strcasecmp(product, device)))
             return plist_resolve(i);
     }
@@ -215,9 +226,8 @@ static int run_list(const struct verb *self, int argc, char **argv)
     progress_start(&progress, true);
     if (open_watched(operands.items[0], &progress, &file, &err))
         return report(&err);
-    struct listing listing = {.values = &values,
-                              .progress = &progress,
-                              .array = values.json ? json_array() : NULL};
+    struct listing listing = {
+        .values = &values, .progress = &progress, .array = values.json ? json_array() : NULL};
     const char *folder = operands.count > 1 ? operands.items[1] : "";
     const int result = values.device ? list_components(&file, values.device, &listing, &err)
                                      : list_source(self, &file, &listing, folder, &err);
@@ -266,11 +276,10 @@ static int run_cat(const struct verb *self, int argc, char **argv)
     if (operands.count != (values.device ? 2 : 1))
         return usage(self);
     progress_start(&progress, !values.output);
-    int result =
-        values.device
-            ? open_component(operands.items[0], values.device, operands.items[1], &progress.watch,
-                             &file, &err)
-            : container_open_watched(operands.items[0], &progress.watch, &file, &err);
+    int result = values.device
+                     ? open_component(operands.items[0], values.device, operands.items[1],
+                                      &progress.watch, &file, &err)
+                     : container_open_watched(operands.items[0], &progress.watch, &file, &err);
     if (!result) {
         result = write_source(values.output, &file, &err);
         source_close(&file);
@@ -289,7 +298,7 @@ static const char *or_blank(const char *text)
 static void print_identity(const struct plist *identity, json_t *array)
 {
     const struct plist *info = plist_get(identity, "Info");
-    const char *product = or_blank(plist_text(identity, "Ap,ProductType"));
+    const char *product = or_blank(product_of(identity));
     const char *class = or_blank(plist_text(info, "DeviceClass"));
     const char *board = or_blank(plist_text(identity, "ApBoardID"));
     const char *chip = or_blank(plist_text(identity, "ApChipID"));

@@ -33,7 +33,7 @@ static int damaged(const struct container *c, uint64_t block, struct error *err)
 }
 
 /* Fletcher's sum over what follows it, modulo 2^32 - 1. */
-static bool is_sealed(const uint8_t *block, size_t size)
+static uint64_t sum_of(const uint8_t *block, size_t size)
 {
     uint64_t low = 0, high = 0;
     for (size_t at = 8; at < size; at += 4) {
@@ -41,8 +41,12 @@ static bool is_sealed(const uint8_t *block, size_t size)
         high = (high + low) % UINT32_MAX;
     }
     const uint64_t first = UINT32_MAX - (low + high) % UINT32_MAX;
-    const uint64_t second = UINT32_MAX - (low + first) % UINT32_MAX;
-    return get_le64(block) == (second << 32 | first);
+    return (UINT32_MAX - (low + first) % UINT32_MAX) << 32 | first;
+}
+
+void apfs_seal(uint8_t *block, size_t size)
+{
+    put_le64(block, sum_of(block, size));
 }
 
 /* Block NUMBER; false when it is not in the container or not whole. */
@@ -50,7 +54,7 @@ static bool read_block(struct container *c, uint64_t number)
 {
     return number < c->blocks &&
            source_peek(c->in, number * c->block_size, c->block, c->block_size) == c->block_size &&
-           is_sealed(c->block, c->block_size);
+           get_le64(c->block) == sum_of(c->block, c->block_size);
 }
 
 /* Keeps in SUPER the newest superblock that is whole. */

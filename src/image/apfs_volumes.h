@@ -20,4 +20,7 @@ struct apfs_volume {
 int apfs_volumes(const struct source *in, struct apfs_volume *out, unsigned *count,
                  struct error *err);
 
+/* Puts Fletcher's sum into a block of SIZE bytes, as its writer does. */
+void apfs_seal(uint8_t *block, size_t size);
+
 #endif

@@ -51,6 +51,16 @@ for kind in "fileset", "prelinked", "modules":
 {"bug_type":"210"}
 {"panicString":"panic(cpu 2 caller 0xfffffe001833ef3c): Kernel data abort. at pc 0xfffffe001833ef3c, lr 0xc28e7e0020988808\nFileset Kernelcache UUID: 237F707F2C936284529E815DC95EF785\nKernelCache slide: 0x000000000fbf0000\nKernelCache base:  0xfffffe0016bf4000\nKernel text base:  0xfffffe0016bfc000\n\t\t  lr: 0xfffffe001833ef3c  fp: 0xfffffe1a29ffb8a0\n      Kernel Extensions in backtrace:\n         com.example.driver.A(1.0)[7041977D-27BD-3FD2-A437-16DD6B6A447F]@0xfffffe001ac4a120->0xfffffe001ac4bad3\n"}
 P
+    # An APFS container of four blocks: superblock, object map, its tree, a volume.
+    python3 -c 'import struct, sys
+head = lambda oid, kind, sub: struct.pack("<QQQII", 0, oid, 1, kind, sub)
+top = bytearray((head(1, 0x80000001, 0) + b"NXSB" + struct.pack("<IQ", 4096, 4)).ljust(4096, b"\0"))
+struct.pack_into("<Q", top, 0xA0, 1)
+struct.pack_into("<Q", top, 0xB8, 1026)
+tree = head(2, 0x40000002, 11) + struct.pack("<HHI8H", 7, 0, 1, 0, 64, 16, 0, 0xFFFF, 0, 0xFFFF, 0) + struct.pack("<HH", 0, 16).ljust(64, b"\0")
+tree = (tree + struct.pack("<QQ", 1026, 1)).ljust(4096 - 56, b"\0") + struct.pack("<IIQ", 0, 4096, 3) + bytes(40)
+sys.stdout.buffer.write(bytes(top) + (head(1, 0x4000000B, 0) + struct.pack("<QQ", 0, 2)).ljust(4096, b"\0") + tree
+    + (head(1026, 13, 0) + b"APSB").ljust(4096, b"\0"))' >"$seeds/small.apfs"
     # A small volume and disk images of it.
     if [ ! -e "$seeds/disk.pbzx" ]; then
         mkdir -p "$seeds.in/folder"
