@@ -14,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HEADER_SIZE   32u
 #define SEGMENT_SIZE  72u
 #define SECTION_SIZE  80u
 #define NLIST_SIZE    16u
@@ -278,7 +277,7 @@ static int assemble(struct extract *x, uint8_t *commands, size_t command_size,
                     const uint8_t *linkedit, size_t linkedit_size, struct blob *out)
 {
     const struct macho *macho = &x->entry->macho;
-    if (HEADER_SIZE + (uint64_t)macho->command_size > x->parts[0].segment.filesize)
+    if (MACHO_HEADER_SIZE + (uint64_t)macho->command_size > x->parts[0].segment.filesize)
         return blob_error(&macho->file, macho->header, x->err,
                           "the load commands of %s are not in its first segment", x->entry->id);
     uint8_t *file = calloc(1, x->linkedit_at + linkedit_size);
@@ -289,8 +288,8 @@ static int assemble(struct extract *x, uint8_t *commands, size_t command_size,
             memcpy(file + x->parts[i].fileoff, x->parts[i].data, x->parts[i].segment.filesize);
     fill_linkedit(commands, command_size, x->linkedit_at, linkedit_size);
     /* What was dropped of the commands leaves zeros. */
-    memset(file + HEADER_SIZE, 0, macho->command_size);
-    memcpy(file + HEADER_SIZE, commands, command_size);
+    memset(file + MACHO_HEADER_SIZE, 0, macho->command_size);
+    memcpy(file + MACHO_HEADER_SIZE, commands, command_size);
     put_le32(file + 16, x->command_count);
     put_le32(file + 20, (uint32_t)command_size);
     put_le32(file + 24, macho->flags & ~IN_COLLECTION);

@@ -32,7 +32,8 @@ static int thin(const struct blob *in, struct blob *out, struct error *err)
                       "the fat file's slice", err);
 }
 
-static int check_commands(const struct macho *macho, struct error *err)
+/* What lies behind the last of them is none of them. */
+static int check_commands(struct macho *macho, struct error *err)
 {
     uint64_t at = macho->header + MACHO_HEADER_SIZE;
     const uint64_t end = at + macho->command_size;
@@ -47,6 +48,7 @@ static int check_commands(const struct macho *macho, struct error *err)
                               i, size);
         at += size;
     }
+    macho->command_size = (uint32_t)(at - macho->header - MACHO_HEADER_SIZE);
     return 0;
 }
 

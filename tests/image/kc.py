@@ -263,4 +263,13 @@ for number in range(30):
         if done.returncode not in (0, 65) or (done.returncode and b"offset 0x" not in done.stderr):
             sys.exit(f"broken one {number}: {arguments}: status {done.returncode}: {done.stderr.decode()}")
     cases += 1
+# Each list is twice the one before it: what is small in the file must not be written out whole.
+bomb = b'<dict><key>_PrelinkInfoDictionary</key><array><dict><key>CFBundleIdentifier</key><string>com.example.driver.PL011</string>'
+bomb += b'<key>a0</key><array ID="0"><true/></array>'
+bomb += b"".join(b'<key>a%d</key><array ID="%d"><array IDREF="%d"/><array IDREF="%d"/></array>' % (i, i, i - 1, i - 1) for i in range(1, 40))
+data = bytearray(collection.data)
+data[low:low + 0x4000] = (bomb + b"</dict></array></dict>").ljust(0x4000, b"\0")
+open(f"{work}/bomb", "wb").write(data)
+same("bomb's kexts", kc("inspect", "--no-header", f"{work}/bomb").split()[::2], with_code[1:])
+assert "Info.plist" in kc("extract", f"{work}/bomb", name, "-o", f"{work}/bomb.kext", status=65)
 print(f"result: {cases} comparisons")
