@@ -17,6 +17,7 @@
 
 #include "debug_info_tables.h"
 
+#define DAMAGED        "its DWARF is damaged; make the dSYM again with dsymutil"
 #define MEMORY_LEAST   (512ull << 20)
 #define MEMORY_TIMES   48u /* what libdwarf and the tables take, as a multiple of the DWARF */
 #define SECONDS_LEAST  5u
@@ -153,7 +154,8 @@ static void *run_child(const struct macho *macho, uint64_t low, uint64_t high, s
         error_set(err, ERROR_OS, "no process to read DWARF in: %s", strerror(errno));
     else if (data && (!WIFEXITED(status) || WEXITSTATUS(status)))
         blob_error(&macho->file, macho->header, err,
-                   "its DWARF is damaged: libdwarf crashed or ran out of time or memory over it");
+                   "its DWARF is damaged: libdwarf crashed or ran out of time or memory over "
+                   "it; make the dSYM again with dsymutil");
     else if (data)
         return data;
     else
@@ -236,24 +238,26 @@ static int take_tables(struct debug_info *info, size_t size, const char *name, s
     struct debug_head head;
     char *at = info->data;
     if (size < sizeof(head))
-        return error_set(err, ERROR_DATA, "%s: its DWARF cannot be read", name);
+        return error_set(err, ERROR_DATA, "%s: " DAMAGED, name);
     memcpy(&head, at, sizeof(head));
     at += sizeof(head);
     size -= sizeof(head);
     head.problem[sizeof(head.problem) - 1] = 0;
     if (*head.problem)
-        return error_set(err, ERROR_DATA, "%s: its DWARF is damaged: %s", name, head.problem);
+        return error_set(err, ERROR_DATA,
+                         "%s: its DWARF is damaged: %s; make the dSYM again with dsymutil", name,
+                         head.problem);
     if (!take(&at, &size, head.rows, sizeof(*t->rows), &t->rows) ||
         !take(&at, &size, head.scopes, sizeof(*t->scopes), &t->scopes) ||
         !take(&at, &size, head.ranges, sizeof(*t->ranges), &t->ranges) || !head.strings ||
         !take(&at, &size, head.strings, 1, &t->strings) || t->strings[head.strings - 1])
-        return error_set(err, ERROR_DATA, "%s: its DWARF is damaged", name);
+        return error_set(err, ERROR_DATA, "%s: " DAMAGED, name);
     t->row_count = (size_t)head.rows;
     t->scope_count = (size_t)head.scopes;
     t->range_count = (size_t)head.ranges;
     t->string_size = (size_t)head.strings;
     if (!sound_scopes(t))
-        return error_set(err, ERROR_DATA, "%s: its DWARF is damaged", name);
+        return error_set(err, ERROR_DATA, "%s: " DAMAGED, name);
     return index_tables(info) ? 0 : error_set(err, ERROR_OS, "%s: no memory for its DWARF", name);
 }
 
