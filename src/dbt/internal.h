@@ -79,6 +79,7 @@ struct dbt_hot {
     uint32_t unordered; /* what FCMP makes of NaNs: see from_float() in x86_64/lower.c */
     _Alignas(16) struct dbt_fp_constants fp[3]; /* half, single, double */
     union a64_vreg constant[DBT_CONSTANTS]; /* x86_64/vector_constants.c */
+    uint32_t estimate[2][256]; /* FRECPE, FRSQRTE: see estimate() in x86_64/lower_simd_fp.c */
     struct dbt_slot slot[]; /* the first DBT_JUMPS are the jump cache */
 };
 

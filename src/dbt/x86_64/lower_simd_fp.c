@@ -276,6 +276,55 @@ static void step(struct lower *l, const struct a64_insn *insn, bool halve)
     fp_rejoin(l, tiny);
 }
 
+/* DST = BASE[the elements of INDEX] (VPGATHERDD; costs K1). */
+static void gather_words(struct lower *l, unsigned dst, unsigned base, unsigned index)
+{
+    struct x86 *a = &l->a;
+    x86_vex(a, 0x46 | X_0F | X_66 | X_L, 1, 1, x86_r(1), 0); /* KXNORB */
+    x86_evex(a, 0x90 | V38, dst, 0, x86_mx((int)base, (int)index, 2, 0), 1, false, 0);
+}
+
+/* FRECPE, FRSQRTE (ROOT) of singles: eight bits of fraction by a table. What it has is the result's
+ * exponent for an operand's of 0, from which the operand's (half of it) comes off. Denormal
+ * results, operands that are not normal and, for roots, negative ones are rare. */
+static void estimate(struct lower *l, const struct a64_insn *insn, bool root)
+{
+    const struct fp_shape s = fp_shape_of(insn);
+    const uint32_t least = 0x00800000, most = root ? 0x7f7fffff : 0x7e7fffff;
+    if (s.bits != 32 || !l->dbt->avx512) {
+        lower_call(l, insn);
+        return;
+    }
+    if (!fp_begin_lowering(l, insn, s.bits))
+        return;
+    if (s.scalar)
+        vec_i(l, VPSHUFD, S0, 0, fp_rm(l, insn->rn), 0);
+    else
+        x86_vmov(&l->a, S0, fp_vector(l, s, insn->rn, S0));
+    unsigned magnitude = S0;
+    if (!root)
+        vec(l, VPAND, magnitude = S1, S0, x86_at(fp_constants(l, 32)->abs));
+    vec(l, VPSUBD, S1, magnitude, vector_literal_all(l, least, 2));
+    vec(l, VPMINUD, S2, S1, vector_literal_all(l, most - least, 2));
+    vec_r(l, VPCMPEQD, S2, S2, S1);
+    vec_k(l, V38 | X_VEX | 0x0e, S2, 0, K_ONES); /* VTESTPS: CF if all are set */
+    const struct fp_rare rare = fp_rare(l, insn, x86_jcc(&l->a, CC_AE));
+    vec_shift(l, VPSRLD, S1, S0, root ? 16 : 15);
+    vec(l, VPAND, S1, S1, vector_literal_all(l, 0xff, 2));
+    x86_lea(&l->a, 1, RAX, x86_at(l->dbt->hot->estimate[root]));
+    gather_words(l, S2, RAX, S1);
+    if (root)
+        vec_shift(l, VPSRLD, S1, S0, 1);
+    vec(l, VPAND, S1, root ? S1 : S0, vector_literal_all(l, 0x7f800000, 2));
+    vec_r(l, VPSUBD, S2, S2, S1);
+    if (!root) {
+        vec(l, VPAND, S0, S0, x86_at(fp_constants(l, 32)->sign));
+        vec_r(l, VPOR, S2, S2, S0);
+    }
+    fp_commit(l, insn, s, S2, false);
+    fp_rejoin(l, rare);
+}
+
 /* FCADD: Vn + Vm turned by 90 or 270 degrees: parts change places, and the imaginary or the real
  * one its sign. */
 static void lower_fcadd(struct lower *l, const struct a64_insn *insn)
@@ -328,16 +377,18 @@ ONE(fminnmv, across, false)
 
 ONE(fmulx, extended_product, false)
 ONE(fmulx_elem, extended_product, true)
+ONE(frecpe, estimate, false)
+ONE(frsqrte, estimate, true)
 ONE(frecps, step, false)
 ONE(frsqrts, step, true)
 
 #define EXTREME_ROWS(name) ROW(name), ROW(name##p), ROW(name##p_pair), ROW(name##v)
 
 lower_fn *const lower_simd_fp_table[A64_EXEC_COUNT] = {
-    ROW(fcmeq),         ROW(fcmge),         ROW(fcmgt),           ROW(facge),
-    ROW(facgt),         ROW(fcmeq_zero),    ROW(fcmge_zero),      ROW(fcmgt_zero),
-    ROW(fcmle_zero),    ROW(fcmlt_zero),    ROW(faddp),           ROW(faddp_pair),
-    EXTREME_ROWS(fmax), EXTREME_ROWS(fmin), ROW(fmulx),           ROW(fmulx_elem),
-    ROW(frecps),        ROW(frsqrts),       EXTREME_ROWS(fmaxnm), EXTREME_ROWS(fminnm),
-    ROW(fcadd),
+    ROW(fcmeq),           ROW(fcmge),           ROW(fcmgt),      ROW(facge),
+    ROW(facgt),           ROW(fcmeq_zero),      ROW(fcmge_zero), ROW(fcmgt_zero),
+    ROW(fcmle_zero),      ROW(fcmlt_zero),      ROW(faddp),      ROW(faddp_pair),
+    EXTREME_ROWS(fmax),   EXTREME_ROWS(fmin),   ROW(fmulx),      ROW(fmulx_elem),
+    ROW(frecpe),          ROW(frsqrte),         ROW(frecps),     ROW(frsqrts),
+    EXTREME_ROWS(fmaxnm), EXTREME_ROWS(fminnm), ROW(fcadd),
 };

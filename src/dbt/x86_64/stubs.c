@@ -426,6 +426,7 @@ void dbt_emit_stubs(struct dbt *dbt)
     };
     memcpy(dbt->hot->constant, vector_constants, sizeof vector_constants);
     memcpy(dbt->hot->fp, dbt_fp_constants, sizeof dbt->hot->fp);
+    vector_estimates(dbt->hot->estimate);
     dbt->hot->unordered = 128;
     emit_flags(dbt, &a);
     emit_fpsr(dbt, &a);

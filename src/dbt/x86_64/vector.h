@@ -419,6 +419,8 @@ static inline void vec_narrow(struct lower *l, const struct a64_insn *insn, unsi
 
 /* What the constants of dbt_hot are. */
 extern const union a64_vreg vector_constants[K_COUNT];
+/* Fills the tables of FRECPE and FRSQRTE. */
+void vector_estimates(uint32_t estimate[2][256]);
 
 /* lower_simd_NAME() stands for row simd_NAME in its table. */
 #define SIMD_ROW(name) [A64_EXEC_simd_##name] = lower_simd_##name

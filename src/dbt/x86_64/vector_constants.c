@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The constants that vector code finds in dbt_hot (see vector.h). */
 
+#include "../../interp/fp_core.h"
 #include "vector.h"
 
 #define ALL(value)                                                                                 \
@@ -57,3 +58,16 @@ const union a64_vreg vector_constants[K_COUNT] = {
     [K_HALVES_H] = BYTES(0x0b0a030209080100, 0x0f0e07060d0c0504),
     [K_REVERSE_MATRIX] = ALL(0x8040201008040201),
 };
+
+/* The square root's index is the exponent's last bit, 0 for numbers that stand for 0.5..1.0 of the
+ * manual's RecipSqrtEstimate, and seven bits of fraction. */
+void vector_estimates(uint32_t estimate[2][256])
+{
+    for (uint32_t i = 0; i < 256; i++) {
+        const uint32_t scaled = i & 0x80 ? i : 256 + 2 * i;
+        const uint32_t recip = fp_unsigned_recpe((256 + i) << 23),
+                       root = fp_unsigned_rsqrte(scaled << 23);
+        estimate[0][i] = (253u << 23) + (recip >> 8 & 0x007f8000);
+        estimate[1][i] = ((i & 0x80 ? 189u : 190u) << 23) + (root >> 8 & 0x007f8000);
+    }
+}

@@ -27,3 +27,9 @@ frintm s0, s1
 fadd d0, d1, d2; fmul d0, d0, d3
 ldr d0, [x0]; fadd d0, d0, d1; str d0, [x0]
 fadd d30, d31, d30
+fmadd d0, d1, d2, d0
+fmul d0, d1, d1
+frecpe v0.4s, v1.4s
+frsqrte s0, s1
+fcmla v0.4s, v1.4s, v2.4s, #90
+fmulx v0.4s, v1.4s, v2.s[1]

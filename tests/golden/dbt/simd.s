@@ -85,3 +85,12 @@ eor3 v0.16b, v1.16b, v2.16b, v3.16b
 bcax v0.16b, v1.16b, v2.16b, v3.16b
 xar v0.2d, v1.2d, v2.2d, #7
 rax1 v0.2d, v1.2d, v2.2d
+uabdl2 v0.8h, v1.16b, v2.16b; uabal v0.8h, v1.8b, v2.8b; uadalp v3.4s, v0.8h
+saddw v0.4s, v0.4s, v1.4h; saddw2 v0.4s, v0.4s, v1.8h
+sqdmlal v0.4s, v1.4h, v2.4h
+sqdmlsl v0.2d, v1.2s, v2.s[1]
+sqshl v0.8h, v1.8h, #3
+uqshl v0.16b, v1.16b, #3
+sqshlu v0.2d, v1.2d, #3
+smmla v0.4s, v1.16b, v2.16b
+ummla v0.4s, v1.16b, v2.16b
