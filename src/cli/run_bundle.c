@@ -60,8 +60,8 @@ static int check_disks(const struct bundle *bundle, struct error *err)
                              bundle->disks[i].path);
         else if (strcmp(bundle->disks[i].format, "raw"))
             return error_set(err, ERROR_DATA,
-                             "%s: an ASIF disk image: convert it on a Mac (diskutil image "
-                             "create from --format RAW)",
+                             "%s: an ASIF disk image, which macOS alone reads: convert it to a raw "
+                             "one there",
                              bundle->disks[i].path);
     return 0;
 }

@@ -29,7 +29,8 @@ struct container {
 
 static int damaged(const struct container *c, uint64_t block, struct error *err)
 {
-    return source_error(c->in, block * c->block_size, err, "the APFS container is damaged here");
+    return source_error(c->in, block * c->block_size, err,
+                        "the APFS container is damaged or cut off here: get a whole copy");
 }
 
 /* Fletcher's sum over what follows it, modulo 2^32 - 1. */
