@@ -11,6 +11,7 @@ GUESTS = {
     "gic": {"el2": True, "cpus": 2},
     "timers": {"el2": True, "cpus": 1},
     "psci": {"el2": True, "cpus": 32},
+    "pages": {"el2": False, "cpus": 1},
     "psci-el1": {"el2": False, "cpus": 32, "source": "psci"},
 }
 
