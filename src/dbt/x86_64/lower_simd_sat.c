@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Advanced SIMD same-width instructions that saturate, which sets FPSR.QC (Arm manual C7.2). The
  * host saturates bytes and halves, and says nothing of it: the same without saturation tells.
- * Shifts by a register and products that accumulate are the interpreter's. */
+ * Shifts by a register, SQRDMLAH and SQRDMLSH are the interpreter's. */
 
 #include "vector.h"
 
@@ -94,6 +94,31 @@ ROW_OF(sqadd, add, true, false)
 ROW_OF(sqsub, add, true, true)
 ROW_OF(uqadd, add, false, false)
 ROW_OF(uqsub, add, false, true)
+
+/* SUQADD adds unsigned numbers to signed ones, USQADD signed ones to unsigned ones: Vd half the range
+ * away makes both the same kind. */
+static void add_mixed(struct lower *l, const struct a64_insn *insn, unsigned bytes_op,
+                      unsigned halves_op)
+{
+    const unsigned size = vec_size(insn), bytes = vec_bytes(insn, size);
+    const enum vector_constant sign = size ? K_8000 : K_80B;
+    if (size > 1) {
+        lower_call(l, insn);
+        return;
+    }
+    lower_clobber(l);
+    lower_vectors(l);
+    vec_k(l, VPXOR, S2, lower_vsrc(l, insn->rd, S2), sign);
+    vec(l, op_add[size], S0, S2, vec_rm(l, insn->rn));
+    vec(l, size ? halves_op : bytes_op, S1, S2, vec_rm(l, insn->rn));
+    vec_r(l, VPXOR, S0, S0, S1);
+    vec_qc(l, S0, bytes);
+    vec_k(l, VPXOR, S1, S1, sign);
+    vec_done(l, insn->rd, S1, bytes);
+}
+
+ROW_OF(suqadd, add_mixed, VPADDUSB, VPADDUSW)
+ROW_OF(usqadd, add_mixed, VPADDSB, VPADDSW)
 
 /* ---- what overflows only to the least number: that becomes the greatest ---- */
 
@@ -189,5 +214,5 @@ DOUBLING_HIGH(sqrdmulh, true)
 
 lower_fn *const lower_simd_sat_table[A64_EXEC_COUNT] = {
     SIMD_ROW(sqadd), SIMD_ROW(sqsub),   SIMD_ROW(uqadd),        SIMD_ROW(uqsub),    SIMD_ROW(sqabs),
-    SIMD_ROW(sqneg), SIMD_ROW(sqdmulh), SIMD_ROW(sqdmulh_elem), SIMD_ROW(sqrdmulh), SIMD_ROW(sqrdmulh_elem),
+    SIMD_ROW(suqadd), SIMD_ROW(usqadd), SIMD_ROW(sqneg), SIMD_ROW(sqdmulh), SIMD_ROW(sqdmulh_elem), SIMD_ROW(sqrdmulh), SIMD_ROW(sqrdmulh_elem),
 };

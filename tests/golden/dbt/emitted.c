@@ -53,6 +53,8 @@ static void print_hot(const struct dbt_hot *hot)
     HOT(ctx[1]);
     HOT(ctx_offset[0]);
     HOT(ctx_offset[1]);
+    symbol(hot->estimate[0], "recip_estimate");
+    symbol(hot->estimate[1], "root_estimate");
     char name[64];
     for (unsigned i = 0; i < DBT_CONSTANTS; i++) {
         snprintf(name, sizeof name, "constant[%u]", i);

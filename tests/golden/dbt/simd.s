@@ -94,3 +94,5 @@ uqshl v0.16b, v1.16b, #3
 sqshlu v0.2d, v1.2d, #3
 smmla v0.4s, v1.16b, v2.16b
 ummla v0.4s, v1.16b, v2.16b
+suqadd v0.16b, v1.16b
+usqadd h0, h1
