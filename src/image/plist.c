@@ -205,9 +205,9 @@ static void take_text(struct parser *p, struct plist *node)
     }
     memcpy(copy, p->text ? p->text : "", p->used);
     copy[p->used] = 0;
-    node->size = p->used;
     if (node->kind == PLIST_STRING) {
         node->text = copy;
+        node->size = p->used;
     } else if (node->kind == PLIST_DATA) {
         node->size = plist_base64(copy, p->used);
         node->data = (uint8_t *)copy;

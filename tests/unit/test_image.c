@@ -21,6 +21,7 @@
 #include "image/img4.h"
 #include "image/macho.h"
 #include "image/nvram.h"
+#include "image/plist.h"
 #include "image/trust_cache.h"
 
 static const char *folder;
@@ -729,6 +730,59 @@ static void test_nvram_abused(void **state)
     abuse("v3.nvram", read_nvram);
 }
 
+/* ---- property lists ---- */
+
+static int read_plist(const struct blob *in, struct error *err)
+{
+    struct plist *root;
+    if (plist_parse(in, &root, err))
+        return -1;
+    plist_get(plist_get(root, "deep"), "er");
+    plist_free(root);
+    return 0;
+}
+
+/* Both forms say the same, in any order of the keys. */
+static void same_list(const struct plist *a, const struct plist *b)
+{
+    assert_non_null(b);
+    assert_int_equal(a->kind, b->kind);
+    assert_int_equal(a->number, b->number);
+    assert_int_equal(a->size, b->size);
+    if (a->text)
+        assert_string_equal(a->text, b->text);
+    if (a->data)
+        assert_memory_equal(a->data, b->data, a->size);
+    const struct plist *other = b->children;
+    for (const struct plist *child = a->children; child; child = child->next) {
+        same_list(child, child->key ? plist_get(b, child->key) : other);
+        other = other ? other->next : NULL;
+    }
+    assert_null(other);
+}
+
+static void test_plists(void **state)
+{
+    struct blob xml = open_fixture("list.xml"), binary = open_fixture("list.bplist");
+    struct plist *a, *b;
+    struct error err = {0};
+    if (plist_parse(&xml, &a, &err) || plist_parse(&binary, &b, &err))
+        fail_msg("%s", err.text);
+    same_list(a, b);
+    assert_string_equal(plist_text(b, "date"), "2026-11-21T10:28:03Z");
+    assert_string_equal(plist_text(b, "wide"), "Gr\xc3\xb6\xc3\x9f"
+                                               "e \xf0\x9f\x8d\x8e");
+    plist_free(a);
+    plist_free(b);
+    blob_free(&xml);
+    blob_free(&binary);
+}
+
+static void test_plists_abused(void **state)
+{
+    abuse("list.bplist", read_plist);
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2)
@@ -751,6 +805,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_trust_caches_abused),
         cmocka_unit_test(test_nvram),
         cmocka_unit_test(test_nvram_abused),
+        cmocka_unit_test(test_plists),
+        cmocka_unit_test(test_plists_abused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,8 +8,10 @@ which nobody outside makes, by encoders written here from the format sheet alone
 """
 import binascii
 import gzip
+import datetime
 import hashlib
 import os
+import plistlib
 import random
 import re
 import struct
@@ -388,4 +390,9 @@ def v3_record(state, guid, name, data):
 records = v3_record(0x7C, GUIDS[0], b"boot-args", b"old") + v3_record(0x7F, GUIDS[0], b"boot-args", b"-v serial=3") + \
     v3_record(0x7F, GUIDS[1], b"blob", b"\x01\xff\xff\xff\0\0\x02") + v3_record(0x7F, GUIDS[0], b"empty", b"")
 put("v3.nvram", (struct.pack("<4sIIBBBBII", b"3VVN", 0x400, 9, 0xFE, 0x5A, 1, 0, 0x1F0, 0x1F0) + records).ljust(0x400, b"\xff"))
+
+LIST = {"numbers": [0, 1, 255, 65536, -1, 2**40, -2**33, 2**63 - 1, 2**64 - 1, True, False], "text": "ASCII", "wide": "Größe \U0001f34e", "data": bytes(range(40)),
+        "date": datetime.datetime(2026, 11, 21, 10, 28, 3), "empty": {}, "none": [], "deep": {"er": {"est": [[["x"]], "text"]}}, "long": "n" * 300}
+put("list.xml", plistlib.dumps(LIST))
+put("list.bplist", plistlib.dumps(LIST, fmt=plistlib.FMT_BINARY))
 put(os.path.basename(sys.argv[1]), b"")
