@@ -92,6 +92,17 @@ HV_EXPORT hv_return_t hv_pomona_vm_config_set_engine_check(hv_vm_config_t config
                                                            void (*differs)(void *context, const char *text),
                                                            void *context);
 
+/* Code that an engine makes is kept in DIRECTORY, for later runs: of the same program, on a host and with vCPUs
+ * of the same features, for guest code that is the same word by word. The directory is made if need be; it and
+ * what is in it must be this user's and nobody else's (mode 0700), and is otherwise not used, nor is a file that
+ * is damaged: SAID is told so in a line, on a vCPU's thread. What is new is written when the last vCPU goes. The
+ * string must live as long as the VM. With HV_POMONA_CAP_ENGINES. */
+HV_EXPORT hv_return_t hv_pomona_vm_config_set_code_cache(hv_vm_config_t config, const char *directory,
+                                                         void (*said)(void *context, const char *text),
+                                                         void *context);
+/* How much memory a vCPU's translated code may take: 64 KiB to 1 GiB. With HV_POMONA_CAP_ENGINES. */
+HV_EXPORT hv_return_t hv_pomona_vm_config_set_code_memory(hv_vm_config_t config, size_t size);
+
 /* Code that an engine makes gets names in /tmp/perf-PID.map, for Linux's perf. With
  * HV_POMONA_CAP_ENGINES. */
 HV_EXPORT hv_return_t hv_pomona_vm_config_set_perf_map(hv_vm_config_t config, bool enabled);

@@ -52,6 +52,11 @@ struct a64_knobs {
     void (*differs)(void *ctx, const char *text);
     void *differs_ctx;
     uint32_t code_size; /* bytes of a code cache; 0: what is good */
+    /* Not a knob: the directory of a code cache that outlives the process, or NULL, and who is told, in a line, why
+     * it is not used. */
+    const char *code_cache;
+    void (*code_cache_said)(void *ctx, const char *text);
+    void *code_cache_ctx;
 };
 
 struct a64_system {
@@ -66,6 +71,8 @@ struct a64_system {
     _Atomic uint64_t code_generation;
     _Atomic uint64_t code_log[A64_CODE_LOG];
     atomic_flag code_lock; /* of who adds to it */
+    void *code_store; /* the translator's, of knobs.code_cache, while CPUs use it; under lock, with their number */
+    unsigned code_store_users;
     struct a64_monitor *monitor;   /* exclusive monitors, src/a64/monitor.h */
     struct a64_broadcast *broadcast; /* TLBI inboxes, src/a64/broadcast.h */
     /* The wire of a timer or of the GIC's maintenance interrupt changed: PPI INTID (16..31) of CPU is LEVEL. */

@@ -22,6 +22,8 @@
 #define STATUS_PANIC 3
 
 struct run_values {
+    const char *code_cache;
+    uint64_t code_memory;
     const char *machine, *cpu, *engine, *engine_knobs, *clock, *boot, *initrd, *ramdisk, *trust_cache,
         *aux_kc, *device_tree, *profile, *symbols, *bundle, *mac;
     uint64_t cpus, memory, slide, seed, quantum, ecid, load_address, entry_offset;
@@ -69,6 +71,10 @@ static const struct option options[] = {
     {"engine", 0, OPTION_CHOICE, AT(engine), "ENGINE", engines, "what runs the CPUs"},
     {"engine-knobs", 0, OPTION_STRING, AT(engine_knobs), "LIST", NULL,
      "for tests: makes an engine's rare paths common"},
+    {"code-cache", 0, OPTION_FILE, AT(code_cache), "FOLDER", NULL,
+     "--engine dbt: keeps translated code there, for later runs; made with mode 0700 if need be"},
+    {"code-memory", 0, OPTION_SIZE, AT(code_memory), "SIZE", NULL,
+     "--engine dbt: room for translated code, for each CPU (default: 48M)"},
     {"engine-check", 0, OPTION_FLAG, AT(engine_check), NULL, NULL,
      "--engine dbt: the interpreter runs every block too, and the first difference ends the run"},
     {"el2", 0, OPTION_FLAG, AT(el2), NULL, NULL, "the CPUs have EL2 and start there"},
@@ -313,6 +319,8 @@ static int fill_config(struct run *run, struct error *err)
         .seeded = v->seed != 0,
         .semihosting = v->semihosting,
         .engine_check = v->engine_check,
+        .code_cache = v->code_cache,
+        .code_memory = v->code_memory,
         .perf_map = v->perf_map,
         .profile = v->profile != NULL,
         .seed = v->seed,

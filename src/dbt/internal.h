@@ -200,6 +200,8 @@ enum dbt_stat {
     STAT_CODE_BYTES,
     STAT_COLD_BYTES,
     STAT_NANOSECONDS,
+    STAT_TAKEN,
+    STAT_TAKEN_INSNS,
     STAT_EVICTIONS,
     STAT_EVICTED,
     STAT_FORGETS,
@@ -229,6 +231,8 @@ struct dbt_log {
 };
 
 struct lower;
+struct x86_notes;
+struct dbt_store;
 
 struct dbt {
     struct a64_cpu *cpu;
@@ -280,6 +284,8 @@ struct dbt {
     bool avx512;         /* VL, BW, DQ */
     bool avx512vnni, avx512cd, avx512bitalg, gfni, aes, pclmul, sha;
     bool vaes; /* VAES and VPCLMULQDQ, for registers above 15 */
+    struct dbt_store *store;   /* blocks of earlier runs, for later ones; NULL: none */
+    struct x86_notes *notes;   /* with a store: what of a new block depends on where it is */
     struct dbt_check *check; /* both engines run; NULL: they do not */
     FILE *perf; /* perf's map; NULL: none */
     uint64_t stats[STAT_COUNT];
@@ -359,6 +365,21 @@ static inline unsigned dbt_flips_at(uint64_t pa)
 
 /* Translates the block at PA, whose page is at HOST; NULL: no memory. */
 struct dbt_block *dbt_translate(struct dbt *dbt, uint64_t pa, const uint32_t *host, unsigned mode);
+
+/* PAGE at PA, whose words from FIRST on are good as of now. */
+struct dbt_page *dbt_page_for(struct dbt *dbt, uint64_t pa, const uint32_t *host, unsigned first,
+                              const uint32_t *words, unsigned count);
+
+/* ---- kept.c: blocks in a form that does not depend on where they are ---- */
+
+/* Gives the store BLOCK, just translated by L from WORDS in the page at HOST. */
+void dbt_keep(struct dbt *dbt, const struct lower *l, const struct dbt_block *block,
+              const uint32_t *host, const uint32_t *words);
+/* The block at PA for MODE, as the store has it for what the page at HOST holds now; NULL: it has none. */
+struct dbt_block *dbt_take(struct dbt *dbt, uint64_t pa, const uint32_t *host, unsigned mode);
+/* Finds the store that the system's knobs name, and what this CPU's blocks depend on. */
+void dbt_store_attach(struct dbt *dbt);
+void dbt_store_detach(struct dbt *dbt);
 
 /* ---- check.c ---- */
 

@@ -29,6 +29,8 @@ const char *const dbt_statistics[STAT_COUNT + 1] = {
     [STAT_CODE_BYTES] = "bytes of host code",
     [STAT_COLD_BYTES] = "bytes of host code, rare paths",
     [STAT_NANOSECONDS] = "nanoseconds of translation",
+    [STAT_TAKEN] = "blocks from the code cache",
+    [STAT_TAKEN_INSNS] = "guest instructions in them",
     [STAT_EVICTIONS] = "regions of code emptied",
     [STAT_EVICTED] = "blocks in them",
     [STAT_FORGETS] = "address caches emptied",
@@ -110,6 +112,7 @@ int dbt_init(struct a64_cpu *cpu)
     dbt->hot->tlb = cpu->mmu->tlb;
     dbt_emit_stubs(dbt);
     dbt_code_begin(dbt);
+    dbt_store_attach(dbt);
     dbt_perf_open(dbt);
     return 0;
 }
@@ -119,6 +122,7 @@ void dbt_free(struct a64_cpu *cpu)
     struct dbt *dbt = cpu->engine;
     if (!dbt)
         return;
+    dbt_store_detach(dbt);
     dbt_perf_close(dbt);
     dbt_check_destroy(dbt);
     dbt_code_destroy(dbt);
@@ -236,6 +240,8 @@ static struct dbt_block *find_block(struct dbt *dbt, unsigned mode)
     if (guarded && a64_has(&cpu->feat, A64_FEAT_BTI))
         mode |= DBT_GUARDED;
     struct dbt_block *block = dbt_find(dbt, pa, mode);
+    if (!block && dbt->store)
+        block = dbt_take(dbt, pa, page, mode);
     if (!block)
         block = dbt_translate(dbt, pa, page, mode);
     if (!block)

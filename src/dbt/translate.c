@@ -50,8 +50,8 @@ static uint64_t now(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-static struct dbt_page *page_for(struct dbt *dbt, uint64_t pa, const uint32_t *host, unsigned first,
-                                 const uint32_t *words, unsigned count)
+struct dbt_page *dbt_page_for(struct dbt *dbt, uint64_t pa, const uint32_t *host, unsigned first,
+                              const uint32_t *words, unsigned count)
 {
     struct dbt_page *page = dbt_page(dbt, pa & ~A64_PAGE_MASK, host);
     if (page && dbt_page_differs(page, first, words, count))
@@ -93,14 +93,16 @@ struct dbt_block *dbt_translate(struct dbt *dbt, uint64_t pa, const uint32_t *ho
     decode(dbt, l, first, host, words);
     if (!emit(dbt, l))
         return NULL;
-    struct dbt_page *page = page_for(dbt, pa, host, first, words, l->count);
+    struct dbt_page *page = dbt_page_for(dbt, pa, host, first, words, l->count);
     struct dbt_block *block = page ? dbt_add_block(dbt, page, pa, mode, words, l->count) : NULL;
     if (!block)
         return NULL;
-    const size_t size = dbt->now->code - l->code_start;
-    block->code = (uint32_t)l->code_start;
+    const size_t size = dbt->now->code - l->before.code;
+    block->code = (uint32_t)l->before.code;
     block->code_size = (uint32_t)size;
-    dbt_perf_block(dbt, l->code_start, l->cold_start);
-    count(dbt, l->count, size, dbt->now->cold - l->cold_start, start);
+    dbt_perf_block(dbt, l->before.code, l->before.cold);
+    count(dbt, l->count, size, dbt->now->cold - l->before.cold, start);
+    if (dbt->store)
+        dbt_keep(dbt, l, block, host, words);
     return block;
 }

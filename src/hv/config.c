@@ -152,6 +152,9 @@ hv_return_t hv_pomona_vm_config_set_engine_knobs(hv_vm_config_t config, const ch
     if (!config || !list || !hv_engine_knobs(list, &knobs))
         return HV_BAD_ARGUMENT;
     knobs.perf_map = config->knobs.perf_map;
+    knobs.code_cache = config->knobs.code_cache;
+    knobs.code_cache_said = config->knobs.code_cache_said;
+    knobs.code_cache_ctx = config->knobs.code_cache_ctx;
     knobs.differs = config->knobs.differs;
     knobs.differs_ctx = config->knobs.differs_ctx;
     knobs.every_block |= config->knobs.differs != NULL;
@@ -168,6 +171,26 @@ hv_return_t hv_pomona_vm_config_set_engine_check(hv_vm_config_t config,
     config->knobs.differs = differs;
     config->knobs.differs_ctx = context;
     config->knobs.every_block = true;
+    return HV_SUCCESS;
+}
+
+hv_return_t hv_pomona_vm_config_set_code_cache(hv_vm_config_t config, const char *directory,
+                                               void (*said)(void *context, const char *text),
+                                               void *context)
+{
+    if (!config || !directory || !*directory)
+        return HV_BAD_ARGUMENT;
+    config->knobs.code_cache = directory;
+    config->knobs.code_cache_said = said;
+    config->knobs.code_cache_ctx = context;
+    return HV_SUCCESS;
+}
+
+hv_return_t hv_pomona_vm_config_set_code_memory(hv_vm_config_t config, size_t size)
+{
+    if (!config || size < HV_LEAST_CODE || size > HV_MOST_CODE)
+        return HV_BAD_ARGUMENT;
+    config->knobs.code_size = (uint32_t)size & ~0xfffu;
     return HV_SUCCESS;
 }
 

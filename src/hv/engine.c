@@ -45,8 +45,6 @@ const struct hv_engine *hv_engine_find(const char *name)
 
 /* ---- knobs ---- */
 
-#define LEAST_CODE (64u << 10)
-#define MOST_CODE  (1u << 30)
 
 static const struct {
     const char *name;
@@ -65,7 +63,7 @@ static bool parse_code_size(const char *text, size_t length, struct a64_knobs *k
     char *end;
     const unsigned long number = strtoul(text, &end, 10);
     const unsigned shift = *end == 'K' ? 10 : *end == 'M' ? 20 : 0;
-    if (!shift || end + 1 != text + length || number > MOST_CODE >> shift || number << shift < LEAST_CODE)
+    if (!shift || end + 1 != text + length || number > HV_MOST_CODE >> shift || number << shift < HV_LEAST_CODE)
         return false;
     knobs->code_size = (uint32_t)number << shift;
     return true;

@@ -8,6 +8,10 @@
 #include "../a64/system.h"
 #include "../interp/interp.h"
 
+/* Bytes of a code cache. */
+#define HV_LEAST_CODE (64u << 10)
+#define HV_MOST_CODE  (1u << 30)
+
 struct hv_engine {
     const char *name;                 /* of hv_pomona_vm_config_set_engine */
     int (*init)(struct a64_cpu *cpu); /* 0 or -errno; sets cpu->engine */

@@ -115,6 +115,25 @@ static void engines_differ(void *ctx, const char *text)
     machine_unlock(machine);
 }
 
+static void code_cache_said(void *ctx, const char *text)
+{
+    machine_log(ctx, "machine", "%s", text);
+}
+
+static int configure_code(struct machine *machine, hv_vm_config_t vm, struct error *err)
+{
+    const struct machine_config *config = &machine->config;
+    if (!config->code_cache && !config->code_memory)
+        return 0;
+    if (require(HV_POMONA_CAP_ENGINES, "--code-cache and --code-memory", err))
+        return -1;
+    if (config->code_memory && hv_pomona_vm_config_set_code_memory(vm, config->code_memory))
+        return error_set(err, ERROR_USAGE, "--code-memory: give 64K to 1G");
+    if (config->code_cache)
+        hv_pomona_vm_config_set_code_cache(vm, config->code_cache, code_cache_said, machine);
+    return 0;
+}
+
 static int configure_engine(struct machine *machine, hv_vm_config_t vm, struct error *err)
 {
     const struct machine_config *config = &machine->config;
@@ -144,7 +163,7 @@ static int configure_engine(struct machine *machine, hv_vm_config_t vm, struct e
         return -1;
     if (config->perf_map)
         hv_pomona_vm_config_set_perf_map(vm, true);
-    return 0;
+    return configure_code(machine, vm, err);
 }
 
 static int configure_cpu(struct machine *machine, hv_vm_config_t vm, struct error *err)

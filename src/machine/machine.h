@@ -41,6 +41,8 @@ struct machine_config {
     bool seeded;        /* random numbers come from `seed`; always so with insn_clock */
     bool semihosting;
     bool engine_check; /* the translator against the interpreter: a difference ends the machine */
+    const char *code_cache; /* directory of hv_pomona_vm_config_set_code_cache; NULL: none */
+    uint64_t code_memory;   /* of hv_pomona_vm_config_set_code_memory; 0: what is good */
     bool perf_map; /* of hv_pomona_vm_config_set_perf_map */
     bool profile;  /* samples stacks, see machine_each_stack */
     uint64_t seed;

@@ -23,10 +23,28 @@ enum x86_cc {
     CC_O, CC_NO, CC_B, CC_AE, CC_E, CC_NE, CC_BE, CC_A, CC_S, CC_NS, CC_P, CC_NP, CC_L, CC_GE, CC_LE, CC_G,
 };
 
+/* Four bytes that depend on where the code is, and what they lead to: for who wants to move it. IMM bytes of the
+ * instruction follow. */
+struct x86_note {
+    uint8_t *at;
+    uintptr_t target;
+    uint8_t imm;
+};
+
+/* An IMM that says what else depends on something: see dbt_lower(). */
+#define X86_NOTE_LINK 0xfeu
+#define X86_NOTE_EXEC 0xffu
+
+struct x86_notes {
+    unsigned count; /* above the room: some were left out */
+    struct x86_note note[1024];
+};
+
 struct x86 {
     uint8_t *p, *end;
     intptr_t run;
     bool full;
+    struct x86_notes *notes; /* NULL: nobody wants any */
 };
 
 /* A register or a memory operand. */
@@ -93,6 +111,15 @@ static inline void x86_u64(struct x86 *a, uint64_t value)
     x86_bytes(a, &value, 8);
 }
 
+static inline void x86_note(const struct x86 *a, uint8_t *at, uintptr_t target, unsigned imm)
+{
+    if (!a->notes)
+        return;
+    if (a->notes->count < sizeof(a->notes->note) / sizeof(a->notes->note[0]))
+        a->notes->note[a->notes->count] = (struct x86_note){at, target, (uint8_t)imm};
+    a->notes->count++;
+}
+
 /* Where the next byte will execute. */
 static inline uintptr_t x86_here(const struct x86 *a)
 {
@@ -133,6 +160,7 @@ static inline void x86_modrm(struct x86 *a, unsigned reg, struct x86_rm rm, unsi
     }
     if (rm.base < 0) {
         x86_u8(a, reg | 5);
+        x86_note(a, a->p, rm.at, imm);
         x86_u32(a, (uint32_t)(rm.at - (x86_here(a) + 4 + imm)));
         return;
     }
@@ -567,36 +595,37 @@ static inline struct x86_label x86_jmp(struct x86 *a)
     x86_u32(a, 0);
     return (struct x86_label){a->p};
 }
-/* Lets LABEL lead to TARGET, an executable address; RUN as in the emitter that made it. */
-static inline void x86_patch(struct x86_label label, intptr_t run, uintptr_t target)
+/* Lets LABEL lead to TARGET, an executable address; A: any emitter of the code memory that it is in. */
+static inline void x86_patch(const struct x86 *a, struct x86_label label, uintptr_t target)
 {
-    const int32_t offset = (int32_t)(target - ((uintptr_t)label.at + (uintptr_t)run));
+    const int32_t offset = (int32_t)(target - ((uintptr_t)label.at + (uintptr_t)a->run));
+    x86_note(a, label.at - 4, target, 0);
     __atomic_store_n((int32_t *)(void *)(label.at - 4), offset, __ATOMIC_RELAXED);
 }
 /* Lets LABEL lead to here. */
 static inline void x86_land(struct x86 *a, struct x86_label label)
 {
     if (!a->full)
-        x86_patch(label, a->run, x86_here(a));
+        x86_patch(a, label, x86_here(a));
 }
 static inline void x86_jmp_to(struct x86 *a, uintptr_t target)
 {
     const struct x86_label label = x86_jmp(a);
     if (!a->full)
-        x86_patch(label, a->run, target);
+        x86_patch(a, label, target);
 }
 static inline void x86_jcc_to(struct x86 *a, enum x86_cc cc, uintptr_t target)
 {
     const struct x86_label label = x86_jcc(a, cc);
     if (!a->full)
-        x86_patch(label, a->run, target);
+        x86_patch(a, label, target);
 }
 static inline void x86_call_to(struct x86 *a, uintptr_t target)
 {
     x86_u8(a, 0xe8);
     x86_u32(a, 0);
     if (!a->full)
-        x86_patch((struct x86_label){a->p}, a->run, target);
+        x86_patch(a, (struct x86_label){a->p}, target);
 }
 static inline void x86_jmp_rm(struct x86 *a, struct x86_rm rm)
 {

@@ -178,6 +178,7 @@ uintptr_t lower_literal(struct lower *l, const void *bytes, unsigned size)
 static void call(struct lower *l, struct x86 *a, const struct a64_insn *insn)
 {
     x86_lea(a, 1, RCX, x86_at((const void *)lower_literal(l, insn, sizeof(*insn))));
+    x86_note(a, l->literals.p + offsetof(struct a64_insn, exec), 0, X86_NOTE_EXEC);
     x86_imm(a, RAX, lower_place(l, l->at));
     const uint32_t sees_flags = A64_F_RF | A64_F_WF | A64_F_SYS | A64_F_END;
     if (lower_btype(l))
@@ -265,6 +266,14 @@ void lower_vectors(struct lower *l)
     x86_jmp_to(cold, x86_here(a));
 }
 
+/* Leaves by link NUMBER; RAX is the place in the page. */
+static void name_link(struct lower *l, uint32_t number)
+{
+    x86_imm(&l->cold, RCX, number);
+    x86_note(&l->cold, l->cold.p - 4, number, X86_NOTE_LINK);
+    x86_jmp_to(&l->cold, l->dbt->stub.link);
+}
+
 void lower_link(struct lower *l, struct x86_label jump, int64_t place, bool single)
 {
     struct dbt *dbt = l->dbt;
@@ -276,8 +285,7 @@ void lower_link(struct lower *l, struct x86_label jump, int64_t place, bool sing
     const uint32_t number = dbt_add_link(dbt, link);
     x86_land(&l->cold, jump);
     x86_imm(&l->cold, RAX, (uint64_t)place);
-    x86_imm(&l->cold, RCX, number);
-    x86_jmp_to(&l->cold, dbt->stub.link);
+    name_link(l, number);
 }
 
 void lower_jump(struct lower *l, struct x86 *a, int64_t place, unsigned count)
@@ -310,8 +318,7 @@ void lower_jump(struct lower *l, struct x86 *a, int64_t place, unsigned count)
         x86_land(cold, miss);
         const uint32_t number = dbt_add_link(dbt, link);
         x86_imm(cold, RAX, (uint64_t)place & A64_PAGE_MASK);
-        x86_imm(cold, RCX, number);
-        x86_jmp_to(cold, dbt->stub.link);
+        name_link(l, number);
         return;
     }
     lower_link(l, x86_jmp(a), place, false);
@@ -467,7 +474,7 @@ static void lower_rows(struct lower *l)
         const unsigned first = l->at;
         lower_insn(l);
         if (l->rejoin.at && !l->a.full && !l->cold.full)
-            x86_patch(l->rejoin, l->a.run, x86_here(&l->a));
+            x86_patch(&l->a, l->rejoin, x86_here(&l->a));
         l->rejoin.at = NULL;
         for (unsigned i = first; i <= l->at; i++)
             follow_vectors(l, &l->insn[i]);
@@ -485,6 +492,7 @@ static struct x86 emitter(struct dbt *dbt, size_t from, size_t to)
         .p = dbt->code_write + from,
         .end = dbt->code_write + to,
         .run = dbt->code - dbt->code_write,
+        .notes = dbt->notes,
     };
 }
 
@@ -501,8 +509,9 @@ bool dbt_lower(struct dbt *dbt, struct lower *l)
     l->counted = 0;
     memset(l->group, 0, sizeof(l->group));
     l->flags.host = l->flags.dirty = false;
-    l->code_start = now->code;
-    l->cold_start = now->cold;
+    l->before = before;
+    if (dbt->notes)
+        dbt->notes->count = 0;
     l->a = emitter(dbt, now->code, now->cold_start);
     l->cold = emitter(dbt, now->cold, now->literals);
     l->literals = emitter(dbt, now->literals, now->literals);

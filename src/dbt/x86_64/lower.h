@@ -42,7 +42,7 @@ struct lower {
     struct x86 a;    /* the block */
     struct x86 cold; /* its rare paths */
     struct x86 literals; /* its constants, from the end of the memory downwards */
-    size_t code_start, cold_start; /* offsets of where it goes */
+    struct dbt_region before; /* the region, before the block was put into it */
     unsigned mode;
     uint64_t pa;                  /* of the block */
     uint32_t offset;              /* of the block in its page */

@@ -197,7 +197,7 @@ static inline struct fp_rare fp_rare(struct lower *l, const struct a64_insn *ins
 static inline void fp_rejoin(struct lower *l, struct fp_rare rare)
 {
     if (rare.done.at && !l->a.full && !l->cold.full)
-        x86_patch(rare.done, l->a.run, x86_here(&l->a));
+        x86_patch(&l->a, rare.done, x86_here(&l->a));
 }
 
 /* Looks at the result in register R (below 16 for vectors). Uses VSCRATCH2. */

@@ -304,7 +304,7 @@ struct lower_miss lower_check_exclusive(struct lower *l, const struct a64_insn *
 void lower_checked(struct lower *l, struct lower_miss miss)
 {
     if (miss.done.at && !l->a.full && !l->cold.full)
-        x86_patch(miss.done, l->a.run, x86_here(&l->a));
+        x86_patch(&l->a, miss.done, x86_here(&l->a));
 }
 
 static enum dbt_fill fill_of(enum mode mode, bool store)

@@ -115,7 +115,7 @@ static void load_authenticated(struct lower *l, const struct a64_insn *insn, boo
         x86_lea(a, 1, RAX, x86_m(RAX, (int32_t)insn->imm));
     const struct lower_miss miss = lower_check(l, insn, 8, DBT_FILL_READ);
     if (!a->full && !l->cold.full)
-        x86_patch(other, a->run, miss.slow);
+        x86_patch(a, other, miss.slow);
     x86_mov(a, 1, RDX, lower_operand(0));
     if (wback)
         lower_done(l, lower_base(insn), RAX);

@@ -224,7 +224,7 @@ static void zero_block(struct lower *l, const struct a64_insn *insn)
     x86_alu_imm(a, ALU_AND, 1, x86_r(RAX), -ZVA_BYTES);
     const struct lower_miss miss = lower_check(l, insn, ZVA_BYTES, DBT_FILL_WRITE);
     if (denied.at && !a->full && !l->cold.full)
-        x86_patch(denied, a->run, miss.slow);
+        x86_patch(a, denied, miss.slow);
     x86_lea(a, 1, RCX, x86_mx(RAX, RCX, 0, 0));
     x86_vex(a, 0xef | X_0F | X_66, VSCRATCH0, VSCRATCH0, x86_r(VSCRATCH0), 0); /* VPXOR */
     for (int at = 0; at < ZVA_BYTES; at += 32)

@@ -458,8 +458,9 @@ void dbt_enter(struct dbt *dbt, uint32_t offset)
 
 void dbt_link_jump(struct dbt *dbt, const struct dbt_link *link, uint32_t target)
 {
+    const struct x86 a = {.run = dbt->code - dbt->code_write};
     const struct x86_label label = {dbt->code_write + link->jump};
-    x86_patch(label, dbt->code - dbt->code_write, (uintptr_t)dbt->code + target);
+    x86_patch(&a, label, (uintptr_t)dbt->code + target);
 }
 
 bool dbt_host_ok(void)

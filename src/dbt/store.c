@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: MIT */
+/* The file of store.h: [header | record | record ...]. It is read whole when it is opened, not
+ * mapped: what was compared with its checksum is then what is used, whoever may change the file
+ * meanwhile. */
+
+#include <stdbool.h>
+
+#include "store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MAGIC "pomonaCC"
+/* A file that would grow over this starts anew. */
+#define MOST_BYTES (512u << 20)
+#define BUCKETS    (1u << 17)
+
+struct header {
+    char magic[8];
+    uint8_t identity[DBT_STORE_IDENTITY];
+    uint64_t end; /* of what is whole */
+    uint64_t sum;
+};
+
+struct entry {
+    uint64_t key;
+    size_t at;     /* in data */
+    uint32_t next; /* in its bucket: index + 1 */
+};
+
+struct dbt_store {
+    pthread_mutex_t lock;
+    char name[32];
+    int directory;
+    struct header header;
+    uint8_t *data; /* records: those read, then those added */
+    size_t loaded, used, room;
+    struct entry *entries;
+    uint32_t count, entry_room;
+    uint32_t bucket[BUCKETS];
+    bool damaged;
+    void (*said)(void *ctx, const char *text);
+    void *ctx;
+};
+
+static void say(const struct dbt_store *store, const char *what, const char *why)
+{
+    char text[160];
+    snprintf(text, sizeof(text), "code cache: %s: %s", what, why);
+    if (store->said)
+        store->said(store->ctx, text);
+}
+
+/* No secret: it tells accidents, not enemies. Each step is a bijection of the words before. */
+static uint64_t mix(uint64_t sum, const void *bytes, size_t size)
+{
+    const uint8_t *p = bytes;
+    uint64_t word = 0;
+    for (; size >= 8; p += 8, size -= 8) {
+        memcpy(&word, p, 8);
+        sum = (sum ^ word) * 0x9e3779b97f4a7c15ull;
+        sum ^= sum >> 29;
+    }
+    return sum;
+}
+
+static uint64_t header_sum(const struct header *header)
+{
+    return mix(1, header, offsetof(struct header, sum));
+}
+
+static uint64_t record_sum(const struct dbt_record *record)
+{
+    const uint8_t *rest = (const uint8_t *)(record + 1);
+    return mix(record->key ^ record->size, rest, record->size - sizeof(*record));
+}
+
+/* ---- records in memory ---- */
+
+static bool grow(void *array, size_t size, size_t wanted)
+{
+    void **place = array;
+    void *grown = realloc(*place, wanted * size);
+    if (grown)
+        *place = grown;
+    return grown;
+}
+
+static bool enter(struct dbt_store *store, uint64_t key, size_t at)
+{
+    if (store->count == store->entry_room) {
+        const uint32_t wanted = store->entry_room ? store->entry_room * 2 : 1u << 16;
+        if (!grow(&store->entries, sizeof(struct entry), wanted))
+            return false;
+        store->entry_room = wanted;
+    }
+    uint32_t *bucket = &store->bucket[key * 0x9e3779b97f4a7c15ull >> 40 & (BUCKETS - 1)];
+    store->entries[store->count] = (struct entry){key, at, *bucket};
+    *bucket = ++store->count;
+    return true;
+}
+
+static struct dbt_record *record_at(const struct dbt_store *store, size_t at)
+{
+    return (struct dbt_record *)(void *)(store->data + at);
+}
+
+/* Enters the records read; what is behind one that cannot be is left out. */
+static void index_records(struct dbt_store *store)
+{
+    size_t at = 0;
+    while (at + sizeof(struct dbt_record) <= store->used) {
+        const struct dbt_record *record = record_at(store, at);
+        if (record->size < sizeof(*record) || record->size % 8 || record->size > store->used - at ||
+            record->zero || !enter(store, record->key, at))
+            break;
+        at += record->size;
+    }
+    store->damaged = at != store->used;
+    if (store->damaged)
+        say(store, store->name, "damaged: the rest is not used");
+    store->loaded = store->used = at;
+}
+
+void dbt_store_add(struct dbt_store *store, struct dbt_record *record)
+{
+    record->zero = 0;
+    record->sum = record_sum(record);
+    pthread_mutex_lock(&store->lock);
+    const size_t end = store->used + record->size;
+    bool fits = end <= MOST_BYTES;
+    if (fits && end > store->room) {
+        const size_t wanted = end * 2 < 1u << 20 ? 1u << 20 : end * 2;
+        fits = grow(&store->data, 1, wanted);
+        store->room = fits ? wanted : store->room;
+    }
+    if (fits && enter(store, record->key, store->used)) {
+        memcpy(store->data + store->used, record, record->size);
+        store->used = end;
+    }
+    pthread_mutex_unlock(&store->lock);
+}
+
+bool dbt_store_find(struct dbt_store *store, uint64_t key,
+                    bool (*accept)(void *ctx, const struct dbt_record *record), void *ctx)
+{
+    bool found = false;
+    pthread_mutex_lock(&store->lock);
+    uint32_t i = store->bucket[key * 0x9e3779b97f4a7c15ull >> 40 & (BUCKETS - 1)];
+    for (; i && !found; i = store->entries[i - 1].next) {
+        const struct dbt_record *record = record_at(store, store->entries[i - 1].at);
+        if (store->entries[i - 1].key != key)
+            continue;
+        if (record->sum == record_sum(record)) {
+            found = accept(ctx, record);
+        } else if (!store->damaged) {
+            store->damaged = true;
+            say(store, store->name, "damaged: a record's checksum is wrong");
+        }
+    }
+    pthread_mutex_unlock(&store->lock);
+    return found;
+}
+
+/* ---- the file ---- */
+
+/* Whether FD is what nobody but the user can have written. */
+static bool is_private(int fd, mode_t kind)
+{
+    struct stat st;
+    return !fstat(fd, &st) && (st.st_mode & S_IFMT) == kind && st.st_uid == geteuid() &&
+           !(st.st_mode & 077) && (kind == S_IFDIR || st.st_nlink == 1);
+}
+
+static bool read_at(int fd, void *to, size_t size, size_t at)
+{
+    for (size_t done = 0; done < size;) {
+        const ssize_t n = pread(fd, (uint8_t *)to + done, size - done, (off_t)(at + done));
+        if (n <= 0)
+            return false;
+        done += (size_t)n;
+    }
+    return true;
+}
+
+static bool write_at(int fd, const void *from, size_t size, size_t at)
+{
+    for (size_t done = 0; done < size;) {
+        const ssize_t n = pwrite(fd, (const uint8_t *)from + done, size - done, (off_t)(at + done));
+        if (n <= 0)
+            return false;
+        done += (size_t)n;
+    }
+    return true;
+}
+
+/* Reads the header of FD; false: it is not this store's. */
+static bool read_header(const struct dbt_store *store, int fd, struct header *header)
+{
+    struct stat st;
+    return read_at(fd, header, sizeof(*header), 0) && header->sum == header_sum(header) &&
+           !memcmp(header->magic, store->header.magic, sizeof(header->magic)) &&
+           !memcmp(header->identity, store->header.identity, sizeof(header->identity)) &&
+           header->end >= sizeof(*header) && !fstat(fd, &st) && (uint64_t)st.st_size >= header->end;
+}
+
+/* The file, locked; -1: there is none that can be used. */
+static int open_file(struct dbt_store *store, int flags, int lock)
+{
+    const int fd =
+        openat(store->directory, store->name, flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) {
+        if (errno != ENOENT)
+            say(store, store->name, strerror(errno));
+        return -1;
+    }
+    struct header header;
+    if (!is_private(fd, S_IFREG)) {
+        say(store, store->name, "ignored: not a file of this user's own, with mode 0600");
+    } else if (!flock(fd, lock)) {
+        if (read_header(store, fd, &header)) {
+            store->header = header;
+            return fd;
+        }
+        say(store, store->name, "ignored: damaged, or of another version");
+    }
+    close(fd);
+    return -1;
+}
+
+static void load(struct dbt_store *store)
+{
+    const int fd = open_file(store, O_RDONLY, LOCK_SH);
+    if (fd < 0)
+        return;
+    const size_t size = store->header.end - sizeof(struct header);
+    if (size <= MOST_BYTES && grow(&store->data, 1, size + 1)) {
+        store->room = size;
+        store->used = read_at(fd, store->data, size, sizeof(struct header)) ? size : 0;
+    }
+    close(fd);
+    index_records(store);
+}
+
+/* Puts SIZE bytes of records behind those of FD, and then the header that says so. */
+static bool append(struct dbt_store *store, int fd, const uint8_t *bytes, size_t size)
+{
+    if (!write_at(fd, bytes, size, store->header.end))
+        return false;
+    store->header.end += size;
+    store->header.sum = header_sum(&store->header);
+    return write_at(fd, &store->header, sizeof(store->header), 0);
+}
+
+/* A new file of SIZE bytes of records in place of what is there. */
+static bool replace(struct dbt_store *store, const uint8_t *bytes, size_t size)
+{
+    char name[64];
+    snprintf(name, sizeof(name), "%s.%ld.new", store->name, (long)getpid());
+    const int fd =
+        openat(store->directory, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    store->header.end = sizeof(struct header);
+    const bool good = fd >= 0 && append(store, fd, bytes, size) &&
+                      !renameat(store->directory, name, store->directory, store->name);
+    if (fd >= 0)
+        close(fd);
+    if (fd >= 0 && !good)
+        unlinkat(store->directory, name, 0);
+    return good;
+}
+
+/* What others added meanwhile stays, unless the file is damaged or too large. */
+static void save(struct dbt_store *store)
+{
+    const uint8_t *fresh = store->data + store->loaded;
+    const size_t size = store->used - store->loaded;
+    if (!size)
+        return;
+    const int fd = open_file(store, O_RDWR, LOCK_EX);
+    const bool grows = fd >= 0 && !store->damaged && store->header.end + size <= MOST_BYTES;
+    if (!(grows ? append(store, fd, fresh, size) : replace(store, fresh, size)))
+        say(store, store->name, "could not be written");
+    if (fd >= 0)
+        close(fd);
+}
+
+/* ---- the store ---- */
+
+static int open_directory(struct dbt_store *store, const char *path)
+{
+    if (mkdir(path, 0700) && errno != EEXIST)
+        say(store, path, strerror(errno));
+    const int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd >= 0 && is_private(fd, S_IFDIR))
+        return fd;
+    say(store, path, "not used: not a directory of this user's own, with mode 0700");
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
+struct dbt_store *dbt_store_open(const char *directory, const uint8_t identity[DBT_STORE_IDENTITY],
+                                 void (*said)(void *ctx, const char *text), void *ctx)
+{
+    struct dbt_store *store = calloc(1, sizeof(*store));
+    if (!store)
+        return NULL;
+    store->said = said;
+    store->ctx = ctx;
+    store->directory = open_directory(store, directory);
+    if (store->directory < 0) {
+        free(store);
+        return NULL;
+    }
+    pthread_mutex_init(&store->lock, NULL);
+    memcpy(store->header.magic, MAGIC, sizeof(store->header.magic));
+    memcpy(store->header.identity, identity, DBT_STORE_IDENTITY);
+    snprintf(store->name, sizeof(store->name), "%016" PRIx64 ".code",
+             mix(0, identity, DBT_STORE_IDENTITY));
+    load(store);
+    return store;
+}
+
+void dbt_store_close(struct dbt_store *store)
+{
+    save(store);
+    close(store->directory);
+    pthread_mutex_destroy(&store->lock);
+    free(store->data);
+    free(store->entries);
+    free(store);
+}
