@@ -9,14 +9,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define CPU_SECONDS 20
+#define CPU_SECONDS  20
+#define LARGEST_FILE (4ull << 30)
 
 static void child(bool (*work)(void *context, void *answer), void *context, int out, size_t size)
 {
     const struct rlimit cpu = {CPU_SECONDS, CPU_SECONDS}, core = {0, 0};
+    const struct rlimit file = {LARGEST_FILE, LARGEST_FILE}; /* what is unpacked into $TMPDIR */
     char answer[ISOLATED_ANSWER_MAX] = {0};
     setrlimit(RLIMIT_CPU, &cpu);
     setrlimit(RLIMIT_CORE, &core);
+    setrlimit(RLIMIT_FSIZE, &file);
     _exit(!work(context, answer) || write(out, answer, size) != (ssize_t)size);
 }
 

@@ -1,10 +1,9 @@
-# fuzz_all SECONDS [in-all]: builds the fuzzers and runs each for SECONDS, or all together for as long, two at a time; sourced.
+# fuzz_all SECONDS [in-all]: builds the fuzzers (with the unit tests) and runs each for SECONDS, or all together for as long, two at a time; sourced.
 # Corpora grow in the cache; a small one of each is in tests/fuzz/corpus (tools/fuzz-corpus). All together write docs/fuzz.md.
 
 fuzz_all() {
     seconds=$1
-    dir=$POMONA_BUILD/fuzz
-    [ -e "$dir/build.ninja" ] || CC=clang CXX=clang++ meson setup "$dir" -Dfuzz=true -Dc_args=-fsanitize=fuzzer-no-link -Db_sanitize=address,undefined -Db_lundef=false -Dbuildtype=debug -Doptimization=1
+    . tests/lib/sanitized.sh
     ninja -C "$dir" build.ninja >/dev/null
     ninja -C "$dir" $(cd "$dir" 2>/dev/null && ninja -t targets all | grep -o '^tests/fuzz/fuzz_[a-z0-9]*:' | tr -d :)
     seeds=$POMONA_CACHE/fuzz-seeds
