@@ -31,6 +31,12 @@ struct lower_miss lower_check_exclusive(struct lower *l, const struct a64_insn *
 /* Looks for accesses behind instruction `at`, a load or store off its base register and a constant, that one check can
  * be made for together with it: they become one of l->group, which has no slot yet. NULL: there are none. */
 struct lower_group *lower_begin_group(struct lower *l);
+/* The group that the access is one of, whose check then stands before it; NULL: none. */
+const struct lower_group *lower_group_of(struct lower *l, const struct a64_insn *insn);
+/* The rare path: the interpreter's function. */
+struct lower_miss lower_rarely(struct lower *l, const struct a64_insn *insn);
+/* Whether the exclusive monitor is told of the access: with several CPUs, of every store. */
+bool lower_told(const struct lower *l, enum dbt_fill fill);
 /* Part of all these: TO = the TLB's entry for address RAX, as the CPU or, USER, EL0 reaches it. Costs EFLAGS. */
 void lower_find_entry(const struct dbt *dbt, struct x86 *a, unsigned to, bool user);
 /* Part of that: if [RAX + RCX], of BYTES and one more, may be marked for exclusive access, goes to
