@@ -24,7 +24,7 @@ static void save(struct lower *l)
         x86_imm(a, RAX, FLAGS_UCOMIS | (swapped ? FLAGS_UCOMIS_SWAPPED : 0));
         x86_lahf(a);
         x86_store16(a, x86_at(&l->dbt->hot->flags), RAX);
-        l->flags.dirty = false;
+        l->flags.dirty = l->flags.plain = false;
         return;
     }
     if (l->flags.kind == FLAGS_ADD)
@@ -36,6 +36,7 @@ static void save(struct lower *l)
     x86_setcc(a, CC_O, RAX);
     x86_store16(a, x86_at(&l->dbt->hot->flags), RAX);
     l->flags.dirty = false;
+    l->flags.plain = true;
 }
 
 void lower_save_flags(struct lower *l)
@@ -62,11 +63,13 @@ static void load(struct lower *l)
 {
     struct x86 *a = &l->a, *cold = &l->cold;
     x86_op(a, 0xb7 | X_0F, RAX, x86_at(&l->dbt->hot->flags), 0);
-    x86_test8_imm(a, x86_r(RAX), FLAGS_UCOMIS);
-    const struct x86_label compared = x86_jcc(a, CC_NE);
-    x86_land(cold, compared);
-    x86_call_to(cold, l->dbt->stub.flags);
-    x86_jmp_to(cold, x86_here(a));
+    if (!l->flags.plain) {
+        x86_test8_imm(a, x86_r(RAX), FLAGS_UCOMIS);
+        const struct x86_label compared = x86_jcc(a, CC_NE);
+        x86_land(cold, compared);
+        x86_call_to(cold, l->dbt->stub.flags);
+        x86_jmp_to(cold, x86_here(a));
+    }
     x86_u8(a, 0x04); /* ADD AL, 127 */
     x86_u8(a, 127);
     x86_sahf(a);
@@ -135,6 +138,18 @@ static enum x86_cc float_condition(struct lower *l, unsigned cond)
     return lower_condition(l, cond);
 }
 
+/* The host's condition for one of N, Z, C and V, COND below 8, which are in memory and not with FLAGS_UCOMIS. */
+static enum x86_cc look_at_flag(struct lower *l, unsigned cond)
+{
+    static const uint32_t bit[4] = {FLAGS_Z, FLAGS_NOT_C, FLAGS_N, FLAGS_V};
+    const uint32_t mask = bit[cond / 2];
+    struct x86_rm flags = x86_at(&l->dbt->hot->flags);
+    if (mask > 0xff)
+        flags = x86_at((const uint8_t *)&l->dbt->hot->flags + 1);
+    x86_test8_imm(&l->a, flags, mask > 0xff ? mask >> 8 : mask);
+    return (cond ^ (mask == FLAGS_NOT_C)) & 1 ? CC_E : CC_NE;
+}
+
 enum x86_cc lower_condition(struct lower *l, unsigned cond)
 {
     static const uint8_t cc[14] = {CC_E, CC_NE, CC_AE, CC_B,  CC_S,  CC_NS, CC_O,
@@ -142,6 +157,8 @@ enum x86_cc lower_condition(struct lower *l, unsigned cond)
     const bool carry = cond == 2 || cond == 3 || cond == 8 || cond == 9;
     if (l->flags.host && is_float(l))
         return float_condition(l, cond);
+    if (!l->flags.host && l->flags.plain && cond < 8)
+        return look_at_flag(l, cond);
     if (!l->flags.host || (carry && l->flags.kind != FLAGS_SUB))
         lower_need_flags(l);
     return (enum x86_cc)cc[cond];
@@ -508,7 +525,7 @@ bool dbt_lower(struct dbt *dbt, struct lower *l)
     l->rejoin.at = NULL;
     l->counted = 0;
     memset(l->group, 0, sizeof(l->group));
-    l->flags.host = l->flags.dirty = false;
+    l->flags.host = l->flags.dirty = l->flags.plain = false;
     l->before = before;
     if (dbt->notes)
         dbt->notes->count = 0;

@@ -55,6 +55,7 @@ struct lower {
     struct x86_label rejoin; /* of the instruction now: leads to its end; `at` is NULL: none */
     struct {
         bool host, dirty; /* in EFLAGS; not in memory */
+        bool plain;       /* memory has them without FLAGS_UCOMIS for certain */
         enum flags_kind kind;
     } flags;
     struct lower_group group[LOWER_GROUPS];
