@@ -152,6 +152,24 @@ void dbt_connect_slot(struct dbt *dbt, uint32_t number, struct dbt_block *block,
              (struct dbt_slot){.tag = tag, .value = entry_of(dbt, block)}, global);
 }
 
+static void cut_slots(struct dbt *dbt, uint32_t first, uint32_t last)
+{
+    for (uint32_t i = first; i < last; i++) {
+        struct dbt_link *link = &dbt->links[i];
+        if (link->jump || !link->target)
+            continue;
+        dbt_empty_slots(dbt, link->slot, link->slot + 1);
+        leave_target(dbt, link);
+    }
+}
+
+void dbt_leave_pages(struct dbt *dbt)
+{
+    for (unsigned n = 0; n < dbt->region_count; n++)
+        cut_slots(dbt, dbt->region[n].links.first, dbt->region[n].links.count);
+    cut_slots(dbt, dbt->jump_links, dbt->jump_links + DBT_JUMPS);
+}
+
 /* Nothing leads to BLOCK any more. */
 static void cut_off(struct dbt *dbt, struct dbt_block *block)
 {

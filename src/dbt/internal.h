@@ -315,6 +315,8 @@ uint32_t dbt_add_link(struct dbt *dbt, struct dbt_link link);
 void dbt_connect(struct dbt *dbt, uint32_t number, struct dbt_block *block);
 void dbt_connect_slot(struct dbt *dbt, uint32_t number, struct dbt_block *block, uint64_t va,
                       uint64_t tag, bool global);
+/* No jump leads from one page to another, so that each page is looked up before it runs next. */
+void dbt_leave_pages(struct dbt *dbt);
 
 /* ---- pages.c ---- */
 

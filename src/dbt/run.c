@@ -187,7 +187,7 @@ static void follow_code(struct dbt *dbt)
     all |= atomic_load_explicit(&sys->code_generation, memory_order_relaxed) - dbt->hot->code_generation >= A64_CODE_LOG;
     if (all) {
         dbt->code_epoch++;
-        dbt_forget_addresses(dbt);
+        dbt_leave_pages(dbt);
     }
     dbt->hot->code_generation = now;
 }
