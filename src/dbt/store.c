@@ -280,10 +280,10 @@ static bool replace(struct dbt_store *store, const uint8_t *bytes, size_t size)
 /* What others added meanwhile stays, unless the file is damaged or too large. */
 static void save(struct dbt_store *store)
 {
-    const uint8_t *fresh = store->data + store->loaded;
     const size_t size = store->used - store->loaded;
     if (!size)
         return;
+    const uint8_t *fresh = store->data + store->loaded;
     const int fd = open_file(store, O_RDWR, LOCK_EX);
     const bool grows = fd >= 0 && !store->damaged && store->header.end + size <= MOST_BYTES;
     if (!(grows ? append(store, fd, fresh, size) : replace(store, fresh, size)))
