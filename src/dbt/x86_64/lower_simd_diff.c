@@ -203,17 +203,8 @@ static void multiply(struct lower *l, const struct a64_insn *insn, struct x86_rm
 }
 
 #define MULTIPLY(name, sign, how)                                                                  \
-    static void lower_simd_##name(struct lower *l, const struct a64_insn *insn)                    \
-    {                                                                                              \
-        lower_vectors(l);                                                                          \
-        multiply(l, insn, vec_rm(l, insn->rm), sign, how);                                         \
-    }                                                                                              \
-    static void lower_simd_##name##_elem(struct lower *l, const struct a64_insn *insn)             \
-    {                                                                                              \
-        lower_vectors(l);                                                                          \
-        vec_element(l, insn, S2);                                                                  \
-        multiply(l, insn, x86_r(S2), sign, how);                                                   \
-    }
+    VEC_BY_VECTOR(simd_##name, multiply, sign, how)                                                \
+    VEC_BY_ELEMENT(simd_##name, multiply, sign, how)
 
 MULTIPLY(smull, true, ALONE)
 MULTIPLY(umull, false, ALONE)
@@ -264,6 +255,7 @@ static void doubling_accumulate(struct lower *l, const struct a64_insn *insn, st
     const bool words = vec_size(insn) == 2;
     const unsigned bytes = vec_scalar(insn) ? 2u << vec_size(insn) : 16;
     const enum vector_constant sign = words ? K_SIGN64 : K_80000000;
+    lower_clobber(l);
     doubled_product(l, insn, m);
     vec_qc(l, S1, bytes);
     const unsigned d = lower_vsrc(l, insn->rd, S2);
@@ -284,23 +276,10 @@ static void doubling_accumulate(struct lower *l, const struct a64_insn *insn, st
     vec_done(l, insn->rd, S1, bytes);
 }
 
-#define DOUBLING_ACCUMULATE(name, sub)                                                             \
-    static void lower_simd_##name(struct lower *l, const struct a64_insn *insn)                    \
-    {                                                                                              \
-        lower_clobber(l);                                                                          \
-        lower_vectors(l);                                                                          \
-        doubling_accumulate(l, insn, vec_rm(l, insn->rm), sub);                                    \
-    }                                                                                              \
-    static void lower_simd_##name##_elem(struct lower *l, const struct a64_insn *insn)             \
-    {                                                                                              \
-        lower_clobber(l);                                                                          \
-        lower_vectors(l);                                                                          \
-        vec_element(l, insn, S2);                                                                  \
-        doubling_accumulate(l, insn, x86_r(S2), sub);                                              \
-    }
-
-DOUBLING_ACCUMULATE(sqdmlal, false)
-DOUBLING_ACCUMULATE(sqdmlsl, true)
+VEC_BY_VECTOR(simd_sqdmlal, doubling_accumulate, false)
+VEC_BY_ELEMENT(simd_sqdmlal, doubling_accumulate, false)
+VEC_BY_VECTOR(simd_sqdmlsl, doubling_accumulate, true)
+VEC_BY_ELEMENT(simd_sqdmlsl, doubling_accumulate, true)
 
 /* The host's product of doublewords without carries is Arm's. */
 static void lower_simd_pmull_q(struct lower *l, const struct a64_insn *insn)
@@ -394,27 +373,13 @@ static void dot(struct lower *l, const struct a64_insn *insn, struct x86_rm m, b
     vec_done(l, insn->rd, dst, vec_bytes(insn, 2));
 }
 
-#define DOT(name, sign_n, sign_m)                                                                  \
-    static void lower_simd_##name(struct lower *l, const struct a64_insn *insn)                    \
-    {                                                                                              \
-        lower_vectors(l);                                                                          \
-        dot(l, insn, vec_rm(l, insn->rm), sign_n, sign_m);                                         \
-    }
-#define DOT_ELEM(name, sign_n, sign_m)                                                             \
-    static void lower_simd_##name##_elem(struct lower *l, const struct a64_insn *insn)             \
-    {                                                                                              \
-        lower_vectors(l);                                                                          \
-        vec_element(l, insn, S2);                                                                  \
-        dot(l, insn, x86_r(S2), sign_n, sign_m);                                                   \
-    }
-
-DOT(sdot, true, true)
-DOT(udot, false, false)
-DOT(usdot, false, true)
-DOT_ELEM(sdot, true, true)
-DOT_ELEM(udot, false, false)
-DOT_ELEM(usdot, false, true)
-DOT_ELEM(sudot, true, false)
+VEC_BY_VECTOR(simd_sdot, dot, true, true)
+VEC_BY_VECTOR(simd_udot, dot, false, false)
+VEC_BY_VECTOR(simd_usdot, dot, false, true)
+VEC_BY_ELEMENT(simd_sdot, dot, true, true)
+VEC_BY_ELEMENT(simd_udot, dot, false, false)
+VEC_BY_ELEMENT(simd_usdot, dot, false, true)
+VEC_BY_ELEMENT(simd_sudot, dot, true, false)
 
 /* Of the rows of eight bytes that make Vn or Vm, the first (K: the second) four, in the order of the
  * words of the product: row i of Vn with row j of Vm in word 2i + j. */

@@ -174,17 +174,8 @@ static void multiply_add(struct lower *l, const struct a64_insn *insn, struct x8
 }
 
 #define MULTIPLY(name, how)                                                                        \
-    static void lower_simd_##name(struct lower *l, const struct a64_insn *insn)                    \
-    {                                                                                              \
-        lower_vectors(l);                                                                          \
-        multiply_add(l, insn, vec_rm(l, insn->rm), how);                                           \
-    }                                                                                              \
-    static void lower_simd_##name##_elem(struct lower *l, const struct a64_insn *insn)             \
-    {                                                                                              \
-        lower_vectors(l);                                                                          \
-        vec_element(l, insn, S2);                                                                  \
-        multiply_add(l, insn, x86_r(S2), how);                                                     \
-    }
+    VEC_BY_VECTOR(simd_##name, multiply_add, how)                                                  \
+    VEC_BY_ELEMENT(simd_##name, multiply_add, how)
 
 MULTIPLY(mul, ALONE)
 MULTIPLY(mla, ADD_TO)

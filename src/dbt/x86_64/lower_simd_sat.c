@@ -180,6 +180,7 @@ static void high_words(struct lower *l, const struct a64_insn *insn, struct x86_
 static void doubling_high(struct lower *l, const struct a64_insn *insn, struct x86_rm m, bool round)
 {
     const unsigned size = vec_size(insn), n = lower_vsrc(l, insn->rn, S1);
+    lower_clobber(l);
     if (size == 2) {
         high_words(l, insn, m, round);
     } else if (round) {
@@ -194,23 +195,10 @@ static void doubling_high(struct lower *l, const struct a64_insn *insn, struct x
     least_is_greatest(l, insn, size);
 }
 
-#define DOUBLING_HIGH(name, round)                                                                 \
-    static void lower_simd_##name(struct lower *l, const struct a64_insn *insn)                    \
-    {                                                                                              \
-        lower_clobber(l);                                                                          \
-        lower_vectors(l);                                                                          \
-        doubling_high(l, insn, vec_rm(l, insn->rm), round);                                        \
-    }                                                                                              \
-    static void lower_simd_##name##_elem(struct lower *l, const struct a64_insn *insn)             \
-    {                                                                                              \
-        lower_clobber(l);                                                                          \
-        lower_vectors(l);                                                                          \
-        vec_element(l, insn, S2);                                                                  \
-        doubling_high(l, insn, x86_r(S2), round);                                                  \
-    }
-
-DOUBLING_HIGH(sqdmulh, false)
-DOUBLING_HIGH(sqrdmulh, true)
+VEC_BY_VECTOR(simd_sqdmulh, doubling_high, false)
+VEC_BY_ELEMENT(simd_sqdmulh, doubling_high, false)
+VEC_BY_VECTOR(simd_sqrdmulh, doubling_high, true)
+VEC_BY_ELEMENT(simd_sqrdmulh, doubling_high, true)
 
 lower_fn *const lower_simd_sat_table[A64_EXEC_COUNT] = {
     SIMD_ROW(sqadd), SIMD_ROW(sqsub),   SIMD_ROW(uqadd),        SIMD_ROW(uqsub),    SIMD_ROW(sqabs),

@@ -372,6 +372,21 @@ static inline void vec_element(struct lower *l, const struct a64_insn *insn, uns
         vec(l, VPSHUFB, dst, m, vector_literal_all(l, 0x0100u + at * 0x0202u, 1));
 }
 
+/* lower_NAME() and lower_NAME_elem(): FUNCTION with Vm, and with an element of it in every lane. */
+#define VEC_BY_VECTOR(name, function, ...)                                                         \
+    static void lower_##name(struct lower *l, const struct a64_insn *insn)                         \
+    {                                                                                              \
+        lower_vectors(l);                                                                          \
+        function(l, insn, vec_rm(l, insn->rm), __VA_ARGS__);                                       \
+    }
+#define VEC_BY_ELEMENT(name, function, ...)                                                        \
+    static void lower_##name##_elem(struct lower *l, const struct a64_insn *insn)                  \
+    {                                                                                              \
+        lower_vectors(l);                                                                          \
+        vec_element(l, insn, S2);                                                                  \
+        function(l, insn, x86_r(S2), __VA_ARGS__);                                                 \
+    }
+
 /* S0 = the low halves of Vn and Vm. */
 static inline void vec_low_halves(struct lower *l, const struct a64_insn *insn)
 {
