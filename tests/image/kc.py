@@ -12,18 +12,12 @@ import subprocess
 import sys
 import uuid
 
+import judge
 import mkkc
+from judge import run, same
 
 pomona, work = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
 os.makedirs(work, exist_ok=True)
-cases = 0
-
-
-def run(*command, status=0, stdin=None):
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=stdin)
-    if done.returncode != status:
-        sys.exit(f"{' '.join(command)}: status {done.returncode}, not {status}: {done.stderr.decode()}")
-    return (done.stderr if status else done.stdout).decode()
 
 
 def llvm(tool, *arguments):
@@ -35,13 +29,6 @@ def llvm(tool, *arguments):
 
 def kc(verb, *arguments, **more):
     return run(pomona, "kc", verb, *arguments, **more)
-
-
-def same(what, ours, theirs):
-    global cases
-    cases += 1
-    if ours != theirs:
-        sys.exit(f"{what}: {ours!r} is not {theirs!r}")
 
 
 # ---- the files ----
@@ -57,7 +44,7 @@ for kind, one in built.items():
     open(paths[kind], "wb").write(one.data)
     for tool, *arguments in (("objdump", "--macho", "--private-headers"), ("otool", "-l"), ("nm",)):
         llvm(tool, *arguments, paths[kind])
-        cases += 1
+        judge.cases += 1
 path = paths["fileset"]
 with_code = [k.bundle for k in collection.linked]
 codeless = sorted(k.bundle for k in kexts if not k.source)
@@ -188,7 +175,7 @@ for arguments, status, text in (((path, "com.nothing", "-o", f"{work}/x"), 65, "
                                 ((path, codeless[0], "-o", f"{work}/x"), 65, "codeless"), ((path,), 64, "--all"),
                                 ((path, "--all"), 64, "--output"), ((f"{work}/one", name), 65, "KEXTBUNDLE")):
     assert text in kc("extract", *arguments, status=status), arguments
-    cases += 1
+    judge.cases += 1
 
 # ---- exclude ----
 
@@ -262,7 +249,7 @@ for number in range(30):
         done = subprocess.run([pomona, "kc", *arguments, f"{work}/bad"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         if done.returncode not in (0, 65) or (done.returncode and b"offset 0x" not in done.stderr):
             sys.exit(f"broken one {number}: {arguments}: status {done.returncode}: {done.stderr.decode()}")
-    cases += 1
+    judge.cases += 1
 # Each list is twice the one before it: what is small in the file must not be written out whole.
 bomb = b'<dict><key>_PrelinkInfoDictionary</key><array><dict><key>CFBundleIdentifier</key><string>com.example.driver.PL011</string>'
 bomb += b'<key>a0</key><array ID="0"><true/></array>'
@@ -272,4 +259,4 @@ data[low:low + 0x4000] = (bomb + b"</dict></array></dict>").ljust(0x4000, b"\0")
 open(f"{work}/bomb", "wb").write(data)
 same("bomb's kexts", kc("inspect", "--no-header", f"{work}/bomb").split()[::2], with_code[1:])
 assert "Info.plist" in kc("extract", f"{work}/bomb", name, "-o", f"{work}/bomb.kext", status=65)
-print(f"result: {cases} comparisons")
+print(f"result: {judge.cases} comparisons")

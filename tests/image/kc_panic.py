@@ -8,30 +8,14 @@ import subprocess
 import sys
 import uuid
 
+import judge
 import mkkc
+from judge import run, same
 
 pomona, work = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
 os.makedirs(work, exist_ok=True)
 random.seed(4)
-cases = 0
 SLIDE = 0x0FBF0000
-
-
-def run(*command, status=0, stdin=None):
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, input=stdin)
-    if done.returncode != status:
-        sys.exit(f"{' '.join(command)}: status {done.returncode}: {done.stderr.decode()}")
-    return done.stdout.decode() if status == 0 else done.stderr.decode()
-
-
-def same(what, ours, theirs):
-    global cases
-    cases += 1
-    if ours != theirs:
-        for a, b in zip(ours, theirs) if isinstance(ours, list) else []:
-            if a != b:
-                sys.exit(f"{what}: {a}\nis not {b}")
-        sys.exit(f"{what}: {ours}\nis not {theirs}")
 
 
 def write(name, data):
@@ -166,4 +150,4 @@ for name, data, says in (("nothing", "hello", "no panic log"), ("empty", "", "no
     same(name, says in run(pomona, "symbolicate", "--kc", path, write(name, data), status=65), True)
 same("no collection", "--kc" in run(pomona, "symbolicate", panic, status=64), True)
 same("no kernel", "Mach-O" in run(pomona, "symbolicate", "--kc", panic, panic, status=65), True)
-print(f"result: {cases} comparisons")
+print(f"result: {judge.cases} comparisons")

@@ -11,27 +11,14 @@ import subprocess
 import sys
 import uuid
 
+import judge
 import mkkc
+from judge import run, same
 
 pomona, work = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
 shutil.rmtree(work, ignore_errors=True)
 os.makedirs(work)
-cases = 0
 KERNEL = "com.apple.kernel"
-
-
-def run(*command, status=0):
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    if done.returncode != status:
-        sys.exit(f"{' '.join(command)}: status {done.returncode}: {done.stderr.decode()}")
-    return done.stdout.decode() if status == 0 else done.stderr.decode()
-
-
-def same(what, ours, theirs):
-    global cases
-    cases += 1
-    if ours != theirs:
-        sys.exit(f"{what}: {str(ours)[:2000]}\nis not {str(theirs)[:2000]}")
 
 
 def write(name, data):
@@ -218,4 +205,4 @@ for arguments, status, says in ((["ghidra", f"{work}/text"], 65, "not a Mach-O")
                                 (["lldb", "-o", f"{work}/out", f"{work}/text"], 65, "not a Mach-O"), (["lldb", kc], 64, "-o FOLDER"),
                                 (["ghidra", f"{work}/absent"], 66, "absent")):
     same(f"kc {arguments[0]}: {says}", says in run(pomona, "kc", *arguments, status=status), True)
-print(f"result: {cases} comparisons")
+print(f"result: {judge.cases} comparisons")

@@ -11,25 +11,10 @@ import sys
 sys.path.insert(0, "guests/pip")
 import mkfileset  # noqa: E402
 
+import judge  # noqa: E402
+from judge import run, same  # noqa: E402
+
 pomona, fixtures, pip_elf, pip, work = sys.argv[1:]
-cases = 0
-
-
-def run(*command, status=0):
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    if done.returncode != status:
-        sys.exit(f"{' '.join(command)}: status {done.returncode}: {done.stderr.decode()}")
-    return done.stdout.decode()
-
-
-def same(what, ours, theirs):
-    global cases
-    cases += 1
-    if ours != theirs:
-        for a, b in zip(ours, theirs):
-            if a != b:
-                sys.exit(f"{what}: {a!r} is not {b!r}")
-        sys.exit(f"{what}: {len(ours)} lines, not {len(theirs)}: {(ours + theirs)[-1]!r}")
 
 
 # ---- a library with pointers, imports and strings ----
@@ -332,7 +317,7 @@ for wanted in (r"<_start>:", r"pacibsp.*signs x30, key IB, modifier sp", r"bl\t0
                r"blraaz\tx9.*key IA, modifier 0", r"autda\tx1, x2.*authenticates x1, key DA, modifier x2",
                r"autiza\tx3.*authenticates x3, key IA, modifier 0", r"pacga.*key GA, modifier x3",
                r"retab.*authenticates x30, key IB, modifier sp"):
-    cases += 1
+    judge.cases += 1
     if not re.search(wanted, text):
         sys.exit(f"{wanted} is not in\n{text}")
 assert "_callee>:" not in text, "-s goes past the symbol's end"
@@ -341,7 +326,7 @@ for arguments, wanted in ((["entry", f"{work}/lib.dylib"], "no LC_UNIXTHREAD"), 
                           (["a2o", pip, "0x1"], "is in no segment"), (["disass", "-s", "nothing", pip], "no symbol"),
                           (["disass", "-x", "__TEXT.__none", pip], "no section"), (["info", "-t", "com.apple.none", pip], "no member")):
     done = subprocess.run([pomona, "macho", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    cases += 1
+    judge.cases += 1
     if done.returncode != 65 or wanted not in done.stderr.decode():
         sys.exit(f"macho {arguments}: {done.returncode} {done.stderr}")
-print(f"result: {cases} comparisons")
+print(f"result: {judge.cases} comparisons")

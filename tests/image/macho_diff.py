@@ -8,22 +8,10 @@ import re
 import subprocess
 import sys
 
+import judge
+from judge import run, same
+
 pomona, work = sys.argv[1:]
-cases = 0
-
-
-def run(*command, status=0):
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    if done.returncode != status:
-        sys.exit(f"{' '.join(command)}: status {done.returncode}: {done.stderr.decode()}")
-    return done.stdout.decode()
-
-
-def same(what, ours, theirs):
-    global cases
-    cases += 1
-    if ours != theirs:
-        sys.exit(f"{what}: {ours!r} is not {theirs!r}")
 
 
 HEAD = """
@@ -136,4 +124,4 @@ run("llvm-install-name-tool-19", "-add_rpath", "/usr/lib/swift", f"{work}/new")
 said = json.loads(run(pomona, "macho", "diff", "--json", f"{work}/old", f"{work}/new"))
 same("LC_RPATH", [c["change"] for c in said["commands"] if c["command"] == "LC_RPATH"], ["added"])
 run(pomona, "macho", "diff", f"{work}/old", f"{work}/old.c", status=65)
-print(f"result: {cases} comparisons")
+print(f"result: {judge.cases} comparisons")

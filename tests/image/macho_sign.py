@@ -11,22 +11,10 @@ import struct
 import subprocess
 import sys
 
+import judge
+from judge import run, same
+
 pomona, work = sys.argv[1:]
-cases = 0
-
-
-def run(*command, status=0):
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    if done.returncode != status:
-        sys.exit(f"{' '.join(command)}: status {done.returncode}: {done.stderr.decode()}")
-    return done.stdout.decode() if status == 0 else done.stderr.decode()
-
-
-def same(what, ours, theirs):
-    global cases
-    cases += 1
-    if ours != theirs:
-        sys.exit(f"{what}: {ours!r} is not {theirs!r}")
 
 
 def read(name):
@@ -314,4 +302,4 @@ for options, name, status, wanted in ((["--adhoc"], "sign.o", 65, "no __LINKEDIT
                                       (["--adhoc"], "sign.c", 65, "not a Mach-O")):
     same(f"{options} {name}", wanted in run(pomona, "macho", "sign", *options, f"{work}/{name}", status=status), True)
 same("no entitlements", "no entitlements" in run(pomona, "macho", "info", "--ent", f"{work}/unsigned", status=65), True)
-print(f"result: {cases} comparisons")
+print(f"result: {judge.cases} comparisons")

@@ -11,22 +11,10 @@ import struct
 import subprocess
 import sys
 
+import judge
+from judge import run, same
+
 pomona, work = sys.argv[1:]
-cases = 0
-
-
-def run(*command, status=0):
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    if done.returncode != status:
-        sys.exit(f"{' '.join(command)[:300]}: status {done.returncode}: {done.stderr.decode()}")
-    return done.stdout.decode() if status == 0 else done.stderr.decode()
-
-
-def same(what, ours, theirs):
-    global cases
-    cases += 1
-    if ours != theirs:
-        sys.exit(f"{what}: {ours!r} is not {theirs!r}")
 
 
 def put(name, text):
@@ -268,7 +256,7 @@ for i in range(60):
     open(f"{work}/damaged", "wb").write(data[:random.randrange(start, len(data))] if i % 4 == 0 else data)
     done = subprocess.run([pomona, "macho", "symbols", "--dsym", f"{work}/damaged", program], stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, timeout=120)
-    cases += 1
+    judge.cases += 1
     if done.returncode not in (0, 65) or (done.returncode and b"damaged" not in done.stderr):
         sys.exit(f"damaged dSYM {i}: {done.returncode} {done.stderr}")
-print(f"result: {cases} comparisons; {addresses_seen} addresses, {frames_seen} frames, as llvm-symbolizer has them")
+print(f"result: {judge.cases} comparisons; {addresses_seen} addresses, {frames_seen} frames, as llvm-symbolizer has them")
