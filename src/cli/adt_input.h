@@ -15,6 +15,6 @@ struct adt_input {
 int adt_input_open(const char *path, struct adt_input *in, struct error *err);
 void adt_input_close(struct adt_input *in);
 /* Writes ROOT as it is to the file PATH ("-" or NULL: standard output). */
-int adt_output(const char *path, const struct adt_node *root, struct error *err);
+int adt_output(const char *path, bool json, const struct adt_node *root, struct error *err);
 
 #endif

@@ -29,7 +29,9 @@ struct values {
 static const struct option print_options[] = {JSON, {0}};
 static const struct option get_options[] = {
     OPTION("raw", 0, OPTION_FLAG, raw, NULL, "the value's bytes and nothing else"), JSON, {0}};
-static const struct option build_options[] = {OUTPUT, {0}};
+static const struct option build_options[] = {
+    OUTPUT, OPTION("json", 0, OPTION_FLAG, json, NULL, WRITTEN_AS_JSON), {0}};
+
 /* ---- print, json, get ---- */
 
 static void print_property(const struct adt_property *p, int indent)
@@ -217,7 +219,7 @@ static int run_build(const struct verb *self, int argc, char **argv)
     if (!result)
         result = build_node(root, json, 0, &err);
     if (!result)
-        result = adt_output(values.output, root, &err);
+        result = adt_output(values.output, values.json, root, &err);
     adt_free(root);
     json_decref(json);
     blob_free(&file);
@@ -305,7 +307,7 @@ VERB(print, "[--json] FILE [PATH]", "prints an Apple device tree, values by mean
 VERB(get, "[--raw|--json] FILE PATH:PROPERTY", "prints one property", get_options, 2, 2);
 VERB(json, "FILE [PATH]", "prints an Apple device tree as the JSON that 'adt build' takes", NULL, 1,
      2);
-VERB(build, "[-o FILE] JSON", "makes an Apple device tree of JSON", build_options, 1, 1);
+VERB(build, "[-o FILE [--json]] JSON", "makes an Apple device tree of JSON", build_options, 1, 1);
 VERB(diff, "[--json] FILE FILE", "prints the changes that make the second tree of the first",
      print_options, 2, 2);
 VERB(check, "[--json] FILE", "names what XNU would panic on; exit status 65 if there is anything",

@@ -16,7 +16,7 @@
 #include "image/nvram.h"
 
 struct values {
-    bool amcc, clear;
+    bool amcc, clear, json;
     const char *output, *preset, *ram, *nvram, *sip, *board, *apply, *undo, *seed;
     uint64_t cpus;
     struct string_list keep, disable, set, del;
@@ -31,6 +31,7 @@ static const char *const presets[] = {"virt-macos11", "vma2", "m1", NULL};
 
 static const struct option edit_options[] = {
     OPTION("output", 'o', OPTION_FILE, output, "FILE", "what is made; default: standard output"),
+    OPTION("json", 0, OPTION_FLAG, json, NULL, WRITTEN_AS_JSON),
     {"preset", 0, OPTION_CHOICE, offsetof(struct values, preset), "NAME", presets,
      "virt-macos11: another device's tree for a board that has none of its devices; vma2: the "
      "virtual Mac's, with the registers of --board; m1: a Mac whose first USB port is the "
@@ -80,12 +81,12 @@ void adt_input_close(struct adt_input *in)
     blob_free(&in->file);
 }
 
-int adt_output(const char *path, const struct adt_node *root, struct error *err)
+int adt_output(const char *path, bool json, const struct adt_node *root, struct error *err)
 {
     struct blob out;
     if (adt_write_exact(root, &out, err))
         return -1;
-    const int result = write_blob(path, &out, err);
+    const int result = write_made(path, json, &out, err);
     blob_free(&out);
     return result;
 }
@@ -109,9 +110,9 @@ static int edit_nvram(const struct values *values, struct adt_node *chosen, stru
 {
     struct nvram nvram;
     struct blob file = {0};
-    int result = values->nvram
-                     ? open_with_progress(&file, values->nvram, err) || nvram_open(&file, &nvram, err)
-                     : nvram_new(NVRAM_CHRP, XNU_NVRAM_SIZE, &nvram, err);
+    int result = values->nvram ? open_with_progress(&file, values->nvram, err) ||
+                                     nvram_open(&file, &nvram, err)
+                               : nvram_new(NVRAM_CHRP, XNU_NVRAM_SIZE, &nvram, err);
     if (!result) {
         const uint32_t size = (uint32_t)nvram.size;
         result = adt_set_u32(chosen, "nvram-total-size", size) |
@@ -296,7 +297,7 @@ static int run_edit(const struct verb *self, int argc, char **argv)
         if (!result && values.undo)
             result = write_undo(values.undo, in.root, &in.file, &err);
         if (!result)
-            result = adt_output(values.output, in.root, &err);
+            result = adt_output(values.output, values.json, in.root, &err);
         adt_input_close(&in);
     }
     string_list_free(&values.keep);

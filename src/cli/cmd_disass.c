@@ -21,7 +21,7 @@
 #include "image/container.h"
 
 struct values {
-    bool raw, entry;
+    bool raw, entry, json;
     uint64_t base, address, offset, count;
     const char *member, *symbol, *section, *style, *dsym;
 };
@@ -47,6 +47,8 @@ static const struct option options[] = {
      "whose columns to print"},
     OPTION("dsym", 0, OPTION_FILE, dsym, "BUNDLE",
            "with source lines and symbols from this dSYM, or the file in it"),
+    OPTION("json", 0, OPTION_FLAG, json, NULL,
+           "prints an array with an object for each instruction"),
     OPTION("raw", 0, OPTION_FLAG, raw, NULL, "FILE is nothing but instructions"),
     OPTION("base", 0, OPTION_NUMBER, base, "ADDR", "with --raw: the address of the first"),
     {0},
@@ -61,7 +63,8 @@ struct context {
     const struct macho *macho; /* NULL: a flat file */
     struct macho_symbols symbols;
     struct macho_fixups fixups;
-    bool otool;
+    bool otool, json;
+    bool more;          /* JSON: there was an instruction before */
     const char *remark; /* what begins one */
     const char *name;   /* of the file */
     struct progress progress;
@@ -285,6 +288,52 @@ static void print_word(struct context *c, uint32_t word, uint64_t address, int w
     putchar('\n');
 }
 
+/* ---- the same as JSON ---- */
+
+/* A member WHICH of OBJECT: the symbol that ADDRESS belongs to, and how far into it. */
+static void json_symbol(const struct context *c, json_t *object, const char *which,
+                        uint64_t address)
+{
+    const struct macho_symbol *symbol = macho_symbol_at(&c->symbols, address);
+    if (symbol)
+        json_object_set_new(object, which,
+                            json_pack("{s:o, s:I}", "name",
+                                      json_text(symbol->name, strlen(symbol->name)), "offset",
+                                      (json_int_t)(address - symbol->value)));
+}
+
+/* Objects are printed as they come: a kernel has millions of them. */
+static void json_element(struct context *c, json_t *object)
+{
+    fputs(c->more ? ",\n" : "\n", stdout);
+    c->more = true;
+    if (!object || json_dumpf(object, stdout, JSON_COMPACT))
+        fputs("null", stdout);
+    json_decref(object);
+}
+
+static void json_word(struct context *c, uint32_t word, uint64_t address)
+{
+    char text[256], hex[16];
+    uint64_t target;
+    a64_disassemble(word, address, text, sizeof(text));
+    if (c->otool)
+        otool_text(text, sizeof(text));
+    const size_t name = strcspn(text, "\t");
+    const char *operands = text[name] ? text + name + 1 : "";
+    snprintf(hex, sizeof(hex), "%08x", word);
+    json_t *object =
+        json_pack("{s:o, s:s, s:o, s:o}", "address", json_address(address), "word", hex, "mnemonic",
+                  json_text(text, name), "operands", json_text(operands, strlen(operands)));
+    json_symbol(c, object, "symbol", address);
+    if (code_paged_target(&c->pages, word, address, &target) ||
+        code_direct_target(word, address, &target)) {
+        json_object_set_new(object, "target", json_address(target));
+        json_symbol(c, object, "target_symbol", target);
+    }
+    json_element(c, object);
+}
+
 static void disassemble(struct context *c, const uint8_t *bytes, size_t size, uint64_t address)
 {
     const int width = address_width(address + size);
@@ -292,11 +341,17 @@ static void disassemble(struct context *c, const uint8_t *bytes, size_t size, ui
     c->pages.known = 0;
     c->next_label = 0;
     for (; size - at >= 4; at += 4, address += 4) {
-        print_word(c, get_le32(bytes + at), address, width);
+        if (c->json)
+            json_word(c, get_le32(bytes + at), address);
+        else
+            print_word(c, get_le32(bytes + at), address, width);
         if (at % PROGRESS_EVERY == 0)
             progress_step(&c->progress, c->name, at, size);
     }
-    if (at < size)
+    if (at < size && c->json)
+        json_element(c, json_pack("{s:o, s:o}", "address", json_address(address), "bytes",
+                                  json_hex(bytes + at, size - at)));
+    else if (at < size)
         print_tail(bytes + at, size - at, address, width);
 }
 
@@ -390,15 +445,17 @@ static void every_section(struct context *c, const struct values *values)
 {
     struct macho_command command;
     struct macho_section section;
-    if (c->otool)
+    if (c->otool && !c->json)
         printf("%s:\n", c->name);
     for (uint64_t cursor = 0; macho_next_command(c->macho, &cursor, &command);)
         for (uint32_t i = 0; macho_command_section(&command, i, &section); i++) {
             if (!(section.flags & (SOME_INSTRUCTIONS | PURE_INSTRUCTIONS)) &&
                 strcmp(section.name, "__text"))
                 continue;
-            printf(c->otool ? "Contents of (%s,%s) section\n" : "\nDisassembly of section %s,%s:\n",
-                   section.segment, section.name);
+            if (!c->json)
+                printf(c->otool ? "Contents of (%s,%s) section\n"
+                                : "\nDisassembly of section %s,%s:\n",
+                       section.segment, section.name);
             disassemble_piece(c, values,
                               (struct piece){section.addr, section.offset, section.size});
         }
@@ -426,6 +483,7 @@ static int disassemble_macho(const struct values *values, const char *path, stru
     if (macho_input_open(&input, path, values->member, err))
         return -1;
     struct context c = {.macho = &input.macho,
+                        .json = values->json,
                         .name = path,
                         .otool = values->style && !strcmp(values->style, "otool")};
     c.remark = c.otool ? ";" : "//";
@@ -450,7 +508,7 @@ static int disassemble_macho(const struct values *values, const char *path, stru
 
 static int disassemble_flat(const struct values *values, const char *path, struct error *err)
 {
-    struct context c = {.name = path};
+    struct context c = {.name = path, .json = values->json};
     struct blob file;
     if (open_with_progress(&file, path, err))
         return -1;
@@ -475,8 +533,12 @@ static int run_disass(const struct verb *self, int argc, char **argv)
     int status;
     if (!verb_parse(self, argc, argv, &values, &operands, &status))
         return status;
+    if (values.json)
+        putchar('[');
     const int result =
         (values.raw ? disassemble_flat : disassemble_macho)(&values, operands.items[0], &err);
+    if (values.json)
+        puts("\n]");
     return result ? report(&err) : finish_output();
 }
 

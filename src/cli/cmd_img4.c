@@ -54,6 +54,7 @@ static const struct option extract_options[] = {
     OPTION("im4r", 'r', OPTION_FILE, im4r, "FILE",
            "the restore info; of a saved ticket one with its generator"),
     DECRYPTION,
+    OPTION("json", 0, OPTION_FLAG, json, NULL, "says as JSON what was written where"),
     {0},
 };
 
@@ -78,6 +79,7 @@ static const struct option create_options[] = {
     OPTION("lowest-virtual-address", 0, OPTION_NUMBER, lowest_address, "ADDR",
            "the address of its first byte (m1n1: 0)"),
     DECRYPTION,
+    OPTION("json", 0, OPTION_FLAG, json, NULL, WRITTEN_AS_JSON),
     {0},
 };
 
@@ -216,6 +218,34 @@ static int extract(const struct values *values, const char *path, struct error *
     }
     img4_input_close(&in);
     return result;
+}
+
+/* The parts that are wanted and their files as JSON; NULL and *ERR where one would go to standard
+ * output, as the JSON does. */
+static json_t *parts_json(const struct values *values, struct error *err)
+{
+    const struct {
+        const char *name, *path;
+    } parts[] = {{"payload", values->output},
+                 {"extra", values->extra},
+                 {"im4p", values->im4p},
+                 {"im4m", values->im4m},
+                 {"im4r", values->im4r}};
+    json_t *out = json_object();
+    bool any = false;
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        const char *path = parts[i].path;
+        any |= path != NULL;
+        if (path && !check_written(path, err))
+            json_object_set_new(out, parts[i].name, json_text(path, strlen(path)));
+        else if (path)
+            goto refused;
+    }
+    if (any || !check_written(NULL, err))
+        return out;
+refused:
+    json_decref(out);
+    return NULL;
 }
 
 /* ---- create ---- */
@@ -410,7 +440,7 @@ static int create(const struct values *values, const char *output, struct error 
     if (!result)
         result = assemble(values, &parts, &out, err);
     if (!result) {
-        result = write_blob(output, &out, err);
+        result = write_made(output, values->json, &out, err);
         blob_free(&out);
     }
     blob_free(&parts.made_im4p);
@@ -443,7 +473,12 @@ static int run_extract(const struct verb *self, int argc, char **argv)
     int status;
     if (!verb_parse(self, argc, argv, &values, &operands, &status))
         return status;
-    return extract(&values, operands.items[0], &err) ? report(&err) : 0;
+    json_t *json = values.json ? parts_json(&values, &err) : NULL;
+    if ((values.json && !json) || extract(&values, operands.items[0], &err)) {
+        json_decref(json);
+        return report(&err);
+    }
+    return json ? print_json(json) : 0;
 }
 
 static int run_create(const struct verb *self, int argc, char **argv)

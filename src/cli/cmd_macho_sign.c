@@ -10,7 +10,7 @@
 #include "image/code_signature.h"
 
 struct values {
-    bool adhoc, linker;
+    bool adhoc, linker, json;
     const char *entitlements, *identifier, *output;
     uint64_t page_size;
 };
@@ -31,6 +31,7 @@ static const struct option options[] = {
     OPTION("page-size", 0, OPTION_SIZE, page_size, "SIZE", "what is hashed at a time: 4K or 16K"),
     OPTION("output", 'o', OPTION_FILE, output, "FILE",
            "the signed program, which may be the same file; default: standard output"),
+    OPTION("json", 0, OPTION_FLAG, json, NULL, WRITTEN_AS_JSON),
     {0},
 };
 
@@ -75,7 +76,7 @@ static int sign(const struct values *values, const char *path, struct error *err
     macho_input_close(&input);
     if (result)
         return -1;
-    result = write_blob(values->output, &signed_file, err);
+    result = write_made(values->output, values->json, &signed_file, err);
     if (!result && values->output)
         keep_executable(path, values->output);
     blob_free(&signed_file);

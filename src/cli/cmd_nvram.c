@@ -24,7 +24,8 @@ struct values {
     {                                                                                              \
         name, letter, kind, offsetof(struct values, field), arg, NULL, help                        \
     }
-#define JSON OPTION("json", 0, OPTION_FLAG, json, NULL, "prints as JSON")
+#define JSON      OPTION("json", 0, OPTION_FLAG, json, NULL, "prints as JSON")
+#define MADE_JSON OPTION("json", 0, OPTION_FLAG, json, NULL, WRITTEN_AS_JSON)
 #define SYSTEM                                                                                     \
     OPTION("system", 0, OPTION_FLAG, system, NULL, "the system's variables, not the common ones")
 
@@ -35,16 +36,21 @@ static const struct option new_options[] = {
      "of the bank (default: chrp)"},
     OPTION("size", 0, OPTION_SIZE, size, "SIZE", "of the bank in bytes (default: 0x2000)"),
     OPTION("output", 'o', OPTION_FILE, output, "FILE", "the bank; default: standard output"),
+    MADE_JSON,
     {0},
 };
 static const struct option list_options[] = {JSON, {0}};
 static const struct option get_options[] = {
-    SYSTEM, OPTION("raw", 0, OPTION_FLAG, raw, NULL, "the value's bytes and nothing else"), {0}};
+    SYSTEM,
+    OPTION("raw", 0, OPTION_FLAG, raw, NULL, "the value's bytes and nothing else"),
+    JSON,
+    {0}};
 static const struct option set_options[] = {
     SYSTEM,
     OPTION("hex", 0, OPTION_FLAG, hex, NULL, "VALUE is hexadecimal"),
     OPTION("delete", 0, OPTION_LIST, remove, "NAME", "deletes the variable"),
     OPTION("output", 'o', OPTION_FILE, output, "FILE", "writes here instead of over FILE"),
+    OPTION("json", 0, OPTION_FLAG, json, NULL, "says as JSON what was written"),
     {0},
 };
 
@@ -58,10 +64,10 @@ static int bank_open(const char *path, struct blob *file, struct nvram *nvram, s
     return -1;
 }
 
-static int bank_write(const char *path, const struct nvram *nvram, struct error *err)
+static int bank_write(const char *path, bool json, const struct nvram *nvram, struct error *err)
 {
     const struct blob out = {.data = nvram->bank, .size = nvram->size, .name = path};
-    return write_blob(path, &out, err);
+    return write_made(path, json, &out, err);
 }
 
 static int run_new(const struct verb *self, int argc, char **argv)
@@ -76,7 +82,7 @@ static int run_new(const struct verb *self, int argc, char **argv)
     const bool v3 = values.format && !strcmp(values.format, "v3");
     if (nvram_new(v3 ? NVRAM_V3 : NVRAM_CHRP, values.size, &nvram, &err))
         return report(&err);
-    const int result = bank_write(values.output, &nvram, &err);
+    const int result = bank_write(values.output, values.json, &nvram, &err);
     nvram_free(&nvram);
     return result ? report(&err) : 0;
 }
@@ -163,6 +169,8 @@ static int run_get(const struct verb *self, int argc, char **argv)
     } else if (values.raw) {
         const struct blob value = {.data = variable->value, .size = variable->size, .name = ""};
         result = write_blob(NULL, &value, &err);
+    } else if (values.json) {
+        print_json(variable_json(variable));
     } else {
         print_value(variable);
     }
@@ -266,7 +274,8 @@ static int run_set(const struct verb *self, int argc, char **argv)
     if (!result) {
         result = change(&values, &nvram, &operands, &err);
         if (!result)
-            result = bank_write(values.output ? values.output : operands.items[0], &nvram, &err);
+            result = bank_write(values.output ? values.output : operands.items[0], values.json,
+                                &nvram, &err);
         nvram_free(&nvram);
         blob_free(&file);
     }

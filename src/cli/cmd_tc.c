@@ -25,13 +25,15 @@ struct values {
     }
 #define OUTPUT                                                                                     \
     OPTION("output", 'o', OPTION_FILE, output, "FILE", "what is made; default: standard output")
+#define MADE_JSON OPTION("json", 0, OPTION_FLAG, json, NULL, WRITTEN_AS_JSON)
 
 static const struct option create_options[] = {
     OUTPUT,
     OPTION("version", 'v', OPTION_NUMBER, version, "N", "of the format: 1 (default) or 2"),
+    MADE_JSON,
     {0},
 };
-static const struct option change_options[] = {OUTPUT, {0}};
+static const struct option change_options[] = {OUTPUT, MADE_JSON, {0}};
 static const struct option info_options[] = {
     OPTION("json", 0, OPTION_FLAG, json, NULL, "prints as JSON"), {0}};
 
@@ -156,12 +158,13 @@ static int collect(struct trust_collection *collection, const char *item, struct
                : 0;
 }
 
-static int write_cache(const char *path, const struct trust_cache *cache, struct error *err)
+static int write_cache(const struct values *values, const struct trust_cache *cache,
+                       struct error *err)
 {
     struct blob out;
     if (trust_cache_write(cache, &out, err))
         return -1;
-    const int result = write_blob(path, &out, err);
+    const int result = write_made(values->output, values->json, &out, err);
     blob_free(&out);
     return result;
 }
@@ -186,7 +189,7 @@ static int finish(struct trust_collection *collection, const struct values *valu
     if (!result && collection->cache.version)
         trust_collection_finish(collection);
     if (!result)
-        result = write_cache(values->output, &collection->cache, err);
+        result = write_cache(values, &collection->cache, err);
     trust_cache_free(&collection->cache);
     return result;
 }
@@ -250,7 +253,7 @@ static int run_remove(const struct verb *self, int argc, char **argv)
         return report(&err);
     int result = remove_all(&cache, &operands, &err);
     if (!result)
-        result = write_cache(values.output, &cache, &err);
+        result = write_cache(&values, &cache, &err);
     trust_cache_free(&cache);
     blob_free(&file);
     return result ? report(&err) : 0;
@@ -283,7 +286,7 @@ static int run_region(const struct verb *self, int argc, char **argv)
             blob_free(&modules[count]);
     }
     if (!result && !(result = trust_region_write(modules, count, &out, &err))) {
-        result = write_blob(values.output, &out, &err);
+        result = write_made(values.output, values.json, &out, &err);
         blob_free(&out);
     }
     for (unsigned i = 0; i < count; i++)
@@ -293,7 +296,7 @@ static int run_region(const struct verb *self, int argc, char **argv)
 
 const struct verb verb_tc_create = {
     .name = "tc create",
-    .synopsis = "[-o FILE] [-v 1|2] PROGRAM|FOLDER|IMAGE|HASH...",
+    .synopsis = "[-o FILE [--json]] [-v 1|2] PROGRAM|FOLDER|IMAGE|HASH...",
     .summary = "makes a trust cache of the programs' code directories",
     .options = create_options,
     .min_operands = 1,
@@ -311,7 +314,7 @@ const struct verb verb_tc_info = {
 };
 const struct verb verb_tc_append = {
     .name = "tc append",
-    .synopsis = "[-o FILE] TRUSTCACHE PROGRAM|FOLDER|IMAGE|HASH...",
+    .synopsis = "[-o FILE [--json]] TRUSTCACHE PROGRAM|FOLDER|IMAGE|HASH...",
     .summary = "adds programs to a trust cache",
     .options = change_options,
     .min_operands = 2,
@@ -320,7 +323,7 @@ const struct verb verb_tc_append = {
 };
 const struct verb verb_tc_remove = {
     .name = "tc remove",
-    .synopsis = "[-o FILE] TRUSTCACHE HASH...",
+    .synopsis = "[-o FILE [--json]] TRUSTCACHE HASH...",
     .summary = "takes hashes out of a trust cache",
     .options = change_options,
     .min_operands = 2,
@@ -329,7 +332,7 @@ const struct verb verb_tc_remove = {
 };
 const struct verb verb_tc_region = {
     .name = "tc region",
-    .synopsis = "[-o FILE] TRUSTCACHE...",
+    .synopsis = "[-o FILE [--json]] TRUSTCACHE...",
     .summary = "makes the region that a boot loader hands over of trust caches",
     .options = change_options,
     .min_operands = 1,

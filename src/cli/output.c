@@ -90,6 +90,25 @@ int write_blob(const char *path, const struct blob *blob, struct error *err)
     return writer_close(&writer, writer_put(&writer, blob->data, blob->size, err), err);
 }
 
+int check_written(const char *path, struct error *err)
+{
+    if (path && strcmp(path, "-"))
+        return 0;
+    return error_set(err, ERROR_USAGE, "--json: say with --output where what is made is to go");
+}
+
+int write_made(const char *path, bool json, const struct blob *blob, struct error *err)
+{
+    if ((json && check_written(path, err)) || write_blob(path, blob, err))
+        return -1;
+    if (!json)
+        return 0;
+    return print_json(json_pack("{s:o, s:I}", "written", json_text(path, strlen(path)), "size",
+                                (json_int_t)blob->size))
+               ? error_set(err, ERROR_IO, "standard output: cannot be written")
+               : 0;
+}
+
 int write_source(const char *path, const struct source *source, struct error *err)
 {
     struct writer writer;

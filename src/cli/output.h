@@ -15,6 +15,12 @@ int print_json(json_t *json);
 /* Writes the file PATH, or standard output for "-" and NULL. A file that was there is replaced
  * whole: the new one is written beside it and takes its name at the end. 0, or -1 and *ERR. */
 int write_blob(const char *path, const struct blob *blob, struct error *err);
+/* As write_blob, of what a verb made: with JSON ("--json") an object says where it was written and
+ * how large it is, and PATH cannot be standard output. */
+int write_made(const char *path, bool json, const struct blob *blob, struct error *err);
+#define WRITTEN_AS_JSON "says as JSON what was written; with --output"
+/* Fails when PATH is where the JSON goes: standard output. */
+int check_written(const char *path, struct error *err);
 int write_source(const char *path, const struct source *source, struct error *err);
 /* Makes the folder PATH and those above it, where they are not there. 0, or -1 and *ERR. */
 int make_folders(const char *path, struct error *err);
