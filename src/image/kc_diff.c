@@ -144,6 +144,7 @@ struct sized {
 struct sized_list {
     struct sized *items;
     size_t count;
+    struct macho_symbols symbols; /* whose the names are */
 };
 
 static int compare(const void *left, const void *right)
@@ -178,22 +179,28 @@ static void measure(const struct macho *macho, const struct macho_symbols *symbo
     }
 }
 
+static void free_list(struct sized_list *list)
+{
+    free(list->items);
+    macho_symbols_free(&list->symbols);
+}
+
 static int list_symbols(const struct kc_entry *entry, struct sized_list *out, struct error *err)
 {
-    struct macho_symbols symbols;
     *out = (struct sized_list){0};
     if (!entry->has_code)
         return 0;
-    if (macho_symbols_load(&entry->macho, &symbols, err))
+    if (macho_symbols_load(&entry->macho, &out->symbols, err))
         return -1;
-    out->items = malloc((symbols.count + 1) * sizeof(*out->items));
-    out->count = symbols.count;
-    if (out->items) {
-        measure(&entry->macho, &symbols, out->items);
-        qsort(out->items, out->count, sizeof(*out->items), compare);
+    out->items = malloc((out->symbols.count + 1) * sizeof(*out->items));
+    if (!out->items) {
+        free_list(out);
+        return error_set(err, ERROR_OS, "%s: no memory for symbols", entry->id);
     }
-    macho_symbols_free(&symbols);
-    return out->items ? 0 : error_set(err, ERROR_OS, "%s: no memory for symbols", entry->id);
+    out->count = out->symbols.count;
+    measure(&entry->macho, &out->symbols, out->items);
+    qsort(out->items, out->count, sizeof(*out->items), compare);
+    return 0;
 }
 
 static void diff_symbol(const struct diff *diff, const struct sized *a, const struct sized *b)
@@ -214,7 +221,7 @@ static int diff_symbols(const struct diff *diff, const struct kc_entry *a, const
     if (list_symbols(a, &before, diff->err))
         return -1;
     if (list_symbols(b, &after, diff->err)) {
-        free(before.items);
+        free_list(&before);
         return -1;
     }
     for (size_t i = 0, j = 0; i < before.count || j < after.count;) {
@@ -225,8 +232,8 @@ static int diff_symbols(const struct diff *diff, const struct kc_entry *a, const
         i += order <= 0;
         j += order >= 0;
     }
-    free(before.items);
-    free(after.items);
+    free_list(&before);
+    free_list(&after);
     return 0;
 }
 
