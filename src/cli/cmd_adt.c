@@ -143,7 +143,8 @@ static int run_get(const struct verb *self, int argc, char **argv)
     if (p)
         result = print_found(&values, p, &err);
     else
-        error_set(&err, ERROR_DATA, "%s: no %s", operands.items[0], operands.items[1]);
+        error_set(&err, ERROR_DATA, "%s: no %s; 'adt print' prints what there is",
+                  operands.items[0], operands.items[1]);
     free(path);
     adt_input_close(&in);
     return result ? report(&err) : finish_output();

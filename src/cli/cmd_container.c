@@ -111,7 +111,9 @@ static int list_source(const struct verb *verb, const struct source *file, struc
     const struct container_class *class = container_of(&plain);
     int result;
     if (!class)
-        result = source_error(&plain, 0, err, "no archive and no file system that is known");
+        result = source_error(&plain, 0, err,
+                              "no archive and no file system that is known: give a ZIP, xar, cpio "
+                              "or pbzx archive, a disk image, an HFS+ or APFS volume");
     else if (!kind_matches(verb, class))
         result = source_error(
             &plain, 0, err, "this is a %s: 'pomona %s ls' lists it", class->description,

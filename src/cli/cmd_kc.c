@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include <strings.h>
 
 #include "cli/kc_input.h"
 #include "cli/macho_input.h"
@@ -54,6 +55,7 @@ struct values {
     bool json, no_header, verbose;
     bool mach_header, fileset_entries, load_addresses, kext_uuids, kernel_uuid, kernel_uuid_only;
     bool prelink_info, metadata, boot_properties;
+    const char *variant;
 };
 
 #define FLAG(name, letter, field, help)                                                            \
@@ -63,6 +65,8 @@ struct values {
 
 static const struct option inspect_options[] = {
     FLAG("json", 0, json, "prints as JSON, with all columns"),
+    {"variant-suffix", 'V', OPTION_STRING, offsetof(struct values, variant), "NAME", NULL,
+     "the kernel has to be of this variant (release, development, kasan)"},
     FLAG("no-header", 0, no_header, "leaves out the line that names the columns"),
     FLAG("verbose", 'v', verbose, "with --show-mach-header, --show-fileset-entries: members' too"),
     FLAG("show-kext-load-addresses", 0, load_addresses, "columns with address and size as linked"),
@@ -317,10 +321,27 @@ static bool needs_info(const struct values *values, const struct kc *kc)
             (!values->fileset_entries && !values->mach_header && !values->boot_properties));
 }
 
+/* kmutil chooses among an installed system's collections by the variant; of a file it is checked.
+ * It begins the build that ends the kernel's version: RELEASE_ARM64_T8101. */
+static int check_variant(const struct kc *kc, const char *variant, struct error *err)
+{
+    struct xnu_version version;
+    macho_xnu_version(&kc->macho, &version);
+    const char *build = kc_build(&version);
+    const size_t length = strlen(variant);
+    if (build && !strncasecmp(build, variant, length) && build[length] == '_')
+        return 0;
+    return blob_error(&kc->macho.file, 0, err,
+                      "the kernel is %s, not %s: give that variant's collection",
+                      build ? build : "of no variant that it names", variant);
+}
+
 static int work_inspect(const void *context, struct kc *kc, const struct operands *operands,
                         struct error *err)
 {
     const struct values *values = context;
+    if (values->variant && check_variant(kc, values->variant, err))
+        return -1;
     if (values->prelink_info)
         return print_prelink_info(kc, err);
     if (needs_info(values, kc) && kc_load_info(kc, err))

@@ -38,6 +38,12 @@ static void add_uuid(json_t *out, const char *key, const struct macho *macho)
     json_object_set_new(out, key, json_string(text));
 }
 
+const char *kc_build(const struct xnu_version *version)
+{
+    const char *xnu = strstr(version->banner, "xnu-"), *slash = xnu ? strchr(xnu, '/') : NULL;
+    return slash ? slash + 1 : NULL;
+}
+
 /* What the banner has in it: "Darwin Kernel Version 23.6.0: DATE; root:xnu-10063.141.2~1/BUILD". */
 static void add_banner(json_t *out, const struct xnu_version *version)
 {
@@ -48,9 +54,9 @@ static void add_banner(json_t *out, const struct xnu_version *version)
         return;
     json_object_set_new(out, "banner", json_text(version->banner, strlen(version->banner)));
     json_object_set_new(out, "darwin", json_integer(version->darwin));
-    const char *xnu = strstr(version->banner, "xnu-"), *slash = xnu ? strchr(xnu, '/') : NULL;
-    if (slash)
-        json_object_set_new(out, "build", json_text(slash + 1, strlen(slash + 1)));
+    const char *build = kc_build(version);
+    if (build)
+        json_object_set_new(out, "build", json_text(build, strlen(build)));
 }
 
 static const char *form(const struct kc *kc)

@@ -164,8 +164,8 @@ static int run_get(const struct verb *self, int argc, char **argv)
     const struct nvram_variable *variable =
         nvram_get(&nvram, values.system ? NVRAM_SYSTEM : NVRAM_COMMON, operands.items[1]);
     if (!variable) {
-        result = error_set(&err, ERROR_DATA, "%s: no variable '%s'", operands.items[0],
-                           operands.items[1]);
+        result = error_set(&err, ERROR_DATA, "%s: no variable '%s'; 'nvram list' prints all",
+                           operands.items[0], operands.items[1]);
     } else if (values.raw) {
         const struct blob value = {.data = variable->value, .size = variable->size, .name = ""};
         result = write_blob(NULL, &value, &err);
@@ -247,8 +247,8 @@ static int change(const struct values *values, struct nvram *nvram, const struct
     const enum nvram_scope scope = values->system ? NVRAM_SYSTEM : NVRAM_COMMON;
     for (size_t i = 0; i < values->remove.count; i++) {
         if (!nvram_get(nvram, scope, values->remove.items[i]))
-            return error_set(err, ERROR_DATA, "%s: no variable '%s'", operands->items[0],
-                             values->remove.items[i]);
+            return error_set(err, ERROR_DATA, "%s: no variable '%s'; 'nvram list' prints all",
+                             operands->items[0], values->remove.items[i]);
         if (nvram_set(nvram, scope, values->remove.items[i], NULL, 0, err))
             return -1;
     }

@@ -27,6 +27,8 @@ typedef int kc_work(const void *values, struct kc *kc, const struct operands *op
  * exit status. */
 int kc_verb(const struct verb *self, int argc, char **argv, void *values, bool info, kc_work *work);
 
+/* "RELEASE_ARM64_T8101", the end of the version's banner; NULL: it names none. */
+const char *kc_build(const struct xnu_version *version);
 /* "4A1C…-…", as Apple's tools print it. */
 void uuid_text(const uint8_t uuid[16], char text[37]);
 /* Identifier, version, address, size, UUID: what is known of ENTRY. */

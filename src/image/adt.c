@@ -95,8 +95,9 @@ static int read_node(struct reader *r, struct adt_node *node, unsigned depth)
     if (depth > MAX_DEPTH || properties > r->in->size / PROPERTY_HEADER ||
         children > r->in->size / 8)
         return blob_error(r->in, r->at, r->err,
-                          "a node of %u properties and %u children: not a device tree", properties,
-                          children);
+                          "a node of %u properties and %u children: not a device tree; give one as "
+                          "it is or in an IM4P",
+                          properties, children);
     r->at += 8;
     for (uint32_t i = 0; i < properties; i++)
         if (read_property(r, node))

@@ -125,7 +125,9 @@ int container_each_file_system(const struct source *in, container_use *use, void
     else if (partition_recognise(&plain, 0))
         result = each_partition(&plain, use, context, err);
     else
-        result = source_error(&plain, 0, err, "neither an archive nor a file system");
+        result = source_error(
+            &plain, 0, err,
+            "neither an archive nor a file system: there is nothing to look for a name in");
     source_close(&plain);
     return result;
 }

@@ -75,7 +75,9 @@ int macho_open(const struct blob *in, struct macho *out, struct error *err)
 {
     struct blob file = *in;
     if (!macho_recognise(in))
-        return blob_error(in, 0, err, "not a Mach-O file");
+        return blob_error(
+            in, 0, err,
+            "not a Mach-O file: give one, a kernel collection, or an IMG4 or IM4P that holds one");
     if (get_be32(in->data) == FAT_MAGIC && thin(in, &file, err))
         return -1;
     return open_at(&file, 0, out, err);

@@ -165,7 +165,9 @@ static int read_bank(struct nvram *nvram, struct error *err)
     struct partition partition;
     enum nvram_scope scope;
     if (!nvram_recognise(&bank))
-        return blob_error(&bank, 0, err, "no Apple partition and no NVV3 store: not an NVRAM bank");
+        return blob_error(
+            &bank, 0, err,
+            "no Apple partition and no NVV3 store: not an NVRAM bank; 'nvram new' makes one");
     if (read_partition(nvram, 0, &partition, err))
         return -1;
     const uint32_t sum = compress_adler32(nvram->bank + ADLER_START, nvram->size - ADLER_START);

@@ -78,8 +78,9 @@ int trust_cache_parse(const struct blob *in, struct trust_cache *out, struct err
     if (!p)
         return blob_error(in, 0, err, "truncated: a trust cache has a header of 24 bytes");
     if (get_le32(p) > LATEST)
-        return blob_error(in, 0, err, "version %u: not a trust cache of version 0, 1 or 2",
-                          get_le32(p));
+        return blob_error(
+            in, 0, err, "version %u: not a trust cache of version 0, 1 or 2; 'tc create' makes one",
+            get_le32(p));
     out->version = get_le32(p);
     memcpy(out->uuid, p + 4, sizeof(out->uuid));
     const size_t count = get_le32(p + COUNT_OFFSET), each = entry_size(out->version);

@@ -72,9 +72,12 @@ for kind in ("fileset", "prelinked", "modules"):
 header = kc("inspect", path).splitlines()[0].split()
 same("header", header, ["Identifier", "Version"])
 # The command line that people make kmutil's -b list with.
-shell = subprocess.run(f"{pomona} kc inspect --no-header {path} | grep -v \"SEPHiber\" | awk '{{print \" -b \"$1; }}'", shell=True,
+shell = subprocess.run(f"{pomona} kc inspect -V release --no-header {path} | grep -v \"SEPHiber\" | awk '{{print \" -b \"$1; }}'", shell=True,
                        stdout=subprocess.PIPE, check=True).stdout.decode()
 same("awk", sorted(shell.split()[1::2]), sorted(b for b in versions if "SEPHiber" not in b))
+
+assert "RELEASE_ARM64_VMAPPLE, not development" in kc("inspect", "-V", "development", path, status=65)
+judge.cases += 1
 
 lows = [collection.range(f"m{n}.TEXT")[0] for n in range(len(with_code))]
 same("members", [[b, int(a, 16), int(o, 16)] for b, a, o in columns("--show-fileset-entries")],
