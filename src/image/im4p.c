@@ -99,8 +99,9 @@ int im4p_payload(const struct blob *in, struct blob *out, struct error *err)
     if (im4p_parse(in, &im4p, err))
         return -1;
     if (im4p.keybag.size)
-        return blob_error(&im4p.payload, 0, err,
-                          "the payload is encrypted: decrypt it with its IV and key first");
+        return blob_error(
+            &im4p.payload, 0, err,
+            "the payload is encrypted: 'pomona img4 extract --iv HEX --key HEX' decrypts it");
     return decompress_any(&im4p.payload, out, err);
 }
 
