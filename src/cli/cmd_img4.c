@@ -96,6 +96,7 @@ static const struct option img4tool_options[] = {
            "makes an IMG4 of -p and -m, or with -t an IM4P of FILE"),
     OPTION("rename-payload", 'n', OPTION_STRING, rename, "FOURCC",
            "writes FILE to -o, of this type"),
+    OPTION("rename", 0, OPTION_STRING, rename, "FOURCC", "the same as --rename-payload"),
     OPTION("type", 't', OPTION_STRING, type, "FOURCC", "the type of what -c makes"),
     OPTION("desc", 'd', OPTION_STRING, description, "TEXT", "the description of what -c makes"),
     {"compression", 0, OPTION_CHOICE, offsetof(struct values, compression), "KIND",
