@@ -12,7 +12,7 @@
 #define PAGE (A64_PAGE_MASK + 1)
 
 /* A site flips between pages if its slot misses as often as this, in ticks of the host. */
-#define TICKS_MISS 250u
+#define TICKS_MISS 80u
 /* A slot whose pages have no neighbours of their kind looks for some again after so many misses;
  * one that found some, after no fewer than these. */
 #define MISSES_ALONE 250u
