@@ -17,6 +17,9 @@
 
 #include "internal.h"
 
+/* Links with slots that are noted between two cuts, at most. */
+#define CONNECTED (16u << 10)
+
 /* ---- memory ---- */
 
 static size_t most(const struct dbt *dbt, unsigned bytes_a_piece)
@@ -67,7 +70,11 @@ static int create_tables(struct dbt *dbt)
     dbt->hash = calloc(1ull << dbt->hash_bits, sizeof(dbt->hash[0]));
     dbt->blocks = calloc(blocks, sizeof(dbt->blocks[0]));
     dbt->links = calloc(DBT_JUMPS + most(dbt, DBT_BYTES_A_LINK), sizeof(dbt->links[0]));
-    return log && dbt->named_local && dbt->sites && dbt->hash && dbt->blocks && dbt->links ? 0 : -ENOMEM;
+    dbt->connected.slot = calloc(CONNECTED, sizeof(dbt->connected.slot[0]));
+    return log && dbt->named_local && dbt->sites && dbt->hash && dbt->blocks && dbt->links &&
+                   dbt->connected.slot
+               ? 0
+               : -ENOMEM;
 }
 
 int dbt_code_create(struct dbt *dbt)
@@ -91,6 +98,7 @@ void dbt_code_destroy(struct dbt *dbt)
     free(dbt->filled_local.slot);
     free(dbt->sites);
     free(dbt->named_local);
+    free(dbt->connected.slot);
     free(dbt->hash);
     free(dbt->blocks);
     free(dbt->links);
@@ -144,30 +152,54 @@ static uint64_t entry_of(const struct dbt *dbt, const struct dbt_block *block)
     return (uint64_t)(uintptr_t)dbt->code + block->code;
 }
 
+static void note_connected(struct dbt *dbt, uint32_t number)
+{
+    struct dbt_log *log = &dbt->connected;
+    if (dbt->links[number].noted || log->count == CONNECTED)
+        return;
+    dbt->links[number].noted = true;
+    log->slot[log->count++] = number;
+}
+
 void dbt_connect_slot(struct dbt *dbt, uint32_t number, struct dbt_block *block, uint64_t va,
                       uint64_t tag, bool global)
 {
     join_target(dbt, number, block);
+    note_connected(dbt, number);
     dbt_fill(dbt, &dbt->hot->slot[dbt->links[number].slot], va,
              (struct dbt_slot){.tag = tag, .value = entry_of(dbt, block)}, global);
 }
 
-static void cut_slots(struct dbt *dbt, uint32_t first, uint32_t last)
+static void cut_slot(struct dbt *dbt, struct dbt_link *link)
 {
-    for (uint32_t i = first; i < last; i++) {
-        struct dbt_link *link = &dbt->links[i];
-        if (link->jump || !link->target)
-            continue;
-        dbt_empty_slots(dbt, link->slot, link->slot + 1);
-        leave_target(dbt, link);
-    }
+    link->noted = false;
+    if (link->jump || !link->target)
+        return;
+    dbt_empty_slots(dbt, link->slot, link->slot + 1);
+    leave_target(dbt, link);
 }
 
-void dbt_leave_pages(struct dbt *dbt)
+static void cut_slots(struct dbt *dbt, uint32_t first, uint32_t last)
+{
+    for (uint32_t i = first; i < last; i++)
+        cut_slot(dbt, &dbt->links[i]);
+}
+
+static void cut_all_slots(struct dbt *dbt)
 {
     for (unsigned n = 0; n < dbt->region_count; n++)
         cut_slots(dbt, dbt->region[n].links.first, dbt->region[n].links.count);
     cut_slots(dbt, dbt->jump_links, dbt->jump_links + DBT_JUMPS);
+}
+
+void dbt_leave_pages(struct dbt *dbt)
+{
+    struct dbt_log *log = &dbt->connected;
+    if (log->count == CONNECTED)
+        cut_all_slots(dbt);
+    for (uint32_t i = 0; i < log->count; i++)
+        cut_slot(dbt, &dbt->links[log->slot[i]]);
+    log->count = 0;
 }
 
 /* Nothing leads to BLOCK any more. */

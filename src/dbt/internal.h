@@ -148,6 +148,7 @@ struct dbt_link {
     uint32_t target; /* the block that it leads to, a slot: if it still does: index + 1; 0: none */
     uint32_t next, previous; /* of those with this target: index + 1 */
     bool single; /* it leads to a block of DBT_MODE_SINGLE */
+    bool noted;  /* in dbt->connected */
 };
 
 /* What was given out of something that a region has a part of. */
@@ -224,7 +225,7 @@ struct dbt_site {
 
 #define DBT_FLIPS (1u << 16)
 
-/* Numbers of slots. */
+/* Numbers of slots, or of links. */
 struct dbt_log {
     uint32_t *slot;
     uint32_t count;
@@ -271,6 +272,9 @@ struct dbt {
      * filled again or emptied may still be named, and who was emptied for an ASID twice. */
     struct dbt_log filled_local, filled[DBT_BUCKETS];
     uint64_t *named_local; /* a bit a slot: filled_local names it */
+    /* The links with slots that were connected since all were cut; some may stand there twice, or for another link that
+     * is gone. Full: any may have been. */
+    struct dbt_log connected;
     uint32_t evictions; /* how often a region was emptied: numbers from before are void */
     uint64_t tlb_generation;
     uint64_t code_epoch; /* grows when any code may have changed */
