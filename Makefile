@@ -51,6 +51,7 @@ bench-quick: deps-test $(BUILD)/build.ninja
 	@bench/run --quick
 
 install: build
+	@$(if $(PREFIX),meson configure $(BUILD) --prefix $(PREFIX))
 	meson install -C $(BUILD) $(if $(DESTDIR),--destdir $(DESTDIR))
 
 clean:
