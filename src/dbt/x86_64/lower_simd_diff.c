@@ -10,27 +10,51 @@ static by_size op_add = {VPADDB, VPADDW, VPADDD, VPADDQ}, op_sub = {VPSUBB, VPSU
 
 /* ---- sums and differences ---- */
 
+/* What Vm is multiplied by where its elements stand above Vn's, in pairs that are then added up. */
+static struct x86_rm pair_factors(struct lower *l, unsigned size, bool sub)
+{
+    if (!sub)
+        return vector_constant(l, size ? K_0001 : K_01B);
+    return vector_literal_all(l, size ? 0xffff0001 : 0xff01, size + 1);
+}
+
+/* DST = Vn +- Vm, where the host multiplies elements of that kind and adds pairs of products:
+ * signed halves, unsigned bytes with signed factors, or signed bytes with unsigned ones. */
+static bool add_as_pairs(struct lower *l, const struct a64_insn *insn, unsigned dst, bool sign,
+                         bool sub)
+{
+    static const unsigned interleave[2][2] = {{VPUNPCKLBW, VPUNPCKHBW}, {VPUNPCKLWD, VPUNPCKHWD}};
+    const unsigned size = vec_size(insn);
+    if (size == 2 || (size == 1 && !sign) || (size == 0 && sign && sub))
+        return false;
+    vec(l, interleave[size][vec_q(insn)], S0, lower_vsrc(l, insn->rn, S0), vec_rm(l, insn->rm));
+    if (size == 0 && sign) {
+        x86_vload(&l->a, S1, pair_factors(l, 0, false));
+        vec_r(l, VPMADDUBSW, dst, S1, S0);
+    } else {
+        vec(l, size ? VPMADDWD : VPMADDUBSW, dst, S0, pair_factors(l, size, sub));
+    }
+    return true;
+}
+
 static void add_long(struct lower *l, const struct a64_insn *insn, by_size op, bool sign)
 {
     const unsigned size = vec_size(insn);
     lower_vectors(l);
     const unsigned dst = lower_vdst(l, insn->rd, S0);
-    vec_extend(l, S0, insn->rn, size, sign, vec_q(insn));
-    vec_extend(l, S1, insn->rm, size, sign, vec_q(insn));
-    vec_r(l, op[size + 1], dst, S0, S1);
+    if (!add_as_pairs(l, insn, dst, sign, op == op_sub)) {
+        vec_extend(l, S0, insn->rn, size, sign, vec_q(insn));
+        vec_extend(l, S1, insn->rm, size, sign, vec_q(insn));
+        vec_r(l, op[size + 1], dst, S0, S1);
+    }
     lower_vdone(l, insn->rd, dst);
 }
 
-/* Whether the next instruction is exec ID on the same registers and sizes, with the other halves
- * (Q). */
+/* Whether the next instruction is exec ID on the same registers and sizes, with the other halves.
+ */
 static bool other_halves_follow(const struct lower *l, const struct a64_insn *insn, unsigned id)
 {
-    const uint32_t operands = 3u << 22 | 0x1fu << 16 | 0x3ff;
-    if (l->at + 1 >= l->count)
-        return false;
-    const struct a64_insn *next = insn + 1;
-    return next->row != A64_ROW_NONE && a64_exec_ids[next->row] == id &&
-           vec_q(next) != vec_q(insn) && !((next->word ^ insn->word) & operands);
+    return vec_other_halves_follow(l, insn, id, 3u << 22 | 0x1fu << 16 | 0x3ff);
 }
 
 /* To V<rd> come the sums of each element of V<rm>'s low half and its fellow of the upper half. */
@@ -106,9 +130,14 @@ static bool both_differences(struct lower *l, const struct a64_insn *insn, unsig
         !other_halves_follow(l, insn, sign ? A64_EXEC_simd_sabal : A64_EXEC_simd_uabal))
         return false;
     difference(l, insn, sign);
-    vec_extend_rm(l, S1, x86_r(S0), size, false, true);
-    vec_extend_rm(l, S0, x86_r(S0), size, false, false);
-    vec_r(l, op_add[size + 1], dst, S0, S1);
+    if (size == 0) {
+        vec_k(l, VPSHUFB, S0, S0, K_HALVES_B);
+        vec_k(l, VPMADDUBSW, dst, S0, K_01B);
+    } else {
+        vec_extend_rm(l, S1, x86_r(S0), size, false, true);
+        vec_extend_rm(l, S0, x86_r(S0), size, false, false);
+        vec_r(l, op_add[size + 1], dst, S0, S1);
+    }
     l->at++;
     return true;
 }
@@ -247,8 +276,8 @@ static void lower_simd_sqdmull_elem(struct lower *l, const struct a64_insn *insn
     doubling(l, insn, x86_r(S2));
 }
 
-/* The sum overflows where its sign is neither operand's, the difference where the operands' differ and
- * it has not the first one's. Then its sign is the wrong one. */
+/* The sum overflows where its sign is neither operand's, the difference where the operands' differ
+ * and it has not the first one's. Then its sign is the wrong one. */
 static void doubling_accumulate(struct lower *l, const struct a64_insn *insn, struct x86_rm m,
                                 bool sub)
 {
@@ -381,8 +410,8 @@ VEC_BY_ELEMENT(simd_udot, dot, false, false)
 VEC_BY_ELEMENT(simd_usdot, dot, false, true)
 VEC_BY_ELEMENT(simd_sudot, dot, true, false)
 
-/* Of the rows of eight bytes that make Vn or Vm, the first (K: the second) four, in the order of the
- * words of the product: row i of Vn with row j of Vm in word 2i + j. */
+/* Of the rows of eight bytes that make Vn or Vm, the first (K: the second) four, in the order of
+ * the words of the product: row i of Vn with row j of Vm in word 2i + j. */
 static void rows_of_n(struct lower *l, const struct a64_insn *insn, unsigned k)
 {
     vec_i(l, VPSHUFD, S1, 0, vec_rm(l, insn->rn), k ? 0xf5 : 0xa0);
@@ -452,14 +481,16 @@ ROW_OF(ummla, matrix, false, false)
 ROW_OF(usmmla, matrix, false, true)
 
 lower_fn *const lower_simd_diff_table[A64_EXEC_COUNT] = {
-    SIMD_ROW(saddl),      SIMD_ROW(uaddl),      SIMD_ROW(ssubl),      SIMD_ROW(usubl),      SIMD_ROW(saddw),
-    SIMD_ROW(uaddw),      SIMD_ROW(ssubw),      SIMD_ROW(usubw),      SIMD_ROW(addhn),      SIMD_ROW(subhn),
-    SIMD_ROW(raddhn),     SIMD_ROW(rsubhn),     SIMD_ROW(sabdl),      SIMD_ROW(uabdl),      SIMD_ROW(sabal),
-    SIMD_ROW(uabal),      SIMD_ROW(smull),      SIMD_ROW(umull),      SIMD_ROW(smlal),      SIMD_ROW(umlal),
-    SIMD_ROW(smlsl),      SIMD_ROW(umlsl),      SIMD_ROW(smull_elem), SIMD_ROW(umull_elem), SIMD_ROW(smlal_elem),
-    SIMD_ROW(umlal_elem), SIMD_ROW(smlsl_elem), SIMD_ROW(umlsl_elem), SIMD_ROW(sqdmull),    SIMD_ROW(sqdmull_elem),
-    SIMD_ROW(pmull_q),    SIMD_ROW(sdot),       SIMD_ROW(udot),       SIMD_ROW(usdot),      SIMD_ROW(sdot_elem),
-    SIMD_ROW(udot_elem),  SIMD_ROW(usdot_elem), SIMD_ROW(sudot_elem),
-    SIMD_ROW(smmla),      SIMD_ROW(ummla),      SIMD_ROW(usmmla),     SIMD_ROW(sqdmlal),    SIMD_ROW(sqdmlal_elem),
-    SIMD_ROW(sqdmlsl),    SIMD_ROW(sqdmlsl_elem),
+    SIMD_ROW(saddl),        SIMD_ROW(uaddl),        SIMD_ROW(ssubl),        SIMD_ROW(usubl),
+    SIMD_ROW(saddw),        SIMD_ROW(uaddw),        SIMD_ROW(ssubw),        SIMD_ROW(usubw),
+    SIMD_ROW(addhn),        SIMD_ROW(subhn),        SIMD_ROW(raddhn),       SIMD_ROW(rsubhn),
+    SIMD_ROW(sabdl),        SIMD_ROW(uabdl),        SIMD_ROW(sabal),        SIMD_ROW(uabal),
+    SIMD_ROW(smull),        SIMD_ROW(umull),        SIMD_ROW(smlal),        SIMD_ROW(umlal),
+    SIMD_ROW(smlsl),        SIMD_ROW(umlsl),        SIMD_ROW(smull_elem),   SIMD_ROW(umull_elem),
+    SIMD_ROW(smlal_elem),   SIMD_ROW(umlal_elem),   SIMD_ROW(smlsl_elem),   SIMD_ROW(umlsl_elem),
+    SIMD_ROW(sqdmull),      SIMD_ROW(sqdmull_elem), SIMD_ROW(pmull_q),      SIMD_ROW(sdot),
+    SIMD_ROW(udot),         SIMD_ROW(usdot),        SIMD_ROW(sdot_elem),    SIMD_ROW(udot_elem),
+    SIMD_ROW(usdot_elem),   SIMD_ROW(sudot_elem),   SIMD_ROW(smmla),        SIMD_ROW(ummla),
+    SIMD_ROW(usmmla),       SIMD_ROW(sqdmlal),      SIMD_ROW(sqdmlal_elem), SIMD_ROW(sqdmlsl),
+    SIMD_ROW(sqdmlsl_elem),
 };

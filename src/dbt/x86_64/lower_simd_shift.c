@@ -236,9 +236,49 @@ static void shift_narrow(struct lower *l, const struct a64_insn *insn, unsigned 
     vec_narrow(l, insn, src, size, false);
 }
 
+/* Two of these, SHRN and SHRN2, make a whole register: the second one's elements go above the first
+ * one's in each element, then all go to their halves. Shifted by whole elements, or words, they are in
+ * place at once. */
+static void shift_narrow_twice(struct lower *l, const struct a64_insn *insn, unsigned dst)
+{
+    static by_size right = {VPSRLW, VPSRLD, VPSRLQ}, left = {VPSLLW, VPSLLD};
+    const unsigned size = immh_size(insn), bits = 8u << size, by = (unsigned)insn->imm;
+    const unsigned n = lower_vsrc(l, insn->rn, S0), n2 = lower_vsrc(l, insn[1].rn, S1);
+    vec_shift(l, right[size], S0, n, by);
+    if (size == 2 || by == bits) {
+        vec_shift(l, right[size], S1, n2, by);
+        if (size == 2)
+            vec_i(l, VSHUFPS, dst, S0, x86_r(S1), 0x88);
+        else
+            vec_r(l, size ? VPACKUSDW : VPACKUSWB, dst, S0, S1);
+        return;
+    }
+    vec_shift(l, left[size], S1, n2, bits - by);
+    if (size) {
+        vec_i(l, VPBLENDW, S0, S0, x86_r(S1), 0xaa);
+    } else if (l->dbt->avx512) {
+        vec_i(l, VPTERNLOGQ, S0, S1, vector_constant(l, K_00FF), 0xe4); /* S0 where it is 1 */
+    } else {
+        vec_k(l, VPAND, S0, S0, K_00FF);
+        vec_k(l, VPAND, S1, S1, K_FF00);
+        vec_r(l, VPOR, S0, S0, S1);
+    }
+    vec(l, VPSHUFB, dst, S0,
+        size ? vector_literal(l, 0x0d0c090805040100, 0x0f0e0b0a07060302)
+             : vector_literal(l, 0x0e0c0a0806040200, 0x0f0d0b0907050301));
+}
+
 static void lower_simd_shrn(struct lower *l, const struct a64_insn *insn)
 {
     lower_vectors(l);
+    if (!vec_q(insn) && vec_other_halves_follow(l, insn, A64_EXEC_simd_shrn, 0x7fu << 16 | 31) &&
+        insn[1].rn != insn->rd) {
+        const unsigned dst = lower_vdst(l, insn->rd, S0);
+        shift_narrow_twice(l, insn, dst);
+        lower_vdone(l, insn->rd, dst);
+        l->at++;
+        return;
+    }
     shift_narrow(l, insn, lower_vsrc(l, insn->rn, S0), immh_size(insn), (unsigned)insn->imm);
 }
 

@@ -393,6 +393,17 @@ static inline void vec_low_halves(struct lower *l, const struct a64_insn *insn)
     vec(l, VPUNPCKLQDQ, S0, lower_vsrc(l, insn->rn, S0), vec_rm(l, insn->rm));
 }
 
+/* Whether the next instruction is exec ID on the other halves (Q), with the same bits in FIELDS. */
+static inline bool vec_other_halves_follow(const struct lower *l, const struct a64_insn *insn,
+                                           unsigned id, uint32_t fields)
+{
+    if (l->at + 1 >= l->count)
+        return false;
+    const struct a64_insn *next = insn + 1;
+    return next->row != A64_ROW_NONE && a64_exec_ids[next->row] == id &&
+           vec_q(next) != vec_q(insn) && !((next->word ^ insn->word) & fields);
+}
+
 /* DST = elements of the low (HIGH: upper) half of FROM, twice as wide. */
 static inline void vec_extend_rm(struct lower *l, unsigned dst, struct x86_rm from, unsigned size,
                                  bool sign, bool high)

@@ -96,3 +96,8 @@ smmla v0.4s, v1.16b, v2.16b
 ummla v0.4s, v1.16b, v2.16b
 suqadd v0.16b, v1.16b
 usqadd h0, h1
+saddl v0.4s, v1.4h, v2.4h; saddl2 v1.4s, v1.8h, v2.8h
+ssubl v0.4s, v1.4h, v2.4h
+uaddl v0.8h, v1.8b, v2.8b; usubl2 v3.8h, v1.16b, v2.16b
+shrn v0.4h, v0.4s, #2; shrn2 v0.8h, v1.4s, #2
+shrn v0.8b, v0.8h, #3; shrn2 v0.16b, v1.8h, #3

@@ -121,6 +121,15 @@ static void follow_half(uint32_t *word)
         word[0] = other;
 }
 
+/* An instruction is the one before it, on the other half and with another Vn. */
+static void again_on_half(struct rig *rig, uint32_t *word)
+{
+    const struct a64_row *row = a64_decode(word[-1]);
+    const uint32_t other = ((word[-1] ^ 1u << 30) & ~0x3e0u) | rig_pick(rig, 32) << 5;
+    if (row && row->wv && a64_decode(other) == row)
+        word[0] = other;
+}
+
 static void random_block(struct oracle *o, unsigned index)
 {
     struct rig *rig = &o->rig;
@@ -134,6 +143,8 @@ static void random_block(struct oracle *o, unsigned index)
             chain(&block->word[i]);
         else if (!rig_pick(rig, 8))
             follow_half(&block->word[i]);
+        else if (!rig_pick(rig, 16))
+            again_on_half(rig, &block->word[i]);
     for (unsigned i = block->count; i < BLOCK_MAX + TRAIL; i++)
         block->word[i] = RIG_END;
     block->seed = rig_random(rig);
