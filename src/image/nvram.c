@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What the two forms of an NVRAM bank have in common: the list of variables in force, and the rule
- * that a change is made on a copy, read again, and only then kept. */
+ * that a change is made on a copy, read again, and only then kept. Banks that a crash or another's
+ * tool left with several variables of one name exist; XNU reads a bank into dictionaries, where the
+ * last of them stays. */
 
 #include "nvram.h"
 
@@ -43,7 +45,7 @@ int nvram_no_memory(const struct nvram *nvram, struct error *err)
 int nvram_append(struct nvram *nvram, const struct nvram_variable *like, const void *name,
                  size_t name_size, const void *value, size_t size)
 {
-    struct nvram_variable *variable = calloc(1, sizeof(*variable)), **link = &nvram->variables;
+    struct nvram_variable *variable = calloc(1, sizeof(*variable));
     char *name_copy = strndup(name, name_size);
     uint8_t *value_copy = malloc(size + 1);
     if (!variable || !name_copy || !value_copy) {
@@ -59,29 +61,83 @@ int nvram_append(struct nvram *nvram, const struct nvram_variable *like, const v
     variable->name = name_copy;
     variable->value = value_copy;
     variable->size = size;
-    variable->next = NULL;
-    while (*link)
-        link = &(*link)->next;
-    *link = variable;
+    variable->next = nvram->variables;
+    nvram->variables = variable;
     return 0;
 }
 
-static void free_variables(struct nvram *nvram)
+static void free_variable(struct nvram_variable *variable)
 {
-    for (struct nvram_variable *variable = nvram->variables, *next; variable; variable = next) {
-        next = variable->next;
-        free(variable->name);
-        free(variable->value);
-        free(variable);
-    }
-    nvram->variables = NULL;
+    free(variable->name);
+    free(variable->value);
+    free(variable);
 }
 
 void nvram_free(struct nvram *nvram)
 {
-    free_variables(nvram);
+    for (struct nvram_variable *variable = nvram->variables, *next; variable; variable = next) {
+        next = variable->next;
+        free_variable(variable);
+    }
     free(nvram->bank);
     *nvram = (struct nvram){0};
+}
+
+static int compare_names(const struct nvram_variable *a, const struct nvram_variable *b)
+{
+    if (a->scope != b->scope)
+        return a->scope < b->scope ? -1 : 1;
+    const int order = memcmp(a->guid, b->guid, sizeof(a->guid));
+    return order ? order : strcmp(a->name, b->name);
+}
+
+static int by_offset(const void *a, const void *b)
+{
+    const struct nvram_variable *x = *(struct nvram_variable *const *)a;
+    const struct nvram_variable *y = *(struct nvram_variable *const *)b;
+    return (x->offset > y->offset) - (x->offset < y->offset);
+}
+
+/* Of one name, the last in the bank first. */
+static int by_name(const void *a, const void *b)
+{
+    const int order =
+        compare_names(*(struct nvram_variable *const *)a, *(struct nvram_variable *const *)b);
+    return order ? order : by_offset(b, a);
+}
+
+/* Leaves the variables that are in force, the last of each name, in the bank's order. */
+static int settle(struct nvram *nvram, struct error *err)
+{
+    size_t count = 0, kept = 0;
+    for (const struct nvram_variable *v = nvram->variables; v; v = v->next)
+        count++;
+    struct nvram_variable **all = malloc((count + 1) * sizeof(*all));
+    if (!all)
+        return nvram_no_memory(nvram, err);
+    count = 0;
+    for (struct nvram_variable *v = nvram->variables; v; v = v->next)
+        all[count++] = v;
+    qsort(all, count, sizeof(*all), by_name);
+    for (size_t i = 0; i < count; i++) {
+        if (kept && !compare_names(all[kept - 1], all[i]))
+            free_variable(all[i]);
+        else
+            all[kept++] = all[i];
+    }
+    qsort(all, kept, sizeof(*all), by_offset);
+    nvram->variables = NULL;
+    while (kept--) {
+        all[kept]->next = nvram->variables;
+        nvram->variables = all[kept];
+    }
+    free(all);
+    return 0;
+}
+
+static int read_bank(struct nvram *nvram, struct error *err)
+{
+    return form_of(nvram->format)->read(nvram, err) || settle(nvram, err) ? -1 : 0;
 }
 
 int nvram_open(const struct blob *in, struct nvram *out, struct error *err)
@@ -94,7 +150,7 @@ int nvram_open(const struct blob *in, struct nvram *out, struct error *err)
         return nvram_no_memory(out, err);
     if (in->size)
         memcpy(out->bank, in->data, in->size);
-    if (!form_of(out->format)->read(out, err))
+    if (!read_bank(out, err))
         return 0;
     nvram_free(out);
     return -1;
@@ -106,7 +162,7 @@ int nvram_new(enum nvram_format format, size_t size, struct nvram *out, struct e
         (struct nvram){.format = format, .size = size, .file = "NVRAM", .bank = malloc(size + 1)};
     if (!out->bank)
         return nvram_no_memory(out, err);
-    if (!form_of(format)->format(out, err) && !form_of(format)->read(out, err))
+    if (!form_of(format)->format(out, err) && !read_bank(out, err))
         return 0;
     nvram_free(out);
     return -1;
@@ -127,6 +183,8 @@ int nvram_set(struct nvram *nvram, enum nvram_scope scope, const char *name, con
 {
     if (!*name || strchr(name, '='))
         return error_set(err, ERROR_USAGE, "'%s' is no name for an NVRAM variable", name);
+    if (scope == NVRAM_OTHER)
+        return error_set(err, ERROR_USAGE, "'%s': only common and system variables are set", name);
     struct nvram changed = *nvram;
     const struct nvram_variable fresh = {
         .scope = scope, .name = (char *)name, .value = (uint8_t *)value, .size = size};
@@ -137,7 +195,7 @@ int nvram_set(struct nvram *nvram, enum nvram_scope scope, const char *name, con
     int result = form_of(nvram->format)->set(&changed, nvram_get(nvram, scope, name), &fresh, err);
     changed.variables = NULL;
     if (!result)
-        result = form_of(nvram->format)->read(&changed, err);
+        result = read_bank(&changed, err);
     nvram_free(result ? &changed : nvram);
     if (!result)
         *nvram = changed;

@@ -30,7 +30,7 @@ struct nvram {
     size_t size;
     uint32_t generation;
     const char *file;
-    struct nvram_variable *variables; /* those that are in force, in bank order */
+    struct nvram_variable *variables; /* in force: the last of each name; in bank order */
 };
 
 bool nvram_recognise(const struct blob *in);
@@ -45,8 +45,9 @@ int nvram_new(enum nvram_format format, size_t size, struct nvram *out, struct e
 /* NULL when it is not there. */
 const struct nvram_variable *nvram_get(const struct nvram *nvram, enum nvram_scope scope,
                                        const char *name);
-/* Sets (VALUE NULL: deletes) the variable in the bank as firmware does: V3 appends a record and
- * marks the old one, and packs the bank when there is no room left. A refusal changes nothing. */
+/* Sets (VALUE NULL: deletes) the common or system variable in the bank as firmware does: V3 appends
+ * a record and marks the old ones, and packs the bank when there is no room left. What else there
+ * was of that name is gone. A refusal changes nothing. */
 int nvram_set(struct nvram *nvram, enum nvram_scope scope, const char *name, const void *value,
               size_t size, struct error *err);
 

@@ -84,15 +84,16 @@ static bool scope_of(const struct partition *partition, enum nvram_scope *scope)
            (*scope == NVRAM_SYSTEM || !strcmp(name, "common"));
 }
 
-/* Undoes the escapes of SIZE bytes; OUT NULL only measures. */
+/* Undoes the escapes of SIZE bytes; OUT NULL only measures. SIZE_MAX: the last one is cut off. */
 static size_t unescape(const uint8_t *in, size_t size, uint8_t *out)
 {
     size_t used = 0;
     for (size_t i = 0; i < size; i++) {
         size_t count = 1;
         uint8_t byte = in[i];
-        if (byte == ESCAPE && i + 1 < size) {
-            i++;
+        if (byte == ESCAPE) {
+            if (++i == size)
+                return SIZE_MAX;
             count = in[i] & ESCAPE_LONGEST;
             byte = in[i] & 0x80 ? 0xff : 0;
         }
@@ -133,6 +134,10 @@ static int read_variable(struct nvram *nvram, enum nvram_scope scope, size_t at,
         return blob_error(&bank, at, err, "no name and '=' here: not an NVRAM variable");
     const size_t name_size = (size_t)(equals - p), packed = length - name_size - 1;
     const size_t size = unescape(equals + 1, packed, NULL);
+    if (size == SIZE_MAX)
+        return blob_error(&bank, at + length - 1, err,
+                          "an escape without its count ends NVRAM variable %.*s", (int)name_size,
+                          (const char *)p);
     uint8_t *value = malloc(size + 1);
     if (!value)
         return nvram_no_memory(nvram, err);
@@ -159,11 +164,25 @@ static int read_variables(struct nvram *nvram, const struct partition *partition
     return 0;
 }
 
+/* Checks all partitions; the last of each scope's name is in force, as for XNU. Size 0: none. */
+static int find_partitions(const struct nvram *nvram, struct partition found[2], struct error *err)
+{
+    struct partition partition;
+    enum nvram_scope scope;
+    found[NVRAM_COMMON].size = found[NVRAM_SYSTEM].size = 0;
+    for (size_t at = 0; at < nvram->size; at += partition.size) {
+        if (read_partition(nvram, at, &partition, err))
+            return -1;
+        if (scope_of(&partition, &scope))
+            found[scope] = partition;
+    }
+    return 0;
+}
+
 static int read_bank(struct nvram *nvram, struct error *err)
 {
     const struct blob bank = nvram_blob(nvram);
-    struct partition partition;
-    enum nvram_scope scope;
+    struct partition partition, found[2];
     if (!nvram_recognise(&bank))
         return blob_error(
             &bank, 0, err,
@@ -177,12 +196,11 @@ static int read_bank(struct nvram *nvram, struct error *err)
                           "or corrupted, and XNU panics on it",
                           get_le32(nvram->bank + ADLER_OFFSET), sum);
     nvram->generation = get_le32(nvram->bank + GENERATION_OFFSET);
-    for (size_t at = partition.size; at < nvram->size; at += partition.size) {
-        if (read_partition(nvram, at, &partition, err))
+    if (find_partitions(nvram, found, err))
+        return -1;
+    for (unsigned i = 0; i < 2; i++)
+        if (found[i].size && read_variables(nvram, &found[i], (enum nvram_scope)i, err))
             return -1;
-        if (scope_of(&partition, &scope) && read_variables(nvram, &partition, scope, err))
-            return -1;
-    }
     return 0;
 }
 
@@ -203,20 +221,6 @@ static int format_bank(struct nvram *nvram, struct error *err)
     put_header(nvram->bank + free_at, SIGNATURE_FREE, nvram->size - free_at, "wwwwwwwwwwww");
     seal(nvram, 1);
     return 0;
-}
-
-static int find_partition(const struct nvram *nvram, enum nvram_scope wanted, struct partition *out,
-                          struct error *err)
-{
-    enum nvram_scope scope;
-    for (size_t at = 0; at < nvram->size; at += out->size) {
-        if (read_partition(nvram, at, out, err))
-            return -1;
-        if (scope_of(out, &scope) && scope == wanted)
-            return 0;
-    }
-    return error_set(err, ERROR_DATA, "%s: no partition '%s' in this NVRAM", nvram->file,
-                     nvram_scope_name(wanted));
 }
 
 /* Puts VARIABLE at AT; how many bytes it took, 0 when it does not fit below END. */
@@ -242,10 +246,14 @@ static size_t put_variable(struct nvram *nvram, size_t at, size_t end,
 static int set_variable(struct nvram *nvram, const struct nvram_variable *old,
                         const struct nvram_variable *fresh, struct error *err)
 {
-    struct partition partition;
-    if (find_partition(nvram, fresh->scope, &partition, err))
+    struct partition found[2];
+    if (find_partitions(nvram, found, err))
         return -1;
-    const size_t start = partition.at + UNIT, end = partition.at + partition.size;
+    const struct partition *partition = &found[fresh->scope];
+    if (!partition->size)
+        return error_set(err, ERROR_DATA, "%s: no partition '%s' in this NVRAM", nvram->file,
+                         nvram_scope_name(fresh->scope));
+    const size_t start = partition->at + UNIT, end = partition->at + partition->size;
     size_t at = start, used = 1;
     memset(nvram->bank + start, 0, end - start);
     for (const struct nvram_variable *v = nvram->variables; v && used; v = v->next) {
@@ -261,7 +269,7 @@ static int set_variable(struct nvram *nvram, const struct nvram_variable *old,
         return error_set(err, ERROR_DATA,
                          "%s: '%s' of %zu bytes does not fit: partition '%s' has %zu; delete "
                          "another variable first",
-                         nvram->file, fresh->name, fresh->size, partition.name, end - start);
+                         nvram->file, fresh->name, fresh->size, partition->name, end - start);
     seal(nvram, nvram->generation + 1);
     return 0;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The NVV3 store: a header, then records that are only ever appended. A change writes a new record
  * and clears bits in the old one's state, as flash memory allows; when no room is left, the records
- * in force are packed together and the generation rises. Facts: the structures of xnu's V3 handler
- * (image-format sheet A8). */
+ * in force are packed together and the generation rises. A power cut between the two can leave both
+ * in force: the later one counts, and the next change retires every one of that name. Facts: the
+ * structures of xnu's V3 handler (image-format sheet A8). */
 
 #include <stdlib.h>
 #include <string.h>
@@ -41,10 +42,24 @@ struct record {
     const uint8_t *name, *data;
 };
 
-/* 1 and *OUT; 0 at the end of the records; -1 and *ERR. */
+static size_t store_size(const struct nvram *nvram)
+{
+    return get_le32(nvram->bank + 4);
+}
+
+/* Only a record in force must have a name that can be looked up. */
+static bool sound_name(const struct record *record)
+{
+    return record->name_size && !record->name[record->name_size - 1] &&
+           (record->state != STATE_ADDED ||
+            strlen((const char *)record->name) + 1 == record->name_size);
+}
+
+/* 1 and *OUT; 0 at the end of the records; -1 and *ERR. The file may be longer than the store. */
 static int read_record(const struct nvram *nvram, size_t at, struct record *out, struct error *err)
 {
-    const struct blob bank = nvram_blob(nvram);
+    struct blob bank = nvram_blob(nvram);
+    bank.size = store_size(nvram);
     const uint8_t *p = blob_at(&bank, at, 2);
     if (!p || get_le16(p) == 0xffff)
         return 0;
@@ -54,7 +69,7 @@ static int read_record(const struct nvram *nvram, size_t at, struct record *out,
         .at = at, .state = p[2], .name_size = get_le32(p + 8), .data_size = get_le32(p + 12)};
     out->name = blob_at(&bank, at + RECORD_SIZE, out->name_size);
     out->data = blob_at(&bank, at + RECORD_SIZE + (uint64_t)out->name_size, out->data_size);
-    if (!out->name || !out->data || !out->name_size || out->name[out->name_size - 1])
+    if (!out->name || !out->data || !sound_name(out))
         return blob_error(&bank, at + 8, err,
                           "an NVRAM record of %u and %u bytes does not fit: corrupted",
                           out->name_size, out->data_size);
@@ -79,9 +94,9 @@ static int add_record(struct nvram *nvram, const struct record *record)
 static int check_header(struct nvram *nvram, struct error *err)
 {
     const struct blob bank = nvram_blob(nvram);
-    const uint32_t size = get_le32(nvram->bank + 4);
+    const size_t size = store_size(nvram);
     if (size > nvram->size || size < HEADER_SIZE)
-        return blob_error(&bank, 4, err, "truncated: the store has 0x%x bytes, the file 0x%zx",
+        return blob_error(&bank, 4, err, "truncated: the store has 0x%zx bytes, the file 0x%zx",
                           size, nvram->size);
     if (nvram->bank[14] != VERSION)
         return blob_error(&bank, 14, err, "NVV3 store of version %u, not 1", nvram->bank[14]);
@@ -131,51 +146,75 @@ static size_t end_of_records(const struct nvram *nvram)
     return at;
 }
 
+/* Flash is written once: bytes that are not erased are no room, and could be old records. */
+static bool is_erased(const struct nvram *nvram, size_t at)
+{
+    while (at < store_size(nvram) && nvram->bank[at] == 0xff)
+        at++;
+    return at == store_size(nvram);
+}
+
 /* Appends VARIABLE; false when there is no room. */
-static bool append(struct nvram *nvram, const struct nvram_variable *variable)
+static bool append(struct nvram *nvram, const struct nvram_variable *variable, uint32_t attributes)
 {
     const size_t at = end_of_records(nvram), name_size = strlen(variable->name) + 1;
-    const size_t store = get_le32(nvram->bank + 4);
-    const size_t size = RECORD_SIZE + name_size + variable->size;
-    if (at > store || size > store - at || variable->size > UINT32_MAX)
+    const size_t left = store_size(nvram) - at, head = RECORD_SIZE + name_size;
+    if (head > left || variable->size > left - head || !is_erased(nvram, at))
         return false;
     uint8_t *p = nvram->bank + at;
     memset(p, 0, RECORD_SIZE);
     p[0] = RECORD_MARK & 0xff;
     p[1] = RECORD_MARK >> 8;
     p[2] = STATE_ADDED;
-    put_le32(p + 4, ATTRIBUTES);
+    put_le32(p + 4, attributes);
     put_le32(p + 8, (uint32_t)name_size);
     put_le32(p + 12, (uint32_t)variable->size);
-    memcpy(p + 16, variable->scope == NVRAM_OTHER ? variable->guid : guids[variable->scope], 16);
+    memcpy(p + 16, guids[variable->scope], 16);
     put_le32(p + 32, (uint32_t)crc32(0, variable->value, (uInt)variable->size));
     memcpy(p + RECORD_SIZE, variable->name, name_size);
     memcpy(p + RECORD_SIZE + name_size, variable->value, variable->size);
     return true;
 }
 
-/* The records in force, without OLD, from the start of an emptied store. */
-static bool pack(struct nvram *nvram, const struct nvram_variable *old)
+/* Marks every record of OLD's name as deleted. */
+static void retire(struct nvram *nvram, const struct nvram_variable *old)
 {
-    memset(nvram->bank + HEADER_SIZE, 0xff, get_le32(nvram->bank + 4) - HEADER_SIZE);
+    struct record record;
+    for (size_t at = HEADER_SIZE; read_record(nvram, at, &record, NULL) > 0; at += record.size)
+        if (record.state == STATE_ADDED && !memcmp(nvram->bank + at + 16, old->guid, 16) &&
+            !strcmp((const char *)record.name, old->name))
+            nvram->bank[at + 2] &= STATE_DELETED & STATE_MOVING;
+}
+
+/* Moves the records in force to the start of the store, each as it is. */
+static void pack(struct nvram *nvram)
+{
+    struct record record;
+    size_t end = HEADER_SIZE;
+    for (size_t at = HEADER_SIZE; read_record(nvram, at, &record, NULL) > 0; at += record.size)
+        if (record.state == STATE_ADDED) {
+            memmove(nvram->bank + end, nvram->bank + at, record.size);
+            end += record.size;
+        }
+    memset(nvram->bank + end, 0xff, store_size(nvram) - end);
     put_le32(nvram->bank + 8, nvram->generation + 1);
-    for (const struct nvram_variable *v = nvram->variables; v; v = v->next)
-        if (v != old && !append(nvram, v))
-            return false;
-    return true;
 }
 
 static int set_record(struct nvram *nvram, const struct nvram_variable *old,
                       const struct nvram_variable *fresh, struct error *err)
 {
+    const uint32_t attributes = old ? get_le32(nvram->bank + old->offset + 4) : ATTRIBUTES;
     if (old)
-        nvram->bank[old->offset + 2] &= STATE_DELETED & STATE_MOVING;
-    if (!fresh->value || append(nvram, fresh) || (pack(nvram, old) && append(nvram, fresh)))
+        retire(nvram, old);
+    if (!fresh->value || append(nvram, fresh, attributes))
+        return 0;
+    pack(nvram);
+    if (append(nvram, fresh, attributes))
         return 0;
     return error_set(err, ERROR_DATA,
-                     "%s: '%s' of %zu bytes does not fit: the store has %u in all; delete another "
+                     "%s: '%s' of %zu bytes does not fit: the store has %zu in all; delete another "
                      "variable first",
-                     nvram->file, fresh->name, fresh->size, get_le32(nvram->bank + 4));
+                     nvram->file, fresh->name, fresh->size, store_size(nvram));
 }
 
 const struct nvram_form nvram_form_v3 = {

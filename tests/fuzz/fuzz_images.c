@@ -299,7 +299,17 @@ __attribute__((unused)) static void fuzz_tc(const struct blob *in)
     blob_free(&out);
 }
 
-/* A bank that is accepted takes a change, or says why not, and the change is in force. */
+/* How many variables NVRAM has that are not the one called "fuzz". */
+static size_t other_variables(const struct nvram *nvram)
+{
+    size_t count = 0;
+    for (const struct nvram_variable *v = nvram->variables; v; v = v->next)
+        count += v->scope != NVRAM_COMMON || strcmp(v->name, "fuzz");
+    return count;
+}
+
+/* A bank that is accepted takes a change, or says why not, and the change is in force, and a deletion too; the other variables
+ * stay. */
 __attribute__((unused)) static void fuzz_nvram(const struct blob *in)
 {
     struct nvram nvram;
@@ -307,10 +317,15 @@ __attribute__((unused)) static void fuzz_nvram(const struct blob *in)
     refused(result);
     if (result)
         return;
-    const int set = nvram_set(&nvram, NVRAM_COMMON, "fuzz", in->data, in->size < 40 ? in->size : 40, &err);
+    const size_t size = in->size < 40 ? in->size : 40, others = other_variables(&nvram);
+    const int set = nvram_set(&nvram, NVRAM_COMMON, "fuzz", in->data, size, &err);
     refused(set);
     const struct nvram_variable *variable = nvram_get(&nvram, NVRAM_COMMON, "fuzz");
-    if (!set && (!variable || memcmp(variable->value, in->data, variable->size)))
+    if (!set && (!variable || variable->size != size || memcmp(variable->value, in->data, size)))
+        abort();
+    if (variable && (nvram_set(&nvram, NVRAM_COMMON, "fuzz", NULL, 0, &err) || nvram_get(&nvram, NVRAM_COMMON, "fuzz")))
+        abort();
+    if (other_variables(&nvram) != others)
         abort();
     nvram_free(&nvram);
 }

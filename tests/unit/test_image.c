@@ -716,6 +716,113 @@ static void change_often(enum nvram_format format, size_t size)
     nvram_free(&nvram);
 }
 
+static void set_text(struct nvram *nvram, const char *name, const char *text)
+{
+    struct error err = {0};
+    if (nvram_set(nvram, NVRAM_COMMON, name, text, text ? strlen(text) : 0, &err))
+        fail_msg("%s", err.text);
+}
+
+/* A new reader's view of the bank as it is now. */
+static void check_reread(const struct nvram *nvram, const char *name, const char *text)
+{
+    const struct blob bank = {.data = nvram->bank, .size = nvram->size, .name = "bank"};
+    struct nvram again;
+    struct error err = {0};
+    if (nvram_open(&bank, &again, &err))
+        fail_msg("%s", err.text);
+    if (text)
+        check_variable(&again, NVRAM_COMMON, name, text, strlen(text));
+    else
+        assert_null(nvram_get(&again, NVRAM_COMMON, name));
+    nvram_free(&again);
+}
+
+static void open_bank(const char *name, struct blob *file, struct nvram *nvram)
+{
+    struct error err = {0};
+    *file = open_fixture(name);
+    if (nvram_open(file, nvram, &err))
+        fail_msg("%s", err.text);
+}
+
+/* Of several variables of one name the last is in force; a change or a deletion is of all. */
+static void check_duplicates(const char *name, enum nvram_scope other_scope, const char *other)
+{
+    struct blob file;
+    struct nvram nvram;
+    open_bank(name, &file, &nvram);
+    check_variable(&nvram, NVRAM_COMMON, "boot-args", "-v", 2);
+    set_text(&nvram, "boot-args", "new");
+    check_reread(&nvram, "boot-args", "new");
+    set_text(&nvram, "boot-args", NULL);
+    check_reread(&nvram, "boot-args", NULL);
+    check_variable(&nvram, other_scope, "other", other, strlen(other));
+    nvram_free(&nvram);
+    open_bank(name, &file, &nvram);
+    set_text(&nvram, "boot-args", NULL);
+    check_reread(&nvram, "boot-args", NULL);
+    nvram_free(&nvram);
+    blob_free(&file);
+}
+
+static void test_nvram_duplicates(void **state)
+{
+    check_duplicates("chrp-twice.nvram", NVRAM_COMMON, "kept");
+    check_duplicates("v3-twice.nvram", NVRAM_SYSTEM, "of the system");
+}
+
+/* What lies behind the free space does not come into force when the free space is filled. */
+static void test_nvram_left_over(void **state)
+{
+    struct blob file;
+    struct nvram nvram;
+    open_bank("v3-left.nvram", &file, &nvram);
+    assert_null(nvram_get(&nvram, NVRAM_COMMON, "boot-args"));
+    set_text(&nvram, "boot-args", "-v x");
+    check_reread(&nvram, "boot-args", "-v x");
+    check_reread(&nvram, "a", "1");
+    nvram_free(&nvram);
+    blob_free(&file);
+}
+
+/* A packed store has its records as they were: a variable of another vendor stays one. */
+static void test_nvram_packed(void **state)
+{
+    static const char large[730] = "";
+    struct blob file;
+    struct nvram nvram;
+    struct error err = {0};
+    open_bank("v3.nvram", &file, &nvram);
+    for (const struct nvram_variable *v = nvram.variables; v; v = v->next)
+        nvram.bank[v->offset + 4] = 3;
+    assert_int_equal(nvram_set(&nvram, NVRAM_COMMON, "large", large, sizeof(large), &err), 0);
+    assert_int_equal(nvram_set(&nvram, NVRAM_COMMON, "boot-args", "-s", 2, &err), 0);
+    for (const struct nvram_variable *v = nvram.variables; v; v = v->next)
+        assert_int_equal(nvram.bank[v->offset + 4], strcmp(v->name, "large") ? 3 : 7);
+    assert_int_equal(nvram.generation, 10);
+    nvram_free(&nvram);
+    blob_free(&file);
+}
+
+static void test_nvram_refused(void **state)
+{
+    static const char *const names[] = {"chrp-cut-escape.nvram", "v3-name.nvram"};
+    for (size_t i = 0; i < 2; i++) {
+        struct blob file = open_fixture(names[i]);
+        struct error err = {0};
+        assert_int_equal(read_nvram(&file, &err), -1);
+        assert_int_equal(err.code, ERROR_DATA);
+        blob_free(&file);
+    }
+    struct nvram nvram;
+    struct error err = {0};
+    assert_int_equal(nvram_new(NVRAM_V3, 0x400, &nvram, &err), 0);
+    assert_int_equal(nvram_set(&nvram, NVRAM_OTHER, "a", "b", 1, &err), -1);
+    assert_int_equal(nvram_set(&nvram, NVRAM_COMMON, "a=", "b", 1, &err), -1);
+    nvram_free(&nvram);
+}
+
 static void test_nvram(void **state)
 {
     check_bank("chrp.nvram", NVRAM_CHRP, NVRAM_COMMON);
@@ -764,7 +871,7 @@ static void same_list(const struct plist *a, const struct plist *b)
 static void test_plists(void **state)
 {
     struct blob xml = open_fixture("list.xml"), binary = open_fixture("list.bplist");
-    struct plist *a, *b;
+    struct plist *a, *b = NULL;
     struct error err = {0};
     if (plist_parse(&xml, &a, &err) || plist_parse(&binary, &b, &err))
         fail_msg("%s", err.text);
@@ -804,6 +911,10 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_trust_caches),
         cmocka_unit_test(test_trust_caches_abused),
         cmocka_unit_test(test_nvram),
+        cmocka_unit_test(test_nvram_duplicates),
+        cmocka_unit_test(test_nvram_left_over),
+        cmocka_unit_test(test_nvram_packed),
+        cmocka_unit_test(test_nvram_refused),
         cmocka_unit_test(test_nvram_abused),
         cmocka_unit_test(test_plists),
         cmocka_unit_test(test_plists_abused),

@@ -379,6 +379,8 @@ def chrp(variables, size=0x2000):
 
 
 put("chrp.nvram", chrp([(b"boot-args", b"-v serial=3"), (b"blob", b"\x01\xff\x83\xff\x02\x02"), (b"empty", b"")]))
+put("chrp-twice.nvram", chrp([(b"boot-args", b"old"), (b"other", b"kept"), (b"boot-args", b"older"), (b"boot-args", b"-v")]))
+put("chrp-cut-escape.nvram", chrp([(b"blob", b"\x01\xff")]))
 
 GUIDS = [binascii.unhexlify("7C436110AB2A4BBBA880FE41995C9F82"), binascii.unhexlify("40A0DDD277F84392B4A31E7304206516")]
 
@@ -387,9 +389,19 @@ def v3_record(state, guid, name, data):
     return struct.pack("<HBBIII16sI", 0x55AA, state, 0, 7, len(name) + 1, len(data), guid, zlib.crc32(data)) + name + b"\0" + data
 
 
+def v3(records, size=0x400):
+    return (struct.pack("<4sIIBBBBII", b"3VVN", size, 9, 0xFE, 0x5A, 1, 0, 0x1F0, 0x1F0) + records).ljust(size, b"\xff")
+
+
 records = v3_record(0x7C, GUIDS[0], b"boot-args", b"old") + v3_record(0x7F, GUIDS[0], b"boot-args", b"-v serial=3") + \
     v3_record(0x7F, GUIDS[1], b"blob", b"\x01\xff\xff\xff\0\0\x02") + v3_record(0x7F, GUIDS[0], b"empty", b"")
-put("v3.nvram", (struct.pack("<4sIIBBBBII", b"3VVN", 0x400, 9, 0xFE, 0x5A, 1, 0, 0x1F0, 0x1F0) + records).ljust(0x400, b"\xff"))
+put("v3.nvram", v3(records))
+twice = b"".join(v3_record(0x7F, GUIDS[i % 2], b"other" if i == 1 else b"boot-args", text) for i, text in
+                 enumerate([b"old", b"of the system", b"older", b"also of the system", b"-v"]))
+put("v3-twice.nvram", v3(twice))
+# Behind the end of the records, what a power cut left of others.
+put("v3-left.nvram", v3(v3_record(0x7F, GUIDS[0], b"a", b"1") + b"\xff" * 50 + v3_record(0x7F, GUIDS[0], b"boot-args", b"left over")))
+put("v3-name.nvram", v3(v3_record(0x7F, GUIDS[0], b"boot-args\0more", b"-v")))
 
 LIST = {"numbers": [0, 1, 255, 65536, -1, 2**40, -2**33, 2**63 - 1, 2**64 - 1, True, False], "text": "ASCII", "wide": "Größe \U0001f34e", "data": bytes(range(40)),
         "date": datetime.datetime(2026, 11, 21, 10, 28, 3), "empty": {}, "none": [], "deep": {"er": {"est": [[["x"]], "text"]}}, "long": "n" * 300}
