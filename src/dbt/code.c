@@ -58,10 +58,10 @@ static int map_code(struct dbt *dbt, int fd)
 static int create_tables(struct dbt *dbt)
 {
     const size_t slots = DBT_JUMPS + most(dbt, DBT_BYTES_A_SLOT);
-    uint32_t *log = malloc((slots + DBT_BUCKETS * DBT_BUCKET_ROOM) * sizeof(*log));
+    uint32_t *log = malloc((slots + 2 * DBT_BUCKETS * DBT_BUCKET_ROOM) * sizeof(*log));
     dbt->filled_local.slot = log;
-    for (unsigned n = 0; n < DBT_BUCKETS && log; n++)
-        dbt->filled[n].slot = log + slots + n * DBT_BUCKET_ROOM;
+    for (unsigned n = 0; n < 2 * DBT_BUCKETS && log; n++)
+        dbt->filled[n & 1][n >> 1].slot = log + slots + n * DBT_BUCKET_ROOM;
     dbt->named_local = calloc(slots / 64 + 1, sizeof(dbt->named_local[0]));
     dbt->sites = calloc(slots, sizeof(dbt->sites[0]));
     const size_t blocks = most(dbt, DBT_BYTES_A_BLOCK);

@@ -39,9 +39,11 @@
  * the jump cache: an address with the mode, and its code. Of a jump into another page: the page, and the code. */
 struct dbt_slot {
     uint64_t tag;
-    uint64_t limit; /* 0: empty */
+    uint64_t limit; /* 0: empty; of a jump's, the address that it was filled for */
     uint64_t value;
-    uint32_t named; /* the buckets that name it: it may be filled with a page of these without telling */
+    /* The buckets, of those for the half of the address space that its pages lie in, that name it: it may be filled with
+     * a page of these without telling. */
+    uint32_t named;
     uint16_t misses; /* so many more until its pages' neighbours are looked at; DBT_FLIPPING */
     uint16_t more;   /* pages behind the first */
 };
@@ -270,7 +272,7 @@ struct dbt {
     uint64_t flips[DBT_FLIPS / 64];
     /* Which slots hold pages that are not the same for all ASIDs, and which hold pages of a hash. Who was
      * filled again or emptied may still be named, and who was emptied for an ASID twice. */
-    struct dbt_log filled_local, filled[DBT_BUCKETS];
+    struct dbt_log filled_local, filled[2][DBT_BUCKETS];
     uint64_t *named_local; /* a bit a slot: filled_local names it */
     /* The links with slots that were connected since all were cut; some may stand there twice, or for another link that
      * is gone. Full: any may have been. */

@@ -25,12 +25,30 @@ static unsigned bucket_of_page(uint64_t va)
     return va >> A64_PAGE_SHIFT & (DBT_BUCKETS - 1);
 }
 
-/* Whether a page of SLOT is one of those from START to LAST. Tags of the jump cache have the mode
- * in their upper bits. */
-static bool in_range(const struct dbt_slot *slot, uint64_t start, uint64_t last)
+/* 1: an address of the upper half. */
+static unsigned half_of(uint64_t va)
 {
-    const uint64_t page = (uint64_t)((int64_t)(slot->tag << 16) >> 16) & ~A64_PAGE_MASK;
-    return page - start <= last - start || start - page < (slot->more + 1) * PAGE;
+    return va >> 55 & 1;
+}
+
+/* Addresses, sign-extended from bit 55. */
+struct range {
+    uint64_t start, last;
+};
+
+/* The first page of SLOT, as an address. What has none of its own has no page. */
+static uint64_t page_of(const struct dbt *dbt, const struct dbt_slot *slot)
+{
+    const bool jump = slot < dbt->hot->slot + DBT_JUMPS;
+    return (jump ? slot->limit : slot->tag) & ~A64_PAGE_MASK;
+}
+
+/* Whether one of the pages of SLOT, of which PAGE is the first, is one of RANGE's. */
+static bool in_range(const struct dbt_slot *slot, uint64_t page, const struct range *range)
+{
+    page = (uint64_t)((int64_t)(page << 8) >> 8);
+    return page - range->start <= range->last - range->start ||
+           range->start - page < (slot->more + 1) * PAGE;
 }
 
 /* Nobody's name for it counts from now on. A site keeps its value: code that has made a check
@@ -42,56 +60,84 @@ static void empty(const struct dbt *dbt, struct dbt_slot *slot)
         (struct dbt_slot){.tag = DBT_NO_TAG, .value = jump ? dbt->stub.empty_jump : slot->value};
 }
 
-/* Empties the slots that bucket N names, and the bucket. */
-static void clear_bucket(struct dbt *dbt, unsigned n)
+/* Empties the slots that LOG names, and LOG. */
+static void clear_log(struct dbt *dbt, struct dbt_log *log)
 {
-    struct dbt_log *log = &dbt->filled[n];
     for (uint32_t i = 0; i < log->count; i++)
         empty(dbt, &dbt->hot->slot[log->slot[i]]);
     log->count = 0;
 }
 
-/* Makes room in bucket N: takes out whom it names twice or in vain, or else everybody. */
-static void make_room(struct dbt *dbt, unsigned n)
+/* Whether SLOT, whose first page is PAGE, holds one that bucket N is to name it for. */
+static bool belongs(const struct dbt_slot *slot, uint64_t page, unsigned n)
 {
-    struct dbt_log *log = &dbt->filled[n];
-    const uint64_t bit = 1ull << n;
+    return ((n - bucket_of_page(page)) & (DBT_BUCKETS - 1)) <= slot->more;
+}
+
+/* Goes through bucket N of HALF: empties slots with pages of RANGE, if it is not NULL, and takes
+ * out whom it names twice or in vain. That includes who has gone on to a page of another bucket:
+ * the list is as short as can be for the next time. Names of a slot that holds pages of the other
+ * half are the other half's. */
+static void sweep(struct dbt *dbt, unsigned half, unsigned n, const struct range *range)
+{
+    struct dbt_log *log = &dbt->filled[half][n];
+    const uint32_t bit = 1u << n;
     uint32_t kept = 0;
     for (uint32_t i = 0; i < log->count; i++) {
         struct dbt_slot *slot = &dbt->hot->slot[log->slot[i]];
-        if (slot->named & bit) {
-            slot->named &= ~bit;
+        const uint64_t page = page_of(dbt, slot);
+        if (!(slot->named & bit) || half_of(page) != half)
+            continue;
+        slot->named &= ~bit;
+        if (range && in_range(slot, page, range))
+            empty(dbt, slot);
+        else if (belongs(slot, page, n))
             log->slot[kept++] = log->slot[i];
-        }
     }
     log->count = kept;
     for (uint32_t i = 0; i < kept; i++)
         dbt->hot->slot[log->slot[i]].named |= bit;
-    if (kept > DBT_BUCKET_ROOM / 4 * 3)
-        clear_bucket(dbt, n);
 }
 
-/* Lets bucket N name SLOT, if it does not. */
-static void name_in(struct dbt *dbt, struct dbt_slot *slot, unsigned n)
+/* Makes room in bucket N of HALF, if need be by emptying all its slots. */
+static void make_room(struct dbt *dbt, unsigned half, unsigned n)
 {
-    struct dbt_log *log = &dbt->filled[n];
+    struct dbt_log *log = &dbt->filled[half][n];
+    sweep(dbt, half, n, NULL);
+    if (log->count > DBT_BUCKET_ROOM / 4 * 3)
+        clear_log(dbt, log);
+}
+
+/* Lets bucket N of HALF name SLOT, if it does not. */
+static void name_in(struct dbt *dbt, struct dbt_slot *slot, unsigned half, unsigned n)
+{
+    struct dbt_log *log = &dbt->filled[half][n];
     if (slot->named >> n & 1)
         return;
     if (log->count == DBT_BUCKET_ROOM)
-        make_room(dbt, n);
+        make_room(dbt, half, n);
     log->slot[log->count++] = (uint32_t)(slot - dbt->hot->slot);
     slot->named |= 1u << n;
+}
+
+/* SLOT will hold pages of VA's half: its names are that half's. */
+static unsigned turn_to(const struct dbt *dbt, struct dbt_slot *slot, uint64_t va)
+{
+    if (half_of(page_of(dbt, slot)) != half_of(va))
+        slot->named = 0;
+    return half_of(va);
 }
 
 /* Room in one bucket may be made by emptying slots, this one too: then only the last pages are
  * named. False: not all are. */
 static bool name_pages(struct dbt *dbt, struct dbt_slot *slot, uint64_t page, unsigned count)
 {
+    const unsigned half = turn_to(dbt, slot, page);
     uint32_t wanted = 0;
     for (unsigned i = 0; i < count && i < DBT_BUCKETS; i++) {
         const unsigned n = bucket_of_page(page + i * PAGE);
         wanted |= 1u << n;
-        name_in(dbt, slot, n);
+        name_in(dbt, slot, half, n);
     }
     return (slot->named & wanted) == wanted;
 }
@@ -110,10 +156,11 @@ static void name_local(struct dbt *dbt, struct dbt_slot *slot)
 void dbt_fill(struct dbt *dbt, struct dbt_slot *slot, uint64_t va, struct dbt_slot value,
               bool global)
 {
-    name_in(dbt, slot, bucket_of_page(va));
+    name_in(dbt, slot, turn_to(dbt, slot, va), bucket_of_page(va));
     if (!global)
         name_local(dbt, slot);
     value.named = slot->named;
+    value.limit = va;
     *slot = value;
 }
 
@@ -143,7 +190,8 @@ static bool is_neighbour(const struct neighbours *like, uint64_t page)
 static unsigned follow(const struct neighbours *like, uint64_t page, uint64_t step)
 {
     unsigned count = 0;
-    while (count < REACH && is_neighbour(like, page + (count + 1) * step))
+    while (count < REACH && half_of(page + (count + 1) * step) == half_of(page) &&
+           is_neighbour(like, page + (count + 1) * step))
         count++;
     return count;
 }
@@ -154,7 +202,9 @@ static unsigned follow(const struct neighbours *like, uint64_t page, uint64_t st
 static void grow(const struct dbt_slot *slot, struct dbt_slot *value, const struct neighbours *like,
                  uint64_t page, bool look)
 {
-    const unsigned held = slot->limit && slot->value == value->value ? slot->more + 1u : 0;
+    const bool same =
+        slot->limit && slot->value == value->value && half_of(slot->tag) == half_of(value->tag);
+    const unsigned held = same ? slot->more + 1u : 0;
     const bool above = held && value->tag == slot->tag + held * PAGE;
     const bool below = held && value->tag + PAGE == slot->tag;
     unsigned down = above ? held : look ? follow(like, page, -PAGE) : 0;
@@ -229,7 +279,8 @@ void dbt_forget_addresses(struct dbt *dbt)
 {
     dbt->stats[STAT_FORGETS]++;
     for (unsigned n = 0; n < DBT_BUCKETS; n++)
-        clear_bucket(dbt, n);
+        for (unsigned half = 0; half < 2; half++)
+            clear_log(dbt, &dbt->filled[half][n]);
     clear_local(dbt);
     dbt->epoch_local++;
     dbt->epoch_global++;
@@ -242,28 +293,14 @@ void dbt_forget_local(struct dbt *dbt)
     dbt->epoch_local++;
 }
 
-static void forget_in_bucket(struct dbt *dbt, unsigned n, uint64_t start, uint64_t last)
-{
-    struct dbt_log *log = &dbt->filled[n];
-    for (uint32_t i = 0; i < log->count;) {
-        struct dbt_slot *slot = &dbt->hot->slot[log->slot[i]];
-        if (in_range(slot, start, last)) {
-            empty(dbt, slot);
-            log->slot[i] = log->slot[--log->count];
-        } else {
-            i++;
-        }
-    }
-}
-
 void dbt_forget_range(struct dbt *dbt, uint64_t start, uint64_t last)
 {
-    const uint64_t pages = (last - start) / (A64_PAGE_MASK + 1) + 1;
+    const uint64_t pages = (last - start) / PAGE + 1;
     dbt->stats[STAT_FORGETS_RANGE]++;
-    start = (uint64_t)((int64_t)(start << 16) >> 16);
-    last = (uint64_t)((int64_t)(last << 16) >> 16);
+    const struct range range = {start, last};
     for (uint64_t i = 0; i < (pages < DBT_BUCKETS ? pages : DBT_BUCKETS); i++)
-        forget_in_bucket(dbt, bucket_of_page(start + i * (A64_PAGE_MASK + 1)), start, last);
+        for (unsigned half = half_of(start); half <= half_of(last); half++)
+            sweep(dbt, half, bucket_of_page(start + i * PAGE), &range);
 }
 
 void dbt_empty_slots(struct dbt *dbt, uint32_t first, uint32_t last)

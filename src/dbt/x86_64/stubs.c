@@ -309,7 +309,7 @@ static void call_fill(struct dbt *dbt, struct x86 *a, unsigned access, bool alig
 
 /* The places in emit_fill() where the short way ends. */
 struct misses {
-    struct x86_label at[6];
+    struct x86_label at[8];
     unsigned count;
 };
 
@@ -339,10 +339,16 @@ static void check_entry(struct x86 *a, struct misses *misses, unsigned access, c
     }
 }
 
-/* Fills slot RCX with page RSI, of number R8, and addend RDI, unless its bucket does not name it or
- * it is time to look for more. */
+/* Fills slot RCX with page RSI and addend RDI, unless its bucket does not name it, it held a page of the other half of
+ * the address space, or it is time to look for more. Costs R8. */
 static void refill(struct x86 *a, struct misses *misses)
 {
+    x86_mov(a, 1, R8, x86_m(RCX, offsetof(struct dbt_slot, tag)));
+    x86_alu(a, ALU_XOR, 1, R8, x86_r(RSI));
+    x86_bt_imm(a, 1, x86_r(R8), 55);
+    miss_on(a, misses, CC_B);
+    x86_mov_rr(a, 1, R8, RSI);
+    x86_shift_imm(a, SHIFT_SHR, 1, R8, A64_PAGE_SHIFT);
     x86_shiftx(a, SHIFT_SHR, 0, R8, x86_m(RCX, offsetof(struct dbt_slot, named)), R8);
     x86_test8_imm(a, x86_r(R8), 1);
     miss_on(a, misses, CC_E);
@@ -395,8 +401,6 @@ static uintptr_t emit_fill(struct dbt *dbt, struct x86 *a, unsigned access, bool
     x86_push(a, RDI);
     x86_push(a, R8);
     lower_find_entry(dbt, a, RDI, user);
-    x86_mov_rr(a, 1, R8, RAX);
-    x86_shift_imm(a, SHIFT_SHR, 1, R8, A64_PAGE_SHIFT);
     x86_mov_rr(a, 1, RSI, RAX);
     x86_alu_imm(a, ALU_AND, 1, x86_r(RSI), -(int32_t)(A64_PAGE_MASK + 1));
     check_entry(a, &misses, access, &hot->ctx[user], privileged && !user);
