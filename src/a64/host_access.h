@@ -16,6 +16,7 @@
  * call the guest's own races ours: HOST_GUEST_RACES. Nothing but guest data may be touched there.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -138,12 +139,23 @@ static inline unsigned host_step(const void *p, size_t size)
     return step;
 }
 
+/* Whether a vector is the next step of a copy at P. */
+static inline bool host_step_is_vector(const void *p, size_t size)
+{
+    return size >= 16 && !((uintptr_t)p & 15);
+}
+
 /* Copies of any size for the host's own use (devices, debuggers), in steps as wide as alignment
- * allows: what is aligned and of 8 bytes or fewer is copied at once. */
+ * allows: what is aligned and of 16 bytes or fewer is copied at once. */
 static inline void host_copy_from(void *to, const void *guest, size_t size)
 {
     const uint8_t *from = guest;
-    for (uint8_t *out = to; size;) {
+    uint8_t *out = to;
+    while (size) {
+        for (; host_step_is_vector(from, size); from += 16, out += 16, size -= 16)
+            host_load_vector(from, out);
+        if (!size)
+            return;
         const unsigned step = host_step(from, size);
         uint64_t value[2];
         host_load(from, step, value);
@@ -157,7 +169,12 @@ static inline void host_copy_from(void *to, const void *guest, size_t size)
 static inline void host_copy_to(void *guest, const void *from, size_t size)
 {
     uint8_t *to = guest;
-    for (const uint8_t *in = from; size;) {
+    const uint8_t *in = from;
+    while (size) {
+        for (; host_step_is_vector(to, size); to += 16, in += 16, size -= 16)
+            host_store_vector(to, in);
+        if (!size)
+            return;
         const unsigned step = host_step(to, size);
         uint64_t value[2] = {0};
         memcpy(value, in, step);

@@ -35,6 +35,14 @@ static size_t hot_size(const struct dbt *dbt)
     return (size + page - 1) & ~(page - 1);
 }
 
+/* Asks for large pages: they cost less to touch first, and to reach. */
+static void ask_for_large(void *base, size_t size)
+{
+#ifdef MADV_HUGEPAGE
+    madvise(base, size, MADV_HUGEPAGE);
+#endif
+}
+
 /* [hot | code], the code from FD a second time for writing. */
 static int map_code(struct dbt *dbt, int fd)
 {
@@ -50,31 +58,57 @@ static int map_code(struct dbt *dbt, int fd)
     if (mprotect(base, hot, PROT_READ | PROT_WRITE) ||
         mmap(dbt->code, size, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED)
         return -errno;
+    ask_for_large(base, hot);
     dbt->code_write = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     return dbt->code_write == MAP_FAILED ? -errno : 0;
 }
 
-/* What grows with the code memory. */
-static int create_tables(struct dbt *dbt)
+/* The tables' memory, from the first not given out. */
+struct room {
+    uint8_t *at; /* NULL: only the size is wanted */
+    size_t size;
+};
+
+static void *take(struct room *room, size_t count, size_t size)
+{
+    void *taken = room->at ? room->at + room->size : NULL;
+    room->size += (count * size + 63) & ~(size_t)63;
+    return taken;
+}
+
+/* What grows with the code memory. A page of the guest has a block at least. */
+static void lay_out_tables(struct dbt *dbt, struct room *room)
 {
     const size_t slots = DBT_JUMPS + most(dbt, DBT_BYTES_A_SLOT);
-    uint32_t *log = malloc((slots + 2 * DBT_BUCKETS * DBT_BUCKET_ROOM) * sizeof(*log));
-    dbt->filled_local.slot = log;
-    for (unsigned n = 0; n < 2 * DBT_BUCKETS && log; n++)
-        dbt->filled[n & 1][n >> 1].slot = log + slots + n * DBT_BUCKET_ROOM;
-    dbt->named_local = calloc(slots / 64 + 1, sizeof(dbt->named_local[0]));
-    dbt->sites = calloc(slots, sizeof(dbt->sites[0]));
     const size_t blocks = most(dbt, DBT_BYTES_A_BLOCK);
     for (dbt->hash_bits = 6; 1ull << dbt->hash_bits < blocks;)
         dbt->hash_bits++;
-    dbt->hash = calloc(1ull << dbt->hash_bits, sizeof(dbt->hash[0]));
-    dbt->blocks = calloc(blocks, sizeof(dbt->blocks[0]));
-    dbt->links = calloc(DBT_JUMPS + most(dbt, DBT_BYTES_A_LINK), sizeof(dbt->links[0]));
-    dbt->connected.slot = calloc(CONNECTED, sizeof(dbt->connected.slot[0]));
-    return log && dbt->named_local && dbt->sites && dbt->hash && dbt->blocks && dbt->links &&
-                   dbt->connected.slot
-               ? 0
-               : -ENOMEM;
+    dbt->hash = take(room, 1ull << dbt->hash_bits, sizeof(dbt->hash[0]));
+    dbt->filled_local.slot = take(room, slots, sizeof(uint32_t));
+    for (unsigned n = 0; n < 2 * DBT_BUCKETS; n++)
+        dbt->filled[n & 1][n >> 1].slot = take(room, DBT_BUCKET_ROOM, sizeof(uint32_t));
+    dbt->connected.slot = take(room, CONNECTED, sizeof(uint32_t));
+    dbt->named_local = take(room, slots / 64 + 1, sizeof(dbt->named_local[0]));
+    dbt->sites = take(room, slots, sizeof(dbt->sites[0]));
+    dbt->blocks = take(room, blocks, sizeof(dbt->blocks[0]));
+    dbt->links = take(room, DBT_JUMPS + most(dbt, DBT_BYTES_A_LINK), sizeof(dbt->links[0]));
+    dbt->page_room = (uint32_t)blocks + 1;
+    dbt->pages = take(room, dbt->page_room, sizeof(dbt->pages[0]));
+}
+
+static int create_tables(struct dbt *dbt)
+{
+    struct room room = {NULL, 0};
+    lay_out_tables(dbt, &room);
+    void *base = mmap(NULL, room.size, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (base == MAP_FAILED)
+        return -ENOMEM;
+    dbt->tables = base;
+    dbt->tables_size = room.size;
+    ask_for_large(base, room.size);
+    lay_out_tables(dbt, &(struct room){base, 0});
+    return 0;
 }
 
 int dbt_code_create(struct dbt *dbt)
@@ -95,14 +129,8 @@ void dbt_code_destroy(struct dbt *dbt)
         munmap(dbt->hot, hot_size(dbt) + dbt->code_size);
     if (dbt->code_write && dbt->code_write != MAP_FAILED)
         munmap(dbt->code_write, dbt->code_size);
-    free(dbt->filled_local.slot);
-    free(dbt->sites);
-    free(dbt->named_local);
-    free(dbt->connected.slot);
-    free(dbt->hash);
-    free(dbt->blocks);
-    free(dbt->links);
-    free(dbt->pages);
+    if (dbt->tables)
+        munmap(dbt->tables, dbt->tables_size);
 }
 
 /* ---- links ---- */

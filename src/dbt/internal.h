@@ -258,6 +258,8 @@ struct dbt {
         uintptr_t fill[2][DBT_FILL_COUNT][2];
     } stub;
     struct lower *lower; /* what a translation works in */
+    void *tables;        /* the memory of all that follows */
+    size_t tables_size;
     struct dbt_block *blocks;
     struct dbt_link *links;
     uint32_t jump_links; /* index of the jump cache's */

@@ -106,15 +106,7 @@ static struct dbt_page *new_page(struct dbt *dbt)
         dbt->page_free = page->next;
         return page;
     }
-    if (dbt->page_count == dbt->page_room) {
-        const uint32_t wanted = dbt->page_room ? dbt->page_room * 2 : 1024;
-        struct dbt_page *grown = realloc(dbt->pages, wanted * sizeof(*grown));
-        if (!grown)
-            return NULL;
-        dbt->pages = grown;
-        dbt->page_room = wanted;
-    }
-    return &dbt->pages[dbt->page_count++];
+    return dbt->page_count < dbt->page_room ? &dbt->pages[dbt->page_count++] : NULL;
 }
 
 struct dbt_page *dbt_page(struct dbt *dbt, uint64_t pa, const uint32_t *host)
