@@ -39,9 +39,13 @@ int boot_open(const struct boot_options *options, struct blob *out, struct error
     return image_open_watched(out, options->file, options->watch, err);
 }
 
-static int too_large(struct machine *machine, uint64_t address, uint64_t size, const char *what,
-                     struct error *err)
+static int does_not_fit(struct machine *machine, uint64_t address, uint64_t size, const char *what,
+                        struct error *err)
 {
+    if (address < boot_ram_base(machine))
+        return error_set(
+            err, ERROR_DATA, "%s cannot be at 0x%llx: memory begins at 0x%llx; see --load-address",
+            what, (unsigned long long)address, (unsigned long long)boot_ram_base(machine));
     return error_set(
         err, ERROR_DATA,
         "%s needs 0x%llx bytes at 0x%llx, but memory ends at 0x%llx: give a larger --memory", what,
@@ -53,11 +57,11 @@ int boot_place(struct machine *machine, uint64_t address, const struct blob *blo
                struct error *err)
 {
     if (blob->size && !guest_view(machine, address, blob->size))
-        return too_large(machine, address, blob->size, what, err);
+        return does_not_fit(machine, address, blob->size, what, err);
     for (uint64_t done = 0; done < blob->size;) {
         const uint64_t left = blob->size - done, piece = left < PIECE ? left : PIECE;
         if (guest_write(machine, address + done, blob->data + done, piece))
-            return too_large(machine, address, blob->size, what, err);
+            return does_not_fit(machine, address, blob->size, what, err);
         done += piece;
         machine_progress(machine, what, done, blob->size);
     }
@@ -69,11 +73,11 @@ int boot_clear(struct machine *machine, uint64_t address, uint64_t size, const c
 {
     static const uint8_t zeros[65536];
     if (size && !guest_view(machine, address, size))
-        return too_large(machine, address, size, what, err);
+        return does_not_fit(machine, address, size, what, err);
     for (uint64_t done = 0; done < size;) {
         const uint64_t piece = size - done < sizeof(zeros) ? size - done : sizeof(zeros);
         if (guest_write(machine, address + done, zeros, piece))
-            return too_large(machine, address, size, what, err);
+            return does_not_fit(machine, address, size, what, err);
         done += piece;
     }
     return 0;

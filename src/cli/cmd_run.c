@@ -5,31 +5,20 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include "boot/boot.h"
 #include "cli/describe.h"
-#include "cli/folded.h"
-#include "cli/progress.h"
-#include "cli/run_bundle.h"
+#include "cli/run.h"
 #include "cli/verbs.h"
 #include "host/loop.h"
 #include "host/serial.h"
+#include "host/writable.h"
+#include "image/container.h"
 #include "image/preboot.h"
-#include "machine/machine.h"
 #include "pip_blob.h"
 
 #define STATUS_PANIC 3
-
-struct run_values {
-    const char *code_cache;
-    uint64_t code_memory;
-    const char *machine, *cpu, *engine, *engine_knobs, *clock, *boot, *initrd, *ramdisk, *trust_cache,
-        *aux_kc, *device_tree, *profile, *symbols, *bundle, *mac;
-    uint64_t cpus, memory, slide, seed, quantum, ecid, load_address, entry_offset;
-    bool el2, vhe_only, semihosting, dry_run, stats, perf_map, engine_check;
-    struct string_list disks, nets, serials, logs;
-};
 
 static const char *const engines[] = {"dbt", "interp", NULL};
 static const char *const clocks[] = {"host", "insn", NULL};
@@ -41,7 +30,7 @@ static const struct option options[] = {
      "the board: vmapple (default) or virt"},
     {"cpu", 0, OPTION_STRING, AT(cpu), "MODEL", NULL, "apple-m1 (default), apple-m2 or max"},
     {"cpus", 0, OPTION_NUMBER, AT(cpus), "N", NULL, "how many CPUs"},
-    {"memory", 'm', OPTION_SIZE, AT(memory), "SIZE", NULL, "RAM: 4G (default), 512M, ..."},
+    {"memory", 'm', OPTION_SIZE, AT(memory), "SIZE", NULL, "RAM: 512M, 4G, ... (default: 4G, virt 1G)"},
     {"initrd", 0, OPTION_FILE, AT(initrd), "FILE", NULL, "Linux: the initial RAM disk"},
     {"ramdisk", 0, OPTION_FILE, AT(ramdisk), "FILE", NULL, "XNU: the RAM disk, md0"},
     {"trust-cache", 0, OPTION_FILE, AT(trust_cache), "FILE|auto", NULL,
@@ -92,7 +81,8 @@ static const struct option options[] = {
      "tells of guest, machine, mmio, psci or all; encodings: at the end, which instructions were "
      "met"},
     {"dry-run", 0, OPTION_FLAG, AT(dry_run), NULL, NULL,
-     "prints the machine as JSON and does not start it"},
+     "checks everything, prints the machine as JSON and does not start it; makes no file and "
+     "listens nowhere"},
     {"perf-map", 0, OPTION_FLAG, AT(perf_map), NULL, NULL,
      "names translated code in /tmp/perf-PID.map, for Linux's perf"},
     {"profile", 0, OPTION_FILE, AT(profile), "FILE", NULL,
@@ -101,22 +91,6 @@ static const struct option options[] = {
      "--profile: names for them, from an ELF or Mach-O file or a System.map"},
     {"stats", 0, OPTION_FLAG, AT(stats), NULL, NULL, "prints what was executed, at the end"},
     {0},
-};
-
-struct run {
-    struct run_values values;
-    struct boot_options boot;
-    struct machine_config config;
-    struct machine *machine;
-    struct host_loop *loop;
-    char *command_line;
-    struct run_bundle bundle;
-    uint8_t mac[6];     /* all zero: made from the ECID */
-    struct blob kernel; /* of a disk's Preboot volume; size 0: of a file of its own */
-    char *kernel_name;
-    struct symbols symbols; /* of the guest, for --profile */
-    struct progress progress; /* of reading the guest */
-    struct source_watch watch;
 };
 
 /* ---- callbacks ---- */
@@ -258,14 +232,35 @@ static int check_logs(const struct string_list *logs, struct error *err)
     return 0;
 }
 
+/* Whether PATH can be read but once: standard input, or a pipe. */
+static bool is_stream(const char *path)
+{
+    struct stat st;
+    return !strcmp(path, "-") || !strncmp(path, "-:", 2) ||
+           (!stat(path, &st) && (S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode)));
+}
+
+/* Looked into, loaded, and loaded again after a reset: it is kept. */
+static int keep_stream(struct run *run, const char *path, struct error *err)
+{
+    if (image_open_watched(&run->kernel, path, &run->watch, err))
+        return -1;
+    run->boot.file = run->kernel.name;
+    run->boot.embedded = run->kernel.data;
+    run->boot.embedded_size = run->kernel.size;
+    return 0;
+}
+
 /* A disk instead of a kernel, or a bundle without one: the disk's Preboot volume has it. */
 static int find_kernel(struct run *run, const struct operands *operands, struct error *err)
 {
     const struct bundle *bundle = &run->bundle.bundle;
-    const char *disk = operands->count       ? operands->items[0]
+    const char *disk = operands->count      ? operands->items[0]
                        : bundle->disk_count ? bundle->disks[0].path
                                             : NULL;
     const bool xnu = run->boot.kind == BOOT_AUTO || run->boot.kind == BOOT_XNU;
+    if (operands->count && is_stream(operands->items[0]))
+        return keep_stream(run, operands->items[0], err);
     if (!disk || !xnu || (operands->count && !preboot_is_disk(disk)))
         return 0;
     if (preboot_open(disk, &run->kernel, &run->kernel_name, err))
@@ -322,6 +317,7 @@ static int fill_config(struct run *run, struct error *err)
         .code_cache = v->code_cache,
         .code_memory = v->code_memory,
         .perf_map = v->perf_map,
+        .dry_run = v->dry_run,
         .profile = v->profile != NULL,
         .seed = v->seed,
         .quantum = v->quantum,
@@ -340,12 +336,9 @@ static int fill_config(struct run *run, struct error *err)
     return 0;
 }
 
-static int open_serials(struct run *run, struct error *err)
+/* A dry run's lines are connected to nothing. */
+static int open_serial(struct run *run, const char *spec, struct chardev **chr, struct error *err)
 {
-    static const char *const standard[] = {"stdio"};
-    const struct string_list *list = &run->values.serials;
-    const char *const *specs = list->count ? list->items : standard;
-    const size_t count = list->count ? list->count : 1;
     const struct serial_host host = {.loop = run->loop,
                                      .sampled = run->config.insn_clock,
                                      .lock = serial_lock,
@@ -354,15 +347,48 @@ static int open_serials(struct run *run, struct error *err)
                                      .power = serial_power,
                                      .notice = serial_notice,
                                      .ctx = run};
+    if (run->values.dry_run)
+        return serial_check(spec, err);
+    *chr = serial_open(spec, &host, err);
+    return *chr ? 0 : -1;
+}
+
+static int open_serials(struct run *run, struct error *err)
+{
+    static const char *const standard[] = {"stdio"};
+    const struct string_list *list = &run->values.serials;
+    run->serial_specs = list->count ? list->items : standard;
+    const size_t count = list->count ? list->count : 1;
     if (count > MACHINE_MAX_SERIAL)
         return error_set(err, ERROR_USAGE, "--serial: %u lines at most", MACHINE_MAX_SERIAL);
     for (size_t i = 0; i < count; i++) {
-        run->config.serial[i] = serial_open(specs[i], &host, err);
-        if (!run->config.serial[i])
+        if (open_serial(run, run->serial_specs[i], &run->config.serial[i], err))
             return -1;
         run->config.serial_count++;
     }
     return 0;
+}
+
+/* Said before the guest has run for a day. */
+static int check_profile(const struct run *run, struct error *err)
+{
+    const char *path = run->values.profile;
+    const int error = path && strcmp(path, "-") ? host_cannot_write(path) : 0;
+    return error ? error_set(err, ERROR_IO, "%s: cannot be written: %s", path, strerror(error)) : 0;
+}
+
+/* All that comes before the guest: one way for a run and a dry run, so that they refuse the same.
+ */
+static int prepare(struct run *run, struct error *err)
+{
+    run->loop = host_loop_create();
+    if (!run->loop)
+        return error_set(err, ERROR_OS, "the host refused an event loop");
+    if (open_serials(run, err) || check_profile(run, err) ||
+        (run->values.symbols && symbols_open(&run->symbols, run->values.symbols, err)))
+        return -1;
+    run->machine = machine_create(&run->config, run->loop, err);
+    return run->machine ? 0 : -1;
 }
 
 /* ---- ending ---- */
@@ -402,7 +428,8 @@ static void warn_of_engine(const struct run *run)
 {
 #if defined(__x86_64__)
     if (!run->config.engine && strcmp(machine_preferred_engine(), "interp") == 0)
-        fputs("pomona: this processor lacks AVX2, BMI2 or FMA, which the translator needs: the interpreter runs\n",
+        fputs("pomona: this processor lacks AVX2, BMI2 or FMA, which the translator needs: the "
+              "interpreter runs\n",
               stderr);
 #endif
 }
@@ -411,18 +438,9 @@ static int start(struct run *run)
 {
     struct machine_outcome outcome = {0};
     struct error err;
-    int status;
-    warn_of_engine(run);
-    run->loop = host_loop_create();
-    if (!run->loop || open_serials(run, &err))
-        return run->loop ? report(&err) : ERROR_OS;
-    if (run->values.symbols && symbols_open(&run->symbols, run->values.symbols, &err))
-        return report(&err);
-    run->machine = machine_create(&run->config, run->loop, &err);
-    if (!run->machine)
-        return report(&err);
-    status = machine_run(run->machine, &outcome, &err) ? report(&err) : exit_status(&outcome);
-    if (run->values.profile && write_folded(run->values.profile, run->machine, &run->symbols, run->values.slide, &err))
+    int status = machine_run(run->machine, &outcome, &err) ? report(&err) : exit_status(&outcome);
+    if (run->values.profile &&
+        write_folded(run->values.profile, run->machine, &run->symbols, run->values.slide, &err))
         status = report(&err);
     if (run->values.stats)
         print_stats(run, &outcome);
@@ -431,12 +449,25 @@ static int start(struct run *run)
     return status;
 }
 
+/* From a parsed command line to the exit status. */
+static int run_machine(struct run *run, const struct operands *operands)
+{
+    struct error err;
+    if (fill_config(run, &err) || find_kernel(run, operands, &err))
+        return report(&err);
+    warn_of_engine(run);
+    if (prepare(run, &err))
+        return report(&err);
+    return run->values.dry_run ? dry_run(run) : start(run);
+}
+
 static void finish(struct run *run)
 {
     machine_destroy(run->machine);
     run->machine = NULL;
     for (unsigned i = 0; i < run->config.serial_count; i++)
-        run->config.serial[i]->close(run->config.serial[i]);
+        if (run->config.serial[i])
+            run->config.serial[i]->close(run->config.serial[i]);
     if (run->loop)
         host_loop_destroy(run->loop);
     free(run->command_line);
@@ -448,34 +479,6 @@ static void finish(struct run *run)
     string_list_free(&run->values.nets);
     string_list_free(&run->values.serials);
     string_list_free(&run->values.logs);
-}
-
-static int dry_run(const struct run *run)
-{
-    enum boot_kind kind;
-    struct error err;
-    if (boot_sniff(&run->boot, &kind, &err))
-        return report(&err);
-    json_t *json = json_pack("{s:s, s:s, s:i, s:I, s:b, s:s, s:s, s:s, s:s, s:o}", "machine",
-                             run->config.board->name, "cpu", run->config.cpu, "cpus",
-                             (int)run->config.cpus, "memory", (json_int_t)run->config.memory, "el2",
-                             run->config.el2, "clock", run->values.clock, "guest", run->boot.file,
-                             "kind", boot_kind_name(kind), "command_line", run->boot.command_line,
-                             "board", describe_board(run->config.board));
-    json_t *disks = json_array();
-    for (unsigned i = 0; i < run->config.disk_count; i++)
-        json_array_append_new(disks, json_string(run->config.disks[i]));
-    json_object_set_new(json, "disks", disks);
-    if (kind == BOOT_XNU) {
-        struct boot_versions versions;
-        boot_read_versions(&run->boot, run->config.disks, run->config.disk_count, &versions);
-        describe_versions(&versions, json);
-    }
-    json_object_set_new(json, "ecid", json_sprintf("%#" PRIx64, run->config.ecid));
-    json_dumpf(json, stdout, JSON_INDENT(2));
-    putchar('\n');
-    json_decref(json);
-    return finish_output();
 }
 
 static int run_run(const struct verb *self, int argc, char **argv)
@@ -490,15 +493,12 @@ static int run_run(const struct verb *self, int argc, char **argv)
                                  .memory = NOT_GIVEN,
                                  .ecid = NOT_GIVEN}};
     struct operands operands;
-    struct error err;
     int status;
     if (!verb_parse(self, argc, argv, &run.values, &operands, &status))
         return status;
     signal(SIGPIPE, SIG_IGN);
     fill_boot(&run, &operands);
-    status = fill_config(&run, &err) || find_kernel(&run, &operands, &err) ? report(&err)
-             : run.values.dry_run    ? dry_run(&run)
-                                     : start(&run);
+    status = run_machine(&run, &operands);
     finish(&run);
     string_list_free(&operands.rest);
     return status;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Raw images through pread and pwrite. With a snapshot the image is opened read-only and every
- * cluster that is written is first copied into an unlinked temporary file at the same offset
+ * cluster that is written is first copied into a temporary file without a name, at the same offset
  * (sparse, so it costs what was written); a bitmap says which clusters are there. */
 
 #include "host/block.h"
@@ -28,6 +28,21 @@ struct block_file {
     bool read_only;
 };
 
+int block_parse(char *text, struct block_options *out, struct error *err)
+{
+    *out = (struct block_options){.path = strsep(&text, ",")};
+    for (const char *part = strsep(&text, ","); part; part = strsep(&text, ",")) {
+        if (!strcmp(part, "ro"))
+            out->read_only = true;
+        else if (!strcmp(part, "snapshot=on") || !strcmp(part, "snapshot"))
+            out->snapshot = true;
+        else if (strcmp(part, "snapshot=off"))
+            return error_set(err, ERROR_USAGE,
+                             "--disk: '%s' is unknown: give FILE[,ro][,snapshot=on]", part);
+    }
+    return 0;
+}
+
 static bool device_size(int fd, uint64_t *size)
 {
 #ifdef BLKGETSIZE64
@@ -53,16 +68,31 @@ static int find_size(struct block_file *block, const char *path, struct error *e
     return 0;
 }
 
+/* A temporary file without a name. */
+static int open_unnamed(const char *folder)
+{
+#ifdef O_TMPFILE
+    const int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (fd >= 0)
+        return fd;
+#endif
+    char path[4096];
+    snprintf(path, sizeof(path), "%s/pomona-disk-XXXXXX", folder);
+    const int named = mkostemp(path, O_CLOEXEC);
+    if (named >= 0)
+        unlink(path);
+    return named;
+}
+
 static int open_overlay(struct block_file *block, struct error *err)
 {
-    const char *dir = getenv("TMPDIR");
-    char path[4096];
-    snprintf(path, sizeof(path), "%s/pomona-disk-XXXXXX", dir && *dir ? dir : "/tmp");
-    block->overlay = mkostemp(path, O_CLOEXEC);
+    const char *folder = getenv("TMPDIR");
+    if (!folder || !*folder)
+        folder = "/tmp";
+    block->overlay = open_unnamed(folder);
     if (block->overlay < 0)
-        return error_set(err, ERROR_OS, "%s: no temporary file for the snapshot: %s", path,
+        return error_set(err, ERROR_OS, "%s: no temporary file for the snapshot: %s", folder,
                          strerror(errno));
-    unlink(path);
     const uint64_t clusters = (block->size + CLUSTER - 1) / CLUSTER;
     block->copied = calloc(1, clusters / 8 + 1);
     if (!block->copied)

@@ -18,6 +18,10 @@ struct block_options {
     bool snapshot; /* writes go to a temporary file that is gone when the disk is closed */
 };
 
+/* Reads TEXT, "FILE[,ro][,snapshot=on]": its commas become the ends of strings, of which the first is
+ * the path. 0, or -1 and *ERR. */
+int block_parse(char *text, struct block_options *out, struct error *err);
+
 /* Opens an image (a file or a block device), locked against a second writer. NULL and *ERR. */
 struct block_file *block_open(const struct block_options *options, struct error *err);
 void block_close(struct block_file *block);

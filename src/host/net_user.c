@@ -223,45 +223,26 @@ static void after_wait(uv_check_t *handle)
 
 /* ---- opening ---- */
 
-/* tcp:[HOST]:PORT-[GUEST]:PORT */
-static int add_forward(struct net_user *net, const char *text, struct error *err)
+static int add_forwards(struct net_user *net, const struct net_spec *spec, struct error *err)
 {
-    char copy[128];
-    struct in_addr host = {.s_addr = htonl(INADDR_ANY)}, guest;
-    snprintf(copy, sizeof(copy), "%s", text);
-    inet_aton("10.0.2.15", &guest);
-    char *rest = copy;
-    const char *protocol = strsep(&rest, ":");
-    const char *host_name = rest ? strsep(&rest, ":") : NULL,
-               *host_port = rest ? strsep(&rest, "-") : NULL;
-    const char *guest_name = rest ? strsep(&rest, ":") : NULL, *guest_port = rest;
-    const bool udp = !strcmp(protocol, "udp");
-    const int from = host_port ? atoi(host_port) : 0, to = guest_port ? atoi(guest_port) : 0;
-    if ((!udp && strcmp(protocol, "tcp")) || from < 1 || from > 65535 || to < 1 || to > 65535 ||
-        (*host_name && !inet_aton(host_name, &host)) ||
-        (*guest_name && !inet_aton(guest_name, &guest)))
-        return error_set(err, ERROR_USAGE,
-                         "hostfwd=%s: write it as tcp:[ADDRESS]:PORT-[GUEST-ADDRESS]:PORT", text);
-    if (slirp_add_hostfwd(net->slirp, udp, host, from, guest, to))
-        return error_set(err, ERROR_UNAVAILABLE,
-                         "hostfwd=%s: the host's port %d cannot be used: %s", text, from,
-                         strerror(errno));
+    for (unsigned i = 0; i < spec->count; i++) {
+        const struct net_forward *forward = &spec->forwards[i];
+        if (slirp_add_hostfwd(net->slirp, forward->udp, forward->host, forward->host_port,
+                              forward->guest, forward->guest_port))
+            return error_set(err, ERROR_UNAVAILABLE,
+                             "--net %s: the host's port %u cannot be used: %s", net->config.spec,
+                             forward->host_port, strerror(errno));
+    }
     return 0;
 }
 
 static int apply_spec(struct net_user *net, struct error *err)
 {
-    char *copy = strdup(net->config.spec), *rest = copy;
-    int result = copy ? 0 : error_set(err, ERROR_OS, "no memory for the network");
-    for (const char *part = strsep(&rest, ","); !result && part; part = strsep(&rest, ",")) {
-        if (!strncmp(part, "hostfwd=", 8))
-            result = add_forward(net, part + 8, err);
-        else if (strcmp(part, "user"))
-            result = error_set(err, ERROR_USAGE,
-                               "--net: '%s' is unknown: give user[,hostfwd=tcp::2222-:22] or none",
-                               part);
-    }
-    free(copy);
+    struct net_spec spec;
+    int result = net_parse(net->config.spec, &spec, err);
+    if (!result && !net->config.dry_run)
+        result = add_forwards(net, &spec, err);
+    net_spec_free(&spec);
     return result;
 }
 

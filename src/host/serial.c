@@ -22,6 +22,7 @@
 #include <uv.h>
 
 #include "host/loop.h"
+#include "host/writable.h"
 
 #define BUFFER 4096
 #define ESCAPE 1 /* Ctrl-A */
@@ -300,11 +301,15 @@ static int open_stdio(struct serial *s)
     return 0;
 }
 
+static int cannot_write(const char *path, int error, struct error *err)
+{
+    return error_set(err, ERROR_IO, "%s: cannot be written: %s", path, strerror(error));
+}
+
 static int open_file(struct serial *s, const char *path, struct error *err)
 {
     s->out = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    return s->out < 0 ? error_set(err, ERROR_IO, "%s: cannot be written: %s", path, strerror(errno))
-                      : 0;
+    return s->out < 0 ? cannot_write(path, errno, err) : 0;
 }
 
 static int open_pty(struct serial *s, struct error *err)
@@ -339,6 +344,12 @@ static void client_ready(uv_poll_t *poll, int status, int events)
     start_reading(s);
 }
 
+static int cannot_listen(const char *spec, int error, struct error *err)
+{
+    return error_set(err, ERROR_UNAVAILABLE, "--serial %s: cannot listen: %s", spec,
+                     strerror(error));
+}
+
 static int listen_on(struct serial *s, const char *spec, const struct sockaddr *address,
                      socklen_t size, struct error *err)
 {
@@ -347,8 +358,7 @@ static int listen_on(struct serial *s, const char *spec, const struct sockaddr *
     if (s->listener >= 0 && address->sa_family != AF_UNIX)
         setsockopt(s->listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
     if (s->listener < 0 || bind(s->listener, address, size) || listen(s->listener, 1))
-        return error_set(err, ERROR_UNAVAILABLE, "--serial %s: cannot listen: %s", spec,
-                         strerror(errno));
+        return cannot_listen(spec, errno, err);
     uv_poll_init(host_loop_uv(s->host.loop), &s->accept_poll, s->listener);
     s->accept_poll.data = s;
     s->accept_open = true;
@@ -357,52 +367,124 @@ static int listen_on(struct serial *s, const char *spec, const struct sockaddr *
     return 0;
 }
 
+static int unix_address(const char *spec, const char *path, struct sockaddr_un *out,
+                        struct error *err)
+{
+    *out = (struct sockaddr_un){.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof(out->sun_path))
+        return error_set(err, ERROR_USAGE, "--serial %s: the path is longer than %zu characters",
+                         spec, sizeof(out->sun_path) - 1);
+    strcpy(out->sun_path, path);
+    return 0;
+}
+
 static int open_unix(struct serial *s, const char *spec, const char *path, struct error *err)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    if (strlen(path) >= sizeof(address.sun_path))
-        return error_set(err, ERROR_USAGE, "--serial %s: the path is longer than %zu characters",
-                         spec, sizeof(address.sun_path) - 1);
-    strcpy(address.sun_path, path);
-    if (listen_on(s, spec, (struct sockaddr *)&address, sizeof(address), err))
+    struct sockaddr_un address;
+    if (unix_address(spec, path, &address, err) ||
+        listen_on(s, spec, (struct sockaddr *)&address, sizeof(address), err))
         return -1;
     strcpy(s->unlink_path, path);
     return 0;
 }
 
-static int open_tcp(struct serial *s, const char *spec, const char *rest, struct error *err)
+/* REST is HOST:PORT; *FOUND is for freeaddrinfo. */
+static int tcp_address(const char *spec, const char *rest, struct addrinfo **found,
+                       struct error *err)
 {
     char host[256];
     const char *colon = strrchr(rest, ':');
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found;
-    if (!colon || (size_t)(colon - rest) >= sizeof(host))
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
+    if (!colon || !colon[1] || (size_t)(colon - rest) >= sizeof(host))
         return error_set(err, ERROR_USAGE, "--serial %s: write it as tcp:HOST:PORT", spec);
     snprintf(host, sizeof(host), "%.*s", (int)(colon - rest), rest);
-    const int failed = getaddrinfo(*host ? host : NULL, colon + 1, &hints, &found);
-    if (failed)
-        return error_set(err, ERROR_USAGE, "--serial %s: %s", spec, gai_strerror(failed));
+    const int failed = getaddrinfo(*host ? host : NULL, colon + 1, &hints, found);
+    return failed ? error_set(err, ERROR_USAGE, "--serial %s: %s", spec, gai_strerror(failed)) : 0;
+}
+
+static int open_tcp(struct serial *s, const char *spec, const char *rest, struct error *err)
+{
+    struct addrinfo *found;
+    if (tcp_address(spec, rest, &found, err))
+        return -1;
     const int result = listen_on(s, spec, found->ai_addr, found->ai_addrlen, err);
     freeaddrinfo(found);
     return result;
 }
 
-static int open_spec(struct serial *s, const char *spec, struct error *err)
+enum serial_kind { SERIAL_STDIO, SERIAL_NONE, SERIAL_PTY, SERIAL_FILE, SERIAL_UNIX, SERIAL_TCP };
+
+/* What kind SPEC is of; *REST is what it says behind that. */
+static int parse_spec(const char *spec, enum serial_kind *kind, const char **rest,
+                      struct error *err)
 {
-    if (!strcmp(spec, "stdio"))
-        return open_stdio(s);
-    if (!strcmp(spec, "none"))
+    static const char *const words[] = {"stdio", "none", "pty", "file:", "unix:", "tcp:"};
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        const size_t length = strlen(words[i]);
+        if (strncmp(spec, words[i], length) || (words[i][length - 1] != ':' && spec[length]))
+            continue;
+        *kind = (enum serial_kind)i;
+        *rest = spec + length;
         return 0;
-    if (!strcmp(spec, "pty"))
-        return open_pty(s, err);
-    if (!strncmp(spec, "file:", 5))
-        return open_file(s, spec + 5, err);
-    if (!strncmp(spec, "unix:", 5))
-        return open_unix(s, spec, spec + 5, err);
-    if (!strncmp(spec, "tcp:", 4))
-        return open_tcp(s, spec, spec + 4, err);
+    }
     return error_set(err, ERROR_USAGE,
                      "--serial %s: give stdio, pty, unix:PATH, tcp:HOST:PORT, file:PATH or none",
                      spec);
+}
+
+static int open_spec(struct serial *s, const char *spec, struct error *err)
+{
+    enum serial_kind kind;
+    const char *rest;
+    if (parse_spec(spec, &kind, &rest, err))
+        return -1;
+    switch (kind) {
+    case SERIAL_STDIO:
+        return open_stdio(s);
+    case SERIAL_NONE:
+        return 0;
+    case SERIAL_PTY:
+        return open_pty(s, err);
+    case SERIAL_FILE:
+        return open_file(s, rest, err);
+    case SERIAL_UNIX:
+        return open_unix(s, spec, rest, err);
+    case SERIAL_TCP:
+        return open_tcp(s, spec, rest, err);
+    }
+    return -1;
+}
+
+static int check_unix(const char *spec, const char *path, struct error *err)
+{
+    struct sockaddr_un address;
+    if (unix_address(spec, path, &address, err))
+        return -1;
+    const int error = host_cannot_make(path);
+    return error ? cannot_listen(spec, error == EEXIST ? EADDRINUSE : error, err) : 0;
+}
+
+static int check_tcp(const char *spec, const char *rest, struct error *err)
+{
+    struct addrinfo *found;
+    if (tcp_address(spec, rest, &found, err))
+        return -1;
+    freeaddrinfo(found);
+    return 0;
+}
+
+int serial_check(const char *spec, struct error *err)
+{
+    enum serial_kind kind;
+    const char *rest;
+    if (parse_spec(spec, &kind, &rest, err))
+        return -1;
+    if (kind == SERIAL_UNIX)
+        return check_unix(spec, rest, err);
+    if (kind == SERIAL_TCP)
+        return check_tcp(spec, rest, err);
+    const int error = kind == SERIAL_FILE ? host_cannot_write(rest) : 0;
+    return error ? cannot_write(rest, error, err) : 0;
 }
 
 struct chardev *serial_open(const char *spec, const struct serial_host *host, struct error *err)

@@ -26,4 +26,8 @@ struct serial_host {
  * close(). NULL and *ERR. */
 struct chardev *serial_open(const char *spec, const struct serial_host *host, struct error *err);
 
+/* Whether serial_open would take SPEC: as far as can be told while no file is made or emptied and
+ * nothing listens. 0, or -1 and the same *ERR. */
+int serial_check(const char *spec, struct error *err);
+
 #endif

@@ -129,7 +129,7 @@ static int configure_code(struct machine *machine, hv_vm_config_t vm, struct err
         return -1;
     if (config->code_memory && hv_pomona_vm_config_set_code_memory(vm, config->code_memory))
         return error_set(err, ERROR_USAGE, "--code-memory: give 64K to 1G");
-    if (config->code_cache)
+    if (config->code_cache && !config->dry_run)
         hv_pomona_vm_config_set_code_cache(vm, config->code_cache, code_cache_said, machine);
     return 0;
 }
@@ -161,7 +161,7 @@ static int configure_engine(struct machine *machine, hv_vm_config_t vm, struct e
         hv_pomona_vm_config_set_engine_check(vm, engines_differ, machine);
     if (config->perf_map && require(HV_POMONA_CAP_ENGINES, "--perf-map", err))
         return -1;
-    if (config->perf_map)
+    if (config->perf_map && !config->dry_run)
         hv_pomona_vm_config_set_perf_map(vm, true);
     return configure_code(machine, vm, err);
 }

@@ -44,6 +44,7 @@ struct machine_config {
     const char *code_cache; /* directory of hv_pomona_vm_config_set_code_cache; NULL: none */
     uint64_t code_memory;   /* of hv_pomona_vm_config_set_code_memory; 0: what is good */
     bool perf_map; /* of hv_pomona_vm_config_set_perf_map */
+    bool dry_run;  /* never to be run: nothing is made on the host, no port listened on */
     bool profile;  /* samples stacks, see machine_each_stack */
     uint64_t seed;
     uint64_t
@@ -89,6 +90,10 @@ struct machine_outcome {
 
 /* Boots the guest and runs it until it is over. 0, or -1 and *ERR when it could not start. */
 int machine_run(struct machine *machine, struct machine_outcome *outcome, struct error *err);
+
+/* Loads the guest as machine_run does and says in *ENTRY where it would start, but starts nothing. 0,
+ * or -1 and *ERR. */
+int machine_load(struct machine *machine, struct boot_entry *entry, struct error *err);
 
 /* Calls MET with the name of each instruction encoding that the guest has met. On the thread of machine_run. */
 void machine_each_encoding(struct machine *machine, void (*met)(void *ctx, const char *name),

@@ -42,22 +42,6 @@ static int keep(struct machine_pci *pci, struct virtio_device *dev, int result, 
     return 0;
 }
 
-/* FILE[,ro][,snapshot=on]; the options are cut off SPEC. */
-static int parse_disk(char *spec, struct block_options *out, struct error *err)
-{
-    *out = (struct block_options){.path = strsep(&spec, ",")};
-    for (const char *part = strsep(&spec, ","); part; part = strsep(&spec, ",")) {
-        if (!strcmp(part, "ro"))
-            out->read_only = true;
-        else if (!strcmp(part, "snapshot=on") || !strcmp(part, "snapshot"))
-            out->snapshot = true;
-        else if (strcmp(part, "snapshot=off"))
-            return error_set(err, ERROR_USAGE,
-                             "--disk: '%s' is unknown: give FILE[,ro][,snapshot=on]", part);
-    }
-    return 0;
-}
-
 static int add_disk(struct machine_pci *pci, unsigned index, const char *spec, struct error *err)
 {
     struct block_options options;
@@ -66,7 +50,7 @@ static int add_disk(struct machine_pci *pci, unsigned index, const char *spec, s
     char *copy = strdup(spec);
     if (!copy)
         return error_set(err, ERROR_OS, "no memory for a disk");
-    struct block_file *block = parse_disk(copy, &options, err) ? NULL : block_open(&options, err);
+    struct block_file *block = block_parse(copy, &options, err) ? NULL : block_open(&options, err);
     if (block) {
         snprintf(serial, sizeof(serial), "pomona-disk%u", index);
         struct virtio_device *disk = virtio_blk_create(&pci->bus, block, serial, &result);
@@ -130,6 +114,7 @@ static int add_net(struct machine *machine, struct machine_pci *pci, const char 
     *link = (struct net_link){.machine = machine, .card = card};
     const struct net_user_config config = {.loop = machine->loop,
                                            .spec = spec,
+                                           .dry_run = machine->config.dry_run,
                                            .deliver = deliver,
                                            .ready = ready,
                                            .lock = lock_link,

@@ -23,11 +23,26 @@ void machine_request_stop(struct machine *machine, enum machine_stop why)
     host_loop_wake(machine->loop);
 }
 
+static int load(struct machine *machine, struct boot_entry *entry, struct error *err)
+{
+    *entry = (struct boot_entry){0};
+    return machine->config.boot(machine->config.boot_ctx, machine, entry, err);
+}
+
+int machine_load(struct machine *machine, struct boot_entry *entry, struct error *err)
+{
+    machine_enter(machine);
+    machine_lock(machine);
+    const int result = load(machine, entry, err);
+    machine_unlock(machine);
+    return result;
+}
+
 /* Loads the guest and starts the first CPU. All are parked. Under the lock. */
 static int power_on(struct machine *machine, struct error *err)
 {
-    struct boot_entry entry = {0};
-    if (machine->config.boot(machine->config.boot_ctx, machine, &entry, err))
+    struct boot_entry entry;
+    if (load(machine, &entry, err))
         return -1;
     machine->image_end = entry.image_end;
     psci_reset(&machine->psci);
