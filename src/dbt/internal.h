@@ -78,6 +78,7 @@ struct dbt_hot {
     /* MXCSR: what the guest's begins with, as FPCR says; what it was when vectors were left; the
      * host's own. Its exception flags are what FPSR has yet to get: see x86_64/lower_fp.h. */
     uint32_t mxcsr_guest, mxcsr_seen, mxcsr_host;
+    uint64_t strip_end; /* of the loop that runs: see x86_64/lower_loop.c */
     uint32_t unordered; /* what FCMP makes of NaNs: see from_float() in x86_64/lower.c */
     _Alignas(16) struct dbt_fp_constants fp[3]; /* half, single, double */
     union a64_vreg constant[DBT_CONSTANTS]; /* x86_64/vector_constants.c */
@@ -375,6 +376,9 @@ static inline unsigned dbt_flips_at(uint64_t pa)
 
 /* Translates the block at PA, whose page is at HOST; NULL: no memory. */
 struct dbt_block *dbt_translate(struct dbt *dbt, uint64_t pa, const uint32_t *host, unsigned mode);
+
+/* Whether the branch may go on behind itself. */
+bool dbt_is_conditional(const struct a64_insn *insn);
 
 /* PAGE at PA, whose words from FIRST on are good as of now. */
 struct dbt_page *dbt_page_for(struct dbt *dbt, uint64_t pa, const uint32_t *host, unsigned first,

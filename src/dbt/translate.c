@@ -13,7 +13,7 @@
 #include "a64_exec.h"
 #include "x86_64/lower.h"
 
-static bool is_conditional(const struct a64_insn *insn)
+bool dbt_is_conditional(const struct a64_insn *insn)
 {
     switch (insn->row == A64_ROW_NONE ? A64_EXEC_none : a64_exec_ids[insn->row]) {
     case A64_EXEC_b_cond:
@@ -38,7 +38,7 @@ static void decode(struct dbt *dbt, struct lower *l, unsigned first, const uint3
         struct a64_insn *insn = &l->insn[l->count];
         a64_insn_fetch(dbt->cpu, insn, &host[first + l->count]);
         words[l->count++] = insn->word;
-        if (insn->row == A64_ROW_NONE || (insn->flags & A64_F_END && !is_conditional(insn)))
+        if (insn->row == A64_ROW_NONE || (insn->flags & A64_F_END && !dbt_is_conditional(insn)))
             break;
     }
 }

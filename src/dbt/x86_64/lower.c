@@ -487,6 +487,7 @@ static void lower_rows(struct lower *l)
     lower_head(l);
     if (lower_btype(l))
         lower_landing(l);
+    lower_loop_begin(l);
     for (; l->at < l->count && !l->ended; l->at++) {
         const unsigned first = l->at;
         lower_insn(l);
@@ -516,7 +517,7 @@ static struct x86 emitter(struct dbt *dbt, size_t from, size_t to)
 bool dbt_lower(struct dbt *dbt, struct lower *l)
 {
     struct dbt_region *now = dbt->now, before = *now;
-    const unsigned links = 2 * l->count + 2; /* at most */
+    const unsigned links = 2 * l->count + 2 + LOWER_GROUPS; /* at most */
     if (now->links.limit - now->links.count < links || now->blocks.count == now->blocks.limit)
         return false;
     l->dbt = dbt;
@@ -525,6 +526,7 @@ bool dbt_lower(struct dbt *dbt, struct lower *l)
     l->rejoin.at = NULL;
     l->counted = 0;
     memset(l->group, 0, sizeof(l->group));
+    l->loop.body = 0;
     l->flags.host = l->flags.dirty = l->flags.plain = false;
     l->before = before;
     if (dbt->notes)

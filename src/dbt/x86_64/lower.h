@@ -25,7 +25,7 @@ enum flags_kind {
     FLAGS_FLOAT_SWAPPED,
 };
 
-#define LOWER_GROUPS 4
+#define LOWER_GROUPS 8
 
 /* Accesses that one check was made for (lower_group.c). */
 struct lower_group {
@@ -35,6 +35,20 @@ struct lower_group {
     unsigned bytes;
     enum dbt_fill fill;
     const struct dbt_slot *slot;
+    /* Of a loop's strip (lower_loop.c); off the base and another register, shifted, unless that is 31. */
+    bool loop;
+    uint8_t index, shift;
+};
+
+/* The block as a loop, if it is one. */
+struct lower_loop {
+    uintptr_t body;  /* where turns begin; 0: it is none */
+    unsigned end;    /* the instruction that branches back */
+    unsigned counter; /* the guest register that tells turns */
+    int64_t step;     /* what a turn adds to it */
+    unsigned turns, streams;
+    uint64_t members; /* its streams' accesses: a bit for each instruction */
+    bool vectors;    /* V0..V31 are in host registers where turns begin */
 };
 
 struct lower {
@@ -59,6 +73,7 @@ struct lower {
         enum flags_kind kind;
     } flags;
     struct lower_group group[LOWER_GROUPS];
+    struct lower_loop loop;
     bool flags_live[DBT_MAX_INSNS + 1]; /* NZCV as it is before instruction i may be looked at */
     struct a64_insn insn[DBT_MAX_INSNS];
 };
@@ -223,6 +238,12 @@ uintptr_t lower_literal(struct lower *l, const void *bytes, unsigned size);
 void lower_jump(struct lower *l, struct x86 *a, int64_t place, unsigned count);
 /* JUMP, emitted already, leads to PLACE in this page, as a link; SINGLE: to a block of DBT_MODE_SINGLE. */
 void lower_link(struct lower *l, struct x86_label jump, int64_t place, bool single);
+/* At the start of a block: makes it a loop if it can be one. */
+void lower_loop_begin(struct lower *l);
+/* A branch: whether it ends the loop's turn, and NZCV may stay in EFLAGS alone. */
+bool lower_loop_keeps_flags(const struct lower *l);
+/* A branch on CC: if it ends the loop's turn, emits what it does. */
+bool lower_loop_back(struct lower *l, enum x86_cc cc);
 /* Goes on at the address in RAX, with PSTATE.BTYPE. */
 void lower_jump_rax(struct lower *l, unsigned count, unsigned btype);
 /* Before the first instruction of a block that PSTATE.BTYPE is not 0 for: whether it may be that. */

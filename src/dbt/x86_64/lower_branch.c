@@ -16,6 +16,8 @@ static int64_t target_of(const struct lower *l, const struct a64_insn *insn)
 /* A jump on CC to where INSN branches, out of the block. NZCV is in memory. */
 static void side_exit(struct lower *l, const struct a64_insn *insn, enum x86_cc cc)
 {
+    if (lower_loop_back(l, cc))
+        return;
     const struct x86_label taken = x86_jcc(&l->a, cc);
     const int64_t target = target_of(l, insn);
     if (!(target & ~(int64_t)A64_PAGE_MASK) && !(l->mode & DBT_MODE_COUNT)) {
@@ -56,7 +58,8 @@ static void lower_b_cond(struct lower *l, const struct a64_insn *insn)
         lower_b(l, insn);
         return;
     }
-    lower_save_flags(l);
+    if (!lower_loop_keeps_flags(l))
+        lower_save_flags(l);
     side_exit(l, insn, lower_condition(l, insn->word & 15));
 }
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The check before an access to guest memory; lower_mem.h says how it is used, and where it is in vain.
+/* The check before an access to guest memory; lower_mem.h says how it is used, and where it is in
+ * vain.
  *
- * Every access has a slot of its own: the virtual pages it reached last and what leads from there to
- * host memory. The check, that the whole access lies in them, is the only one; a slot is
- * filled only where the TLB allows the access without any other. When it fails, the rare path asks
- * the TLB, and if that does not know either, the interpreter's function does the instruction. An
- * access that reaches another page every other time is translated anew, to ask the TLB at once. */
+ * Every access has a slot of its own: the virtual pages it reached last and what leads from there
+ * to host memory. The check, that the whole access lies in them, is the only one; a slot is filled
+ * only where the TLB allows the access without any other. When it fails, the rare path asks the
+ * TLB, and if that does not know either, the interpreter's function does the instruction. An access
+ * that reaches another page every other time is translated anew, to ask the TLB at once. */
 
 #include "lower_mem.h"
 
@@ -150,31 +151,44 @@ static struct lower_miss check(struct lower *l, const struct a64_insn *insn,
 
 /* ---- groups ---- */
 
-/* The check for all of GROUP; where it fails, they are all made one by one. */
-static void check_group(struct lower *l, const struct a64_insn *insn, struct lower_group *group)
+/* The check for all of GROUP, from RAX on; where it fails, the block is left for the one at PLACE
+ * that makes them one by one. */
+static void check_group(struct lower *l, struct lower_group *group, uint32_t place)
 {
     const struct want want = {group->bytes, false, group->fill, false};
     group->slot = new_slot(l);
     if (!group->slot)
         return;
-    lower_clobber(l);
-    lower_address(l, insn, group->lowest);
     ask(l, group->slot, &want);
     if (flips(l)) /* the members look there */
         x86_store(&l->a, 1, x86_at(&group->slot->value), RCX);
-    lower_link(l, x86_jmp(&l->cold), lower_place(l, l->at), true);
+    lower_link(l, x86_jmp(&l->cold), place, true);
 }
 
-/* The group that the access is one of, whose check then stands before it; NULL: none. */
-const struct lower_group *lower_group_of(struct lower *l, const struct a64_insn *insn)
+void lower_check_strip(struct lower *l, struct lower_group *stream)
+{
+    l->at = (unsigned)__builtin_ctzll(stream->members);
+    check_group(l, stream, l->offset);
+}
+
+const struct lower_group *lower_member_of(const struct lower *l)
 {
     for (unsigned i = 0; i < LOWER_GROUPS; i++)
         if (l->group[i].members >> l->at & 1)
-            return &l->group[i];
-    struct lower_group *group = lower_begin_group(l);
-    if (group)
-        check_group(l, insn, group);
-    return group && group->slot ? group : NULL;
+            return l->group[i].slot ? &l->group[i] : NULL;
+    return NULL;
+}
+
+const struct lower_group *lower_group_of(struct lower *l, const struct a64_insn *insn)
+{
+    const struct lower_group *member = lower_member_of(l);
+    struct lower_group *group = member ? NULL : lower_begin_group(l);
+    if (group) {
+        lower_clobber(l);
+        lower_address(l, insn, group->lowest);
+        check_group(l, group, lower_place(l, l->at));
+    }
+    return group && group->slot ? group : member;
 }
 
 /* With several CPUs every store is told. */

@@ -94,14 +94,39 @@ static void write_back(struct lower *l, const struct a64_insn *insn, enum mode m
 
 /* ---- the access ---- */
 
-/* Makes [RAX + RCX] the access of a member of GROUP. Behind the check it may be there already. */
-static void reach(struct lower *l, const struct a64_insn *insn, enum mode mode,
-                  const struct lower_group *group)
+/* An access: it is at [BASE + RCX + DISP]. */
+struct access {
+    struct lower_miss miss;
+    int base;
+    int32_t disp;
+};
+
+static struct x86_rm operand(const struct access *access, unsigned offset)
 {
-    const bool first = !(group->members & ((1ull << l->at) - 1));
-    if (first && group->lowest == (mode == MODE_post ? 0 : (int32_t)insn->imm))
+    return x86_mx(access->base, RCX, 0, access->disp + (int32_t)offset);
+}
+
+/* Whether the address is the base and a constant. */
+static bool constant(enum mode mode)
+{
+    return mode == MODE_off || mode == MODE_pre || mode == MODE_post;
+}
+
+/* The access of a member of GROUP; IN_RAX: off RAX. Behind the check it may be there already. */
+static void reach(struct lower *l, const struct a64_insn *insn, enum mode mode,
+                  const struct lower_group *group, struct access *access, bool in_rax)
+{
+    const bool first = !group->loop && !(group->members & ((1ull << l->at) - 1));
+    const int32_t disp = mode == MODE_post ? 0 : (int32_t)insn->imm;
+    const int base = host_of[lower_base(insn)];
+    if (first && group->lowest == disp)
         return;
-    address(l, insn, mode);
+    if (constant(mode) && base >= 0 && !in_rax) {
+        access->base = base;
+        access->disp = disp;
+    } else {
+        address(l, insn, mode);
+    }
     x86_mov(&l->a, 1, RCX, x86_at(&group->slot->value));
 }
 
@@ -112,41 +137,35 @@ static enum dbt_fill fill_of(enum mode mode, bool store)
     return store ? DBT_FILL_WRITE : DBT_FILL_READ;
 }
 
-/* Whether the address is the base and a constant. */
-static bool constant(enum mode mode)
-{
-    return mode == MODE_off || mode == MODE_pre || mode == MODE_post;
-}
-
 /* Of what an access moves. */
 enum { STORE = 1, VECTOR = 2 };
 
 /* The address and its check, for COUNT elements of SIZE bytes. False: the interpreter's function
  * does it all. */
 static bool begin(struct lower *l, const struct a64_insn *insn, enum mode mode, unsigned size,
-                  unsigned count, unsigned kind, struct lower_miss *miss)
+                  unsigned count, unsigned kind, struct access *access)
 {
+    *access = (struct access){.base = RAX};
     if (needs_care(l, insn, mode, size)) {
         lower_call(l, insn);
         return false;
     }
     if (kind & VECTOR)
         lower_vectors(l);
-    const struct lower_group *group = constant(mode) ? lower_group_of(l, insn) : NULL;
+    const struct lower_group *group = constant(mode) ? lower_group_of(l, insn) : lower_member_of(l);
     if (!group) {
         lower_clobber(l); /* the check will, and it saves NZCV through RAX */
         address(l, insn, mode);
-        *miss = lower_check(l, insn, count * size, fill_of(mode, kind & STORE));
+        access->miss = lower_check(l, insn, count * size, fill_of(mode, kind & STORE));
         return true;
     }
-    *miss = (struct lower_miss){{NULL}, 0};
     const bool told = lower_told(l, fill_of(mode, kind & STORE));
     if (told)
         lower_clobber(l);
-    reach(l, insn, mode, group);
+    reach(l, insn, mode, group, access, told);
     if (told) {
-        *miss = lower_rarely(l, insn);
-        lower_look(l, count * size - 1, miss->slow);
+        access->miss = lower_rarely(l, insn);
+        lower_look(l, count * size - 1, access->miss.slow);
     }
     return true;
 }
@@ -206,27 +225,27 @@ void lower_store_general(struct x86 *a, enum lower_type type, struct x86_rm to, 
 
 static void load(struct lower *l, const struct a64_insn *insn, enum mode mode, enum lower_type type)
 {
-    struct lower_miss miss;
-    if (!begin(l, insn, mode, lower_bytes(type), 1, 0, &miss))
+    struct access access;
+    if (!begin(l, insn, mode, lower_bytes(type), 1, 0, &access))
         return;
     const unsigned dst = lower_dst(insn->rd, RDX);
-    lower_load_general(&l->a, type, dst, lower_operand(0));
+    lower_load_general(&l->a, type, dst, operand(&access, 0));
     lower_done(l, insn->rd, dst);
     /* A base that is its own target keeps the loaded value. */
     if (insn->rd != insn->rn || insn->rd == 31)
         write_back(l, insn, mode);
-    done(l, insn, mode, miss);
+    done(l, insn, mode, access.miss);
 }
 
 static void store(struct lower *l, const struct a64_insn *insn, enum mode mode,
                   enum lower_type type)
 {
-    struct lower_miss miss;
-    if (!begin(l, insn, mode, lower_bytes(type), 1, STORE, &miss))
+    struct access access;
+    if (!begin(l, insn, mode, lower_bytes(type), 1, STORE, &access))
         return;
-    lower_store_general(&l->a, type, lower_operand(0), lower_src(l, 1, insn->rd, RDX));
+    lower_store_general(&l->a, type, operand(&access, 0), lower_src(l, 1, insn->rd, RDX));
     write_back(l, insn, mode);
-    done(l, insn, mode, miss);
+    done(l, insn, mode, access.miss);
 }
 
 /* ---- one vector register ---- */
@@ -278,19 +297,19 @@ static void store_vector(struct x86 *a, unsigned size, struct x86_rm to, unsigne
 static void vector(struct lower *l, const struct a64_insn *insn, enum mode mode, unsigned size,
                    bool store)
 {
-    struct lower_miss miss;
-    if (!begin(l, insn, mode, size, 1, VECTOR | store, &miss))
+    struct access access;
+    if (!begin(l, insn, mode, size, 1, VECTOR | store, &access))
         return;
     if (store) {
-        store_vector(&l->a, size, lower_operand(0), lower_vsrc(l, insn->rd, VSCRATCH0));
+        store_vector(&l->a, size, operand(&access, 0), lower_vsrc(l, insn->rd, VSCRATCH0));
     } else {
         const unsigned dst = lower_vdst(l, insn->rd, VSCRATCH0);
-        load_vector(&l->a, size, dst, lower_operand(0));
+        load_vector(&l->a, size, dst, operand(&access, 0));
         lower_vdone(l, insn->rd, dst);
         lower_made(l, insn->rd, size);
     }
     write_back(l, insn, mode);
-    done(l, insn, mode, miss);
+    done(l, insn, mode, access.miss);
 }
 
 /* ---- pairs ---- */
@@ -306,23 +325,23 @@ static void load_pair(struct lower *l, const struct a64_insn *insn, enum mode mo
 {
     struct x86 *a = &l->a;
     const unsigned size = lower_bytes(type);
-    struct lower_miss miss;
-    if (!begin(l, insn, mode, size, 2, 0, &miss))
+    struct access access;
+    if (!begin(l, insn, mode, size, 2, 0, &access))
         return;
     const bool base_loaded = insn->rn != 31 && (insn->rd == insn->rn || insn->ra == insn->rn);
     if (whole_pair(l, size)) {
-        x86_vload(a, VSCRATCH0, lower_operand(0));
+        x86_vload(a, VSCRATCH0, operand(&access, 0));
         x86_vmovd_to(a, 1, x86_r(RDX), VSCRATCH0);
         x86_vpextrq(a, x86_r(RAX), VSCRATCH0, 1);
     } else {
-        lower_load_general(a, type, RDX, lower_operand(0));
-        lower_load_general(a, type, RAX, lower_operand((int32_t)size));
+        lower_load_general(a, type, RDX, operand(&access, 0));
+        lower_load_general(a, type, RAX, operand(&access, size));
     }
     lower_done(l, insn->rd, RDX);
     lower_done(l, insn->ra, RAX);
     if (!base_loaded)
         write_back(l, insn, mode);
-    done(l, insn, mode, miss);
+    done(l, insn, mode, access.miss);
 }
 
 static void store_pair(struct lower *l, const struct a64_insn *insn, enum mode mode,
@@ -330,41 +349,41 @@ static void store_pair(struct lower *l, const struct a64_insn *insn, enum mode m
 {
     struct x86 *a = &l->a;
     const unsigned size = lower_bytes(type);
-    struct lower_miss miss;
-    if (!begin(l, insn, mode, size, 2, STORE, &miss))
+    struct access access;
+    if (!begin(l, insn, mode, size, 2, STORE, &access))
         return;
     if (whole_pair(l, size)) {
         x86_vmovd_from(a, 1, VSCRATCH0, x86_r((int)lower_src(l, 1, insn->rd, RDX)));
         x86_vpinsrq(a, VSCRATCH0, VSCRATCH0, x86_r((int)lower_src(l, 1, insn->ra, RDX)), 1);
-        x86_vstore(a, lower_operand(0), VSCRATCH0);
+        x86_vstore(a, operand(&access, 0), VSCRATCH0);
     } else {
-        lower_store_general(a, type, lower_operand(0), lower_src(l, 1, insn->rd, RDX));
-        lower_store_general(a, type, lower_operand((int32_t)size), lower_src(l, 1, insn->ra, RDX));
+        lower_store_general(a, type, operand(&access, 0), lower_src(l, 1, insn->rd, RDX));
+        lower_store_general(a, type, operand(&access, size), lower_src(l, 1, insn->ra, RDX));
     }
     write_back(l, insn, mode);
-    done(l, insn, mode, miss);
+    done(l, insn, mode, access.miss);
 }
 
 static void vector_pair(struct lower *l, const struct a64_insn *insn, enum mode mode, unsigned size,
                         bool store)
 {
     struct x86 *a = &l->a;
-    struct lower_miss miss;
-    if (!begin(l, insn, mode, size, 2, VECTOR | store, &miss))
+    struct access access;
+    if (!begin(l, insn, mode, size, 2, VECTOR | store, &access))
         return;
     for (unsigned k = 0; k < 2; k++) {
         const unsigned t = k ? insn->ra : insn->rd;
         if (store) {
-            store_vector(a, size, lower_operand((int32_t)(k * size)), lower_vsrc(l, t, VSCRATCH0));
+            store_vector(a, size, operand(&access, k * size), lower_vsrc(l, t, VSCRATCH0));
         } else {
             const unsigned dst = lower_vdst(l, t, VSCRATCH0);
-            load_vector(a, size, dst, lower_operand((int32_t)(k * size)));
+            load_vector(a, size, dst, operand(&access, k * size));
             lower_vdone(l, t, dst);
             lower_made(l, t, size);
         }
     }
     write_back(l, insn, mode);
-    done(l, insn, mode, miss);
+    done(l, insn, mode, access.miss);
 }
 
 static void lower_prfm(struct lower *l, const struct a64_insn *insn)

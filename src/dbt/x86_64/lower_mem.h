@@ -28,11 +28,6 @@ struct lower_miss lower_check_aligned(struct lower *l, const struct a64_insn *in
 /* The same for STXR. Other stores that are made by the side of several CPUs' are told to the exclusive
  * monitor (src/a64/monitor.h) by these functions where they must be. */
 struct lower_miss lower_check_exclusive(struct lower *l, const struct a64_insn *insn, unsigned size);
-/* Looks for accesses behind instruction `at`, a load or store off its base register and a constant, that one check can
- * be made for together with it: they become one of l->group, which has no slot yet. NULL: there are none. */
-struct lower_group *lower_begin_group(struct lower *l);
-/* The group that the access is one of, whose check then stands before it; NULL: none. */
-const struct lower_group *lower_group_of(struct lower *l, const struct a64_insn *insn);
 /* The rare path: the interpreter's function. */
 struct lower_miss lower_rarely(struct lower *l, const struct a64_insn *insn);
 /* Whether the exclusive monitor is told of the access: with several CPUs, of every store. */
@@ -47,6 +42,38 @@ void dbt_emit_look(struct dbt *dbt, struct x86 *a);
 struct lower_miss lower_pac(struct lower *l, const struct a64_insn *insn, uintptr_t stub);
 /* The instruction's end: the rare path comes here. */
 void lower_checked(struct lower *l, struct lower_miss miss);
+
+/* ---- several accesses with one check ---- */
+
+/* Where an access is: the immediate is added to the base for the access; for good before it; behind it; or
+ * another register is. LOWER_ALONE: it is none of a kind that shares checks. */
+enum lower_how { LOWER_ALONE, LOWER_AT, LOWER_BEFORE, LOWER_BEHIND, LOWER_INDEXED };
+
+struct lower_shape {
+    uint8_t how, bytes;
+    bool store;
+};
+
+/* lower_shape.c */
+const struct lower_shape *lower_shape_of(const struct a64_insn *insn);
+/* What the instruction adds to guest register N, if that is all it does to it. */
+bool lower_adds_constant(const struct a64_insn *insn, unsigned n, int64_t *constant);
+/* The guest registers that it may write, a bit each; but for what an access adds to its base. */
+uint64_t lower_written(const struct a64_insn *insn);
+uint64_t lower_loaded(const struct a64_insn *insn);
+
+/* lower_group.c: looks for accesses behind instruction `at`, a load or store off its base register and a constant,
+ * that one check can be made for together with it: they become one of l->group, which has no slot yet. NULL: there
+ * are none. */
+struct lower_group *lower_begin_group(struct lower *l);
+/* Takes the access of LENGTH bytes at OFFSET into GROUP; false: they would all span more than MOST bytes. */
+bool lower_widen(struct lower_group *group, int64_t offset, unsigned length, unsigned most);
+/* The group that the access is one of, whose check is made already; NULL: none. */
+const struct lower_group *lower_member_of(const struct lower *l);
+/* The same, or one that begins with it, whose check then stands before it. */
+const struct lower_group *lower_group_of(struct lower *l, const struct a64_insn *insn);
+/* The check of a loop's STREAM, whose first byte is at RAX, before a strip. */
+void lower_check_strip(struct lower *l, struct lower_group *stream);
 
 static inline struct x86_rm lower_operand(int32_t disp)
 {

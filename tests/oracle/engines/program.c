@@ -6,7 +6,6 @@
 
 #include "program.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "a64/exception.h"
@@ -48,33 +47,6 @@
 #define CNTV_CTL A64_SYSREG(3, 3, 14, 3, 1)
 
 /* ---- writing code ---- */
-
-static void put(struct program *o, uint32_t word)
-{
-    if (o->at == TEXT_SIZE / 4) {
-        fprintf(stderr, "a program is too long\n");
-        exit(2);
-    }
-    o->text[o->at++] = word;
-}
-
-static unsigned pick(struct program *o, unsigned count)
-{
-    return rig_pick(&o->rig, count);
-}
-
-static bool chance(struct program *o, unsigned one_in)
-{
-    return !pick(o, one_in);
-}
-
-static void put_value(struct program *o, unsigned d, uint64_t value)
-{
-    put(o, asm_movz(d, (uint32_t)value, 0));
-    for (unsigned k = 1; k < 4; k++)
-        if (value >> k * 16 & 0xffff)
-            put(o, asm_movk(d, (uint32_t)(value >> k * 16), k));
-}
 
 /* The address of WORD of the text, in D. */
 static void put_address(struct program *o, unsigned d, uint64_t base, unsigned word)
@@ -437,8 +409,10 @@ static void put_actions(struct program *o, unsigned count)
             put_body(o);
         else if (kind < 7)
             put_loop(o);
-        else if (kind < 9)
+        else if (kind == 7)
             put_if(o);
+        else if (kind == 8)
+            program_put_streams(o);
         else if (kind == 9)
             put_switch(o);
         else if (kind == 10)

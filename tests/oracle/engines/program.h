@@ -4,7 +4,10 @@
 
 /* A random program in the memory of a rig: what it is made of is in program.c. */
 
+#include <stdlib.h>
+
 #include "a64/sysreg.h"
+#include "asm.h"
 #include "rig.h"
 #include "words.h"
 
@@ -58,7 +61,39 @@ struct program {
 /* Writes program P of the seed and puts both sides of the rig at its start. */
 void program_prepare(struct program *o, uint64_t p);
 
+/* Writes a loop whose accesses move by constants: see program_streams.c. */
+void program_put_streams(struct program *o);
+
 /* The exception vectors: see program_vectors.c. TIMER_PERIOD in ticks. */
 void program_put_vectors(struct rig *rig, unsigned timer_period);
+
+/* ---- writing code ---- */
+
+static inline void put(struct program *o, uint32_t word)
+{
+    if (o->at == TEXT_SIZE / 4) {
+        fprintf(stderr, "a program is too long\n");
+        exit(2);
+    }
+    o->text[o->at++] = word;
+}
+
+static inline unsigned pick(struct program *o, unsigned count)
+{
+    return rig_pick(&o->rig, count);
+}
+
+static inline bool chance(struct program *o, unsigned one_in)
+{
+    return !pick(o, one_in);
+}
+
+static inline void put_value(struct program *o, unsigned d, uint64_t value)
+{
+    put(o, asm_movz(d, (uint32_t)value, 0));
+    for (unsigned k = 1; k < 4; k++)
+        if (value >> k * 16 & 0xffff)
+            put(o, asm_movk(d, (uint32_t)(value >> k * 16), k));
+}
 
 #endif

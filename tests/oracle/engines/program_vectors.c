@@ -29,6 +29,8 @@ static unsigned handler(unsigned timer_period, uint32_t *out, bool synchronous, 
     out[n++] = 0xcac00000u | SUM << 16 | 7 << 10 | H1 << 5 | SUM; /* EOR SUM, H1, SUM, ROR #7 */
     out[n++] = asm_mrs(H0, FAR);
     out[n++] = asm_add(SUM, SUM, H0, 0);
+    out[n++] = asm_mrs(H0, SPSR);
+    out[n++] = asm_add(SUM, SUM, H0, 1);
     out[n++] = asm_lsr(H0, H1, 26);
     out[n++] = asm_subs_imm(31, H0, A64_EC_SVC);
     out[n++] = asm_bcond(0, 9);

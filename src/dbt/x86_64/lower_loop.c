@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: MIT */
+/* Loops of one block: one that branches back to its own start, and whose addresses are registers
+ * which each turn adds constants to.
+ *
+ * Such a loop is run in strips. Before a strip each of its streams (accesses off the same
+ * registers) is checked once, for all the bytes that so many turns reach; the turns themselves have
+ * neither checks nor a look at `attention`, and lead back to behind the checks until a register
+ * that each turn adds to has come to the strip's end. Strips are short: they end in time for
+ * interrupts, and nothing but the loop runs in one, so that translations stay what they were.
+ *
+ * Where the bytes of a strip are not all in the pages of one slot, the block's variant that checks
+ * each access alone (DBT_MODE_SINGLE) takes over for about as many turns as a strip has. */
+
+#include "lower_mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../a64/ldst.h"
+#include "../../a64/system.h"
+
+/* What a strip should reach of a stream, in bytes: little of a page, as the slow variant runs its
+ * last bytes; more where steps are long. */
+#define STRIP_BYTES 512
+#define LEAST_TURNS 8
+#define MOST_STEP   128
+#define MOST_SPAN   256 /* of a turn */
+/* Guest instructions in a strip: interrupts are taken within 2,000. */
+#define STRIP_INSNS 1500
+
+#define STREAMS   (LOWER_GROUPS - 2)
+#define REGISTERS 33
+
+/* ---- registers over a turn ---- */
+
+struct turn {
+    int64_t added[REGISTERS]; /* since the turn began */
+    uint64_t other;           /* what is not a constant is done to these */
+    bool branched;
+};
+
+static void follow(struct turn *turn, const struct a64_insn *insn)
+{
+    const struct lower_shape *shape = lower_shape_of(insn);
+    const unsigned base = lower_base(insn);
+    int64_t constant;
+    turn->branched |= !!(insn->flags & A64_F_END);
+    if (lower_adds_constant(insn, base, &constant)) {
+        turn->added[base] += constant;
+    } else if (shape->how == LOWER_BEFORE || shape->how == LOWER_BEHIND) {
+        turn->added[base] += (int64_t)insn->imm;
+        turn->other |= lower_loaded(insn);
+    } else {
+        turn->other |= lower_written(insn);
+    }
+}
+
+/* What a whole turn does; false: it has something that a strip must not run. */
+static bool follow_all(struct turn *turn, const struct lower *l, unsigned end)
+{
+    *turn = (struct turn){.other = 0};
+    for (unsigned i = 0; i <= end; i++) {
+        if (l->insn[i].row == A64_ROW_NONE || l->insn[i].flags & A64_F_SYS)
+            return false;
+        follow(turn, &l->insn[i]);
+    }
+    return true;
+}
+
+/* ---- streams ---- */
+
+/* How a stream moves with each turn, and what its accesses are. */
+struct moves {
+    int step;
+    bool reads, writes;
+};
+
+/* What is known of a loop while it is looked at; its streams are in l->group. */
+struct survey {
+    struct turn whole, now;
+    struct moves moves[STREAMS];
+    unsigned streams;
+};
+
+static bool changes(const struct survey *survey, unsigned n)
+{
+    return survey->whole.other >> n & 1;
+}
+
+/* Whether the access is off a register and a constant or another register, and how far from what
+ * these were when the turn began; how far a turn moves it. */
+static bool locate(const struct survey *survey, const struct a64_insn *insn,
+                   struct lower_group *like, int64_t *offset, int64_t *step)
+{
+    const struct lower_shape *shape = lower_shape_of(insn);
+    const unsigned base = lower_base(insn), option = (unsigned)(insn->imm >> 8);
+    *like = (struct lower_group){.base = base, .index = 31};
+    if (shape->how == LOWER_ALONE || changes(survey, base))
+        return false;
+    *offset = survey->now.added[base];
+    *step = survey->whole.added[base];
+    if (shape->how != LOWER_INDEXED) {
+        *offset += shape->how == LOWER_BEHIND ? 0 : (int64_t)insn->imm;
+        return true;
+    }
+    like->index = insn->rm;
+    like->shift = (uint8_t)a64_regoff_shift(insn->imm);
+    *offset += survey->now.added[insn->rm] * (1 << like->shift);
+    *step += survey->whole.added[insn->rm] * (1 << like->shift);
+    return insn->rm != 31 && !changes(survey, insn->rm) && like->shift <= 3 &&
+           (option == A64_EXTEND_LSL || option == A64_EXTEND_SXTX);
+}
+
+static struct lower_group *find_stream(struct lower *l, struct survey *survey,
+                                       const struct lower_group *like)
+{
+    for (unsigned i = 0; i < survey->streams; i++) {
+        struct lower_group *stream = &l->group[i];
+        if (stream->base == like->base && stream->index == like->index &&
+            stream->shift == like->shift)
+            return stream;
+    }
+    if (survey->streams == STREAMS)
+        return NULL;
+    l->group[survey->streams] = *like;
+    return &l->group[survey->streams++];
+}
+
+/* Takes access I into a stream if it can be in one. A store behind a branch may never be made. */
+static void take(struct lower *l, struct survey *survey, unsigned i)
+{
+    const struct a64_insn *insn = &l->insn[i];
+    const struct lower_shape *shape = lower_shape_of(insn);
+    struct lower_group like;
+    int64_t offset, step;
+    if (!locate(survey, insn, &like, &offset, &step) || (shape->store && survey->now.branched))
+        return;
+    if (step > MOST_STEP || step < -MOST_STEP || offset != (int32_t)offset)
+        return;
+    struct lower_group *stream = find_stream(l, survey, &like);
+    if (!stream || !lower_widen(stream, offset, shape->bytes, MOST_SPAN))
+        return;
+    struct moves *moves = &survey->moves[stream - l->group];
+    moves->step = (int)step;
+    moves->reads |= !shape->store;
+    moves->writes |= shape->store;
+    stream->members |= 1ull << i;
+}
+
+/* As many turns as fit into STRIP_BYTES of each stream, and in time. */
+static unsigned count_turns(const struct lower *l, const struct survey *survey, unsigned end)
+{
+    unsigned turns = STRIP_INSNS / (end + 1);
+    for (unsigned i = 0; i < survey->streams; i++) {
+        const unsigned bytes = l->group[i].bytes, step = (unsigned)abs(survey->moves[i].step);
+        const unsigned fit = !step || bytes >= STRIP_BYTES ? 0 : (STRIP_BYTES - bytes) / step + 1;
+        const unsigned wanted = !step ? turns : fit < LEAST_TURNS ? LEAST_TURNS : fit;
+        turns = wanted < turns ? wanted : turns;
+    }
+    return turns;
+}
+
+/* What the accesses of all turns span, and need. */
+static void stretch(struct lower_group *stream, const struct moves *moves, unsigned turns)
+{
+    const int far = (int)(turns - 1) * moves->step;
+    stream->lowest += far < 0 ? far : 0;
+    stream->bytes += (unsigned)abs(far);
+    stream->fill = !moves->writes ? DBT_FILL_READ : moves->reads ? DBT_FILL_BOTH : DBT_FILL_WRITE;
+    stream->loop = true;
+}
+
+/* A register that tells how many turns were made; REGISTERS: none. Better one with a host's. */
+static unsigned find_counter(const struct turn *whole)
+{
+    unsigned found = REGISTERS;
+    for (unsigned n = 0; n < REGISTERS; n++)
+        if (n != 31 && whole->added[n] && !(whole->other >> n & 1) &&
+            (found == REGISTERS || (host_of[found] < 0 && host_of[n] >= 0)))
+            found = n;
+    return found;
+}
+
+/* The first conditional branch to the block's start; l->count: none. */
+static unsigned find_end(const struct lower *l)
+{
+    unsigned i = 0;
+    while (i < l->count && !(l->insn[i].flags & A64_F_END && l->insn[i].imm == -(uint64_t)i * 4 &&
+                             dbt_is_conditional(&l->insn[i])))
+        i++;
+    return i;
+}
+
+/* Makes l->group the streams of the loop that the block is, if it is one. */
+static bool survey_loop(struct lower *l, struct lower_loop *loop)
+{
+    struct survey survey = {.streams = 0};
+    const unsigned end = find_end(l);
+    if (end == l->count || !follow_all(&survey.whole, l, end))
+        return false;
+    loop->counter = find_counter(&survey.whole);
+    if (loop->counter == REGISTERS)
+        return false;
+    for (unsigned i = 0; i <= end; i++) {
+        take(l, &survey, i);
+        follow(&survey.now, &l->insn[i]);
+    }
+    loop->turns = count_turns(l, &survey, end);
+    loop->step = survey.whole.added[loop->counter];
+    for (unsigned i = 0; i < survey.streams; i++) {
+        loop->members |= l->group[i].members;
+        stretch(&l->group[i], &survey.moves[i], loop->turns);
+    }
+    loop->end = end;
+    loop->streams = survey.streams;
+    return survey.streams && loop->step * loop->turns == (int32_t)(loop->step * loop->turns);
+}
+
+/* ---- emission ---- */
+
+/* RAX = the stream's first byte. */
+static void stream_address(struct lower *l, const struct lower_group *stream)
+{
+    struct x86 *a = &l->a;
+    const int base = (int)lower_src(l, 1, stream->base, RAX);
+    if (stream->index == 31) {
+        x86_lea(a, 1, RAX, x86_m(base, stream->lowest));
+        return;
+    }
+    const int index = (int)lower_src(l, 1, stream->index, RCX);
+    x86_lea(a, 1, RAX, x86_mx(base, index, stream->shift, stream->lowest));
+}
+
+static bool uses_vectors(const struct lower *l, unsigned end)
+{
+    for (unsigned i = 0; i <= end; i++)
+        if (l->insn[i].flags & A64_F_FP)
+            return !(l->mode & DBT_MODE_NO_FP);
+    return false;
+}
+
+void lower_loop_begin(struct lower *l)
+{
+    struct lower_loop loop = {0};
+    const struct a64_knobs *knobs = &l->dbt->cpu->sys->knobs;
+    const unsigned none = DBT_MODE_COUNT | DBT_MODE_ALIGN | DBT_MODE_SP_BAD;
+    if (l->mode & none || lower_btype(l) || knobs->every_block || l->dbt->check)
+        return;
+    if (!survey_loop(l, &loop)) {
+        memset(l->group, 0, sizeof(l->group));
+        return;
+    }
+    if (l->mode & DBT_MODE_SINGLE) {
+        memset(l->group, 0, sizeof(l->group));
+    } else {
+        if (uses_vectors(l, loop.end))
+            lower_vectors(l);
+        for (unsigned i = 0; i < loop.streams && !l->a.full; i++) {
+            stream_address(l, &l->group[i]);
+            lower_check_strip(l, &l->group[i]);
+        }
+        const unsigned counter = lower_src(l, 1, loop.counter, RAX);
+        x86_lea(&l->a, 1, RAX, x86_m((int)counter, (int32_t)loop.step * (int32_t)loop.turns));
+        x86_store(&l->a, 1, x86_at(&l->dbt->hot->strip_end), RAX);
+    }
+    loop.body = x86_here(&l->a);
+    loop.vectors = l->vectors;
+    l->loop = loop;
+    l->at = 0;
+}
+
+/* Whether the instruction is the branch back, and turns can go on there. */
+static bool ends_turn(const struct lower *l)
+{
+    return l->loop.body && l->at == l->loop.end && l->vectors >= l->loop.vectors && !l->a.full;
+}
+
+/* ---- NZCV between turns ---- */
+
+/* Nobody looks at NZCV in a turn before one of its instructions sets it: accesses that were checked
+ * cannot fault. */
+static bool sets_flags_first(const struct lower *l)
+{
+    const uint32_t looks = A64_F_RF | A64_F_FAULT | A64_F_MR | A64_F_MW | A64_F_END | A64_F_WSP;
+    for (unsigned i = 0; i <= l->loop.end; i++) {
+        const uint32_t flags = l->insn[i].flags;
+        const bool checked =
+            l->loop.members >> i & 1 && !(flags & A64_F_MW && l->mode & DBT_MODE_MANY);
+        if (flags & looks && !checked)
+            return false;
+        if (flags & A64_F_WF)
+            return true;
+    }
+    return false;
+}
+
+/* The instruction that NZCV at the end of a turn is from. */
+static unsigned find_setter(const struct lower *l)
+{
+    unsigned i = l->loop.end;
+    while (i && !(l->insn[--i].flags & A64_F_WF))
+        ;
+    return i;
+}
+
+/* Whether NZCV at the end of a turn can be made again from what is in registers then. */
+static bool can_set_again(const struct lower *l)
+{
+    const unsigned setter = find_setter(l);
+    const struct a64_insn *insn = &l->insn[setter];
+    const uint64_t operands = 1ull << insn->rd | 1ull << lower_base(insn) | 1ull << insn->rm;
+    for (unsigned i = setter + 1; i <= l->loop.end; i++)
+        if (lower_written(&l->insn[i]) & operands & ~(1ull << 31))
+            return false;
+    switch (a64_exec_ids[insn->row]) {
+    case A64_EXEC_adds_imm_w:
+    case A64_EXEC_adds_imm_x:
+    case A64_EXEC_subs_imm_w:
+    case A64_EXEC_subs_imm_x:
+        return true;
+    case A64_EXEC_adds_shift_w:
+    case A64_EXEC_adds_shift_x:
+    case A64_EXEC_subs_shift_w:
+    case A64_EXEC_subs_shift_x:
+    case A64_EXEC_subs_ext_w:
+    case A64_EXEC_subs_ext_x:
+    case A64_EXEC_ands_imm_w:
+    case A64_EXEC_ands_imm_x:
+    case A64_EXEC_ands_shift_w:
+    case A64_EXEC_ands_shift_x:
+        return insn->rd == 31;
+    }
+    return false;
+}
+
+/* NZCV of the addition or subtraction whose result overwrote its operand. */
+static void undo_and_set(struct lower *l, const struct a64_insn *insn)
+{
+    const unsigned id = a64_exec_ids[insn->row];
+    const int w = id == A64_EXEC_adds_imm_x || id == A64_EXEC_subs_imm_x;
+    const bool sub = id == A64_EXEC_subs_imm_w || id == A64_EXEC_subs_imm_x;
+    const int32_t imm = (int32_t)insn->imm;
+    const int result = (int)lower_src(l, 1, insn->rd, RAX);
+    x86_lea(&l->a, w, RAX, x86_m(result, sub ? imm : -imm));
+    x86_alu_imm(&l->a, sub ? ALU_SUB : ALU_ADD, w, x86_r(RAX), imm);
+    lower_set_flags(l, sub ? FLAGS_SUB : FLAGS_ADD);
+}
+
+static void swap_emitters(struct lower *l)
+{
+    const struct x86 a = l->a;
+    l->a = l->cold;
+    l->cold = a;
+}
+
+/* In the rare paths: NZCV comes to memory. */
+static void set_again(struct lower *l)
+{
+    struct a64_insn insn = l->insn[find_setter(l)];
+    const typeof(l->flags) flags = l->flags;
+    l->flags.host = false;
+    l->at = find_setter(l);
+    swap_emitters(l);
+    if (insn.rd != 31 && insn.rd == insn.rn) {
+        undo_and_set(l, &insn);
+    } else {
+        insn.rd = 31;
+        lower_arith_table[a64_exec_ids[insn.row]](l, &insn);
+    }
+    lower_save_flags(l);
+    swap_emitters(l);
+    l->at = l->loop.end;
+    l->flags = flags;
+}
+
+bool lower_loop_keeps_flags(const struct lower *l)
+{
+    const bool integer = l->flags.host && l->flags.dirty && l->flags.kind <= FLAGS_LOGIC;
+    return ends_turn(l) && !(l->mode & DBT_MODE_SINGLE) && integer && sets_flags_first(l) &&
+           can_set_again(l);
+}
+
+/* ---- the end of a turn ---- */
+
+/* A strip goes on to its end; KEPT: without NZCV in memory. */
+static void next_turn(struct lower *l, bool kept)
+{
+    struct x86 *a = &l->a;
+    const unsigned counter = lower_src(l, 1, l->loop.counter, RAX);
+    x86_alu(a, ALU_CMP, 1, counter, x86_at(&l->dbt->hot->strip_end));
+    x86_jcc_to(a, CC_NE, l->loop.body);
+    if (!kept) {
+        lower_link(l, x86_jmp(a), l->offset, false);
+        return;
+    }
+    const struct x86_label out = x86_jmp(a);
+    x86_land(&l->cold, out);
+    set_again(l);
+    lower_link(l, x86_jmp(&l->cold), l->offset, false);
+}
+
+/* Accesses are checked alone until the counter comes past a multiple of what a strip adds to it, or
+ * nearly that. */
+static void next_single_turn(struct lower *l)
+{
+    struct x86 *a = &l->a;
+    const uint32_t step = (uint32_t)llabs(l->loop.step);
+    const uint32_t window = 1u << (31 - __builtin_clz(step * l->loop.turns));
+    x86_mov(a, 0, RAX, lower_rm(l->loop.counter));
+    x86_alu_imm(a, ALU_AND, 0, x86_r(RAX), (int32_t)(window - 1));
+    x86_alu_imm(a, ALU_CMP, 0, x86_r(RAX), (int32_t)step);
+    lower_link(l, x86_jcc(a, CC_AE), l->offset, true);
+    lower_link(l, x86_jmp(a), l->offset, false);
+}
+
+bool lower_loop_back(struct lower *l, enum x86_cc cc)
+{
+    const bool kept = l->flags.host && l->flags.dirty;
+    if (!ends_turn(l))
+        return false;
+    const struct x86_label out = x86_jcc(&l->a, cc ^ 1);
+    if (l->mode & DBT_MODE_SINGLE)
+        next_single_turn(l);
+    else
+        next_turn(l, kept);
+    x86_land(&l->a, out);
+    return true;
+}

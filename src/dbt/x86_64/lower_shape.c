@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/* What several accesses of a block may share a check by: where each is, and how registers change in
+ * between. For lower_group.c and lower_loop.c. */
+
+#include "lower_mem.h"
+
+#define SHAPE(name, suffix, bytes, store)                                                          \
+    [A64_EXEC_##name##_off_##suffix] = {LOWER_AT, bytes, store},                                   \
+    [A64_EXEC_##name##_pre_##suffix] = {LOWER_BEFORE, bytes, store},                               \
+    [A64_EXEC_##name##_post_##suffix] = {LOWER_BEHIND, bytes, store}
+#define LOAD(suffix, bytes)                                                                        \
+    SHAPE(ldr, suffix, bytes, false), [A64_EXEC_ldr_reg_##suffix] = {LOWER_INDEXED, bytes, false}
+#define STORE(suffix, bytes)                                                                       \
+    SHAPE(str, suffix, bytes, true), [A64_EXEC_str_reg_##suffix] = {LOWER_INDEXED, bytes, true}
+#define PAIR(suffix, bytes) SHAPE(ldp, suffix, bytes, false), SHAPE(stp, suffix, bytes, true)
+
+static const struct lower_shape shapes[A64_EXEC_COUNT] = {
+    LOAD(u8, 1),
+    LOAD(u16, 2),
+    LOAD(u32, 4),
+    LOAD(u64, 8),
+    LOAD(s8w, 1),
+    LOAD(s16w, 2),
+    LOAD(s8x, 1),
+    LOAD(s16x, 2),
+    LOAD(s32x, 4),
+    LOAD(b, 1),
+    LOAD(h, 2),
+    LOAD(s, 4),
+    LOAD(d, 8),
+    LOAD(q, 16),
+    STORE(u8, 1),
+    STORE(u16, 2),
+    STORE(u32, 4),
+    STORE(u64, 8),
+    STORE(b, 1),
+    STORE(h, 2),
+    STORE(s, 4),
+    STORE(d, 8),
+    STORE(q, 16),
+    PAIR(w, 8),
+    PAIR(x, 16),
+    PAIR(s, 8),
+    PAIR(d, 16),
+    PAIR(q, 32),
+    SHAPE(ldp, sw, 8, false),
+};
+
+static unsigned exec_id(const struct a64_insn *insn)
+{
+    return insn->row == A64_ROW_NONE ? A64_EXEC_none : a64_exec_ids[insn->row];
+}
+
+const struct lower_shape *lower_shape_of(const struct a64_insn *insn)
+{
+    return &shapes[exec_id(insn)];
+}
+
+bool lower_adds_constant(const struct a64_insn *insn, unsigned n, int64_t *constant)
+{
+    const unsigned id = exec_id(insn);
+    const bool with_flags = id == A64_EXEC_adds_imm_x || id == A64_EXEC_subs_imm_x;
+    const bool minus = id == A64_EXEC_sub_imm_x || id == A64_EXEC_subs_imm_x;
+    const unsigned target = insn->rd == 31 && !with_flags ? GUEST_SP : insn->rd;
+    if (!(with_flags || minus || id == A64_EXEC_add_imm_x) || target != n || lower_base(insn) != n)
+        return false;
+    *constant = minus ? -(int64_t)insn->imm : (int64_t)insn->imm;
+    return true;
+}
+
+/* By the letters of its row, and BASE: with what they say of the base register. What they say
+ * beyond one register each is taken for all. */
+static uint64_t written(const struct a64_insn *insn, bool base)
+{
+    if (insn->row == A64_ROW_NONE)
+        return UINT64_MAX;
+    const unsigned rd = insn->rd == 31 && insn->flags & A64_F_WSP ? GUEST_SP : insn->rd;
+    uint64_t registers = 0;
+    for (const char *letter = a64_rows[insn->row].wx; letter && *letter; letter++) {
+        if (*letter == 'd' || *letter == 't')
+            registers |= 1ull << rd;
+        else if (*letter == 'u')
+            registers |= 1ull << insn->ra;
+        else if (*letter != 'n')
+            return UINT64_MAX;
+        else if (base)
+            registers |= 1ull << lower_base(insn);
+    }
+    return registers;
+}
+
+uint64_t lower_written(const struct a64_insn *insn)
+{
+    return written(insn, true);
+}
+
+uint64_t lower_loaded(const struct a64_insn *insn)
+{
+    return written(insn, false);
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/* Loops whose accesses are at registers that each turn adds constants to, as compilers write them:
+ * over pages of all kinds and their ends, with other instructions in between that may spoil it. */
+
+#include "program.h"
+
+/* The registers of a loop; others' values are what they happen to be. */
+enum { BASE = 1, BASES = 3, INDEX = 4, DATA = 5 };
+
+#define VECTOR (1u << 26)
+#define STORE  0u
+#define LOAD   (1u << 22)
+
+static unsigned base(struct program *o)
+{
+    return BASE + pick(o, BASES);
+}
+
+/* Off a base and an immediate: added for the access, before it, or behind it. */
+static uint32_t access(struct program *o, unsigned size, uint32_t kind)
+{
+    static const uint32_t write_back[3] = {0x38000000, 0x38000400,
+                                           0x38000c00}; /* STUR, post, pre */
+    const uint32_t imm = pick(o, 4) ? (pick(o, 9) - 4) << size : pick(o, 512);
+    return size << 30 | kind | write_back[pick(o, 3)] | (imm & 511) << 12 | base(o) << 5 |
+           (DATA + pick(o, 4));
+}
+
+static uint32_t scaled(struct program *o, unsigned size, uint32_t kind)
+{
+    return size << 30 | kind | 0x39000000 | pick(o, 12) << 10 | base(o) << 5 | (DATA + pick(o, 4));
+}
+
+static uint32_t indexed(struct program *o, unsigned size, uint32_t kind)
+{
+    static const uint32_t option[4] = {3, 3, 7, 6}; /* LSL, SXTX, SXTW */
+    return size << 30 | kind | 0x38200800 | (uint32_t)INDEX << 16 | option[pick(o, 4)] << 13 |
+           pick(o, 2) << 12 | base(o) << 5 | (DATA + pick(o, 4));
+}
+
+/* LDP and STP of X, D and Q registers. */
+static uint32_t pair(struct program *o)
+{
+    static const uint32_t type[3] = {0xa8000000, 0x6c000000, 0xac000000};
+    static const uint32_t mode[3] = {1u << 23, 2u << 23, 3u << 23}; /* post, offset, pre */
+    return (type[pick(o, 3)] & ~(3u << 23)) | mode[pick(o, 3)] | (pick(o, 2) ? LOAD : STORE) |
+           ((pick(o, 5) - 2) & 127) << 15 | (DATA + 1) << 10 | base(o) << 5 | DATA;
+}
+
+static uint32_t moving_access(struct program *o)
+{
+    const bool q = chance(o, 5);
+    const unsigned size = q ? 0 : pick(o, 4);
+    const uint32_t kind = (pick(o, 3) ? LOAD : STORE) | (q            ? VECTOR | 1u << 23
+                                                         : pick(o, 3) ? 0
+                                                                      : VECTOR);
+    switch (pick(o, 5)) {
+    case 0:
+        return scaled(o, size, kind);
+    case 1:
+        return indexed(o, size, kind);
+    case 2:
+        return pair(o);
+    default:
+        return access(o, size, kind);
+    }
+}
+
+static uint32_t constant_added(struct program *o)
+{
+    const unsigned n = base(o) + pick(o, 2);
+    const uint32_t constant = pick(o, 3) ? 1u << pick(o, 5) : pick(o, 200);
+    switch (pick(o, 4)) {
+    case 0:
+        return asm_sub_imm(n, n, constant);
+    case 1:
+        return asm_subs_imm(n, n, constant);
+    default:
+        return asm_add_imm(n, n, constant);
+    }
+}
+
+/* LDR to a base off another one that moves, and an access there. */
+static void put_chase(struct program *o)
+{
+    const unsigned from = base(o), to = BASE + (from - BASE + 1) % BASES;
+    put(o, 0xf8400400u | 8u << 12 | from << 5 | to);
+    put(o, 0xb9400000u | to << 5 | DATA);
+}
+
+static void put_turn(struct program *o)
+{
+    for (unsigned n = 1 + pick(o, 7); n; n--) {
+        if (chance(o, 4))
+            put(o, constant_added(o));
+        else if (chance(o, 12)) /* over the next one */
+            put(o, asm_tbz(DATA, pick(o, 3), 2));
+        else if (chance(o, 16))
+            put_chase(o);
+        else if (chance(o, 8)) /* its value stays, but nobody knows */
+            put(o, asm_orr(BASE, BASE, SP, 0));
+        else if (chance(o, 8))
+            put(o, asm_orr(DATA + pick(o, 3), DATA, DATA + 1, pick(o, 3)));
+        else
+            put(o, moving_access(o));
+    }
+    put(o, ASM_NOP);
+}
+
+void program_put_streams(struct program *o)
+{
+    const uint64_t page = rig_page_size(&o->rig);
+    const uint64_t high = o->rig.world.high && chance(o, 3) ? rig_high(&o->rig) : 0;
+    for (unsigned n = 0; n < BASES; n++) {
+        const uint64_t first = (pick(o, RIG_PAGES) + 1) * page;
+        const uint64_t near = pick(o, 2) ? pick(o, 1024) - 900ull : -512ull * pick(o, 4);
+        put_value(o, BASE + n, (high | RIG_DATA_VA) + first + near);
+    }
+    put_value(o, INDEX, pick(o, 64));
+    put_value(o, T0, 1 + pick(o, 90));
+    const int start = (int)o->at;
+    put_turn(o);
+    if (pick(o, 2)) {
+        put(o, asm_subs_imm(T0, T0, 1));
+        if (pick(o, 2))
+            put(o, asm_add_imm(INDEX, INDEX, 1u << pick(o, 4)));
+        put(o, asm_bcond(chance(o, 3) ? 12 : 1, start - (int)o->at)); /* GT, NE */
+    } else {
+        put(o, asm_sub_imm(T0, T0, 1));
+        put(o, asm_cbnz(T0, start - (int)o->at));
+    }
+}
