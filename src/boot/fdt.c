@@ -12,7 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../device/device.h"
+#include "../device/pl011.h"
+#include "../device/pl031.h"
+#include "../device/pl061.h"
+#include "../device/pvpanic.h"
 #include "../machine/board.h"
 
 #define TREE_ROOM      0x20000
@@ -314,14 +317,14 @@ static void add_pcie(struct tree *t, const struct board_row *ecam)
 static void add_device(struct tree *t, const struct board_row *row)
 {
     static const struct {
-        const char *cls;
+        const struct device_class *cls;
         void (*add)(struct tree *t, const struct board_row *row);
-    } nodes[] = {{"pl011", add_pl011},
-                 {"pl031", add_pl031},
-                 {"pl061", add_pl061},
-                 {"pvpanic-mmio", add_pvpanic}};
-    for (size_t i = 0; row->cls && i < sizeof(nodes) / sizeof(nodes[0]); i++)
-        if (!strcmp(row->cls->name, nodes[i].cls))
+    } nodes[] = {{&pl011_class, add_pl011},
+                 {&pl031_class, add_pl031},
+                 {&pl061_class, add_pl061},
+                 {&pvpanic_class, add_pvpanic}};
+    for (size_t i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++)
+        if (row->cls == nodes[i].cls)
             nodes[i].add(t, row);
 }
 
@@ -385,8 +388,12 @@ static void patch_chosen(struct tree *t)
     if (p->initrd_end != p->initrd_start) {
         keep(t, fdt_setprop_u64(t->fdt, node, "linux,initrd-start", p->initrd_start));
         keep(t, fdt_setprop_u64(t->fdt, node, "linux,initrd-end", p->initrd_end));
+    } else { /* the tree's own was of the boot that it was taken from */
+        fdt_delprop(t->fdt, node, "linux,initrd-start");
+        fdt_delprop(t->fdt, node, "linux,initrd-end");
     }
     keep(t, fdt_setprop(t->fdt, node, "kaslr-seed", p->seed, 8));
+    keep(t, fdt_setprop(t->fdt, node, "rng-seed", p->seed + 8, 48));
 }
 
 /* 0, or why USER is no tree that can be worked on. Trees before version 16 (2005) keep full paths

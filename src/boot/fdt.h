@@ -26,8 +26,8 @@ struct fdt_params {
 
 /* Makes a tree; *DTB is malloc'ed, *SIZE its size. 0, or -1 and *ERR. */
 int fdt_make(const struct fdt_params *params, void **dtb, size_t *size, struct error *err);
-/* A copy of the user's tree USER of USER_SIZE bytes with /chosen and /memory set; NAME is its
- * file's. */
+/* A copy of the user's tree USER of USER_SIZE bytes with /chosen brought up to date; NAME is
+ * its file's. */
 int fdt_patch(const struct fdt_params *params, const void *user, size_t user_size, const char *name,
               void **dtb, size_t *size, struct error *err);
 

@@ -9,6 +9,9 @@
 
 #include <string.h>
 
+#include "../device/pl031.h"
+#include "../device/pl061.h"
+#include "../device/pvpanic.h"
 #include "../image/nvram.h"
 #include "../machine/board.h"
 
@@ -18,6 +21,9 @@
 #define PHANDLE_UART       2
 #define VMA2_CHIP_ID       0xfe00
 #define VMA2_BOARD_ID      0x20
+#define INTID_IPI          0 /* software generated */
+#define INTID_DEFERRED_IPI 1
+#define INTID_PMU          23
 
 /* Collects failures: every setter only fails without memory. */
 struct maker {
@@ -109,6 +115,23 @@ static void fill_chosen(struct maker *m)
     node(m, "/chosen/manifest-properties");
 }
 
+/* All besides the time base; XNU divides by the first. */
+static const char *const clocks[] = {"bus-frequency", "memory-frequency", "peripheral-frequency",
+                                     "fixed-frequency", "clock-frequency"};
+#define CLOCKS (sizeof(clocks) / sizeof(clocks[0]))
+
+/* Without HAS_IPI a kernel wants three interrupts of each CPU, and panics over fewer: signal,
+ * performance counters, deferred signal. */
+static void fill_cpu_interrupts(struct maker *m, struct adt_node *cpu)
+{
+    static const uint32_t intids[] = {INTID_IPI, INTID_PMU, INTID_DEFERRED_IPI};
+    uint8_t cells[sizeof(intids)];
+    for (size_t i = 0; i < sizeof(intids) / sizeof(intids[0]); i++)
+        put_le32(cells + 4 * i, intids[i]);
+    m->failed |= adt_set(cpu, "interrupts", cells, sizeof(cells));
+    U32(m, cpu, "interrupt-parent", PHANDLE_GIC);
+}
+
 static void fill_cpu(struct maker *m, unsigned index)
 {
     char path[24];
@@ -121,11 +144,9 @@ static void fill_cpu(struct maker *m, unsigned index)
     U32(m, cpu, "cpu-id", index);
     U32(m, cpu, "cluster-id", 0);
     U64(m, cpu, "timebase-frequency", TIMEBASE_HZ);
-    static const char *const clocks[] = {"bus-frequency", "memory-frequency",
-                                         "peripheral-frequency", "fixed-frequency",
-                                         "clock-frequency"};
-    for (size_t i = 0; i < sizeof(clocks) / sizeof(clocks[0]); i++)
+    for (size_t i = 0; i < CLOCKS; i++)
         U64(m, cpu, clocks[i], TIMEBASE_HZ);
+    fill_cpu_interrupts(m, cpu);
 }
 
 static void fill_uart(struct maker *m, struct adt_node *uart, const struct board_row *row)
@@ -152,6 +173,21 @@ static void fill_gic(struct maker *m)
     STRING(m, gic, "device_type", "interrupt-controller");
 }
 
+/* What drivers match a device by; only pvpanic's is known from Apple's tree. */
+static const char *compatible_of(const struct board_row *row)
+{
+    static const struct {
+        const struct device_class *cls;
+        const char *compatible;
+    } known[] = {{&pl031_class, "arm,pl031"},
+                 {&pl061_class, "arm,pl061"},
+                 {&pvpanic_class, "qemu,pvpanic-mmio"}};
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+        if (row->cls == known[i].cls)
+            return known[i].compatible;
+    return row->name;
+}
+
 static void fill_other(struct maker *m, const struct board_row *row)
 {
     char path[64];
@@ -162,7 +198,7 @@ static void fill_other(struct maker *m, const struct board_row *row)
         U32(m, other, "interrupts", row->spi + 32);
         U32(m, other, "interrupt-parent", PHANDLE_GIC);
     }
-    STRING(m, other, "compatible", row->name);
+    STRING(m, other, "compatible", compatible_of(row));
 }
 
 /* ECAM window, then the 32-bit memory window as {PCI address, CPU address, size}. */
@@ -270,19 +306,84 @@ static void clear_placeholders(struct adt_node *at)
         clear_placeholders(child);
 }
 
-/* Exactly one CPU must be running: the first, unless the tree says which. */
+/* A number of 4 or 8 bytes; OTHERWISE when it is not there. */
+static uint64_t number(const struct adt_node *node, const char *name, uint64_t otherwise)
+{
+    const struct adt_property *p = adt_get(node, name);
+    return !p             ? otherwise
+           : p->size == 8 ? get_le64(p->value)
+           : p->size == 4 ? get_le32(p->value)
+                          : otherwise;
+}
+
+/* XNU never reads CNTFRQ_EL0, and divides by clocks that iBoot fills in. */
+static void patch_clocks(struct maker *m, struct adt_node *cpu)
+{
+    if (number(cpu, "timebase-frequency", TIMEBASE_HZ) != TIMEBASE_HZ)
+        U64(m, cpu, "timebase-frequency", TIMEBASE_HZ);
+    for (size_t i = 0; i < CLOCKS; i++)
+        if (number(cpu, clocks[i], i ? TIMEBASE_HZ : 0) == 0)
+            U64(m, cpu, clocks[i], TIMEBASE_HZ);
+}
+
+/* Which CPU of the machine a node of /cpus is for; params->cpus: none. */
+static unsigned cpu_of(const struct maker *m, const struct adt_node *cpu)
+{
+    const uint64_t mpidr = number(cpu, "reg", UINT64_MAX);
+    unsigned index = 0;
+    while (index < m->params->cpus && board_mpidr(index) != mpidr)
+        index++;
+    return index;
+}
+
+/* The CPUs that the machine has, as iBoot would leave them: XNU starts all that it finds. A tree
+ * that names none of them keeps all of its own. */
+static void remove_missing_cpus(const struct maker *m, struct adt_node *cpus)
+{
+    bool any = false;
+    for (struct adt_node *cpu = cpus->children; cpu; cpu = cpu->next)
+        any |= cpu_of(m, cpu) < m->params->cpus;
+    for (struct adt_node *cpu = cpus->children, *next; any && cpu; cpu = next) {
+        next = cpu->next;
+        if (cpu_of(m, cpu) == m->params->cpus)
+            adt_remove_node(cpu);
+    }
+}
+
+/* Exactly one CPU must be running: the machine's first, and where the tree does not name that, the
+ * tree's first. */
 static void patch_cpus(struct maker *m)
 {
-    struct adt_node *cpus = adt_find(m->root, "/cpus");
-    bool running = false;
-    for (struct adt_node *cpu = cpus ? cpus->children : NULL; cpu; cpu = cpu->next) {
-        struct adt_property *state = adt_get(cpu, "state");
-        running |= state && state->size >= 7 && !memcmp(state->value, "running", 7);
-        if (!state)
-            STRING(m, cpu, "state", "waiting");
+    struct adt_node *cpus = adt_find(m->root, "/cpus"), *first;
+    if (!cpus)
+        return;
+    remove_missing_cpus(m, cpus);
+    for (first = cpus->children; first && cpu_of(m, first) != 0; first = first->next)
+        ;
+    if (!first)
+        first = cpus->children;
+    for (struct adt_node *cpu = cpus->children; cpu; cpu = cpu->next) {
+        const struct adt_property *state = adt_get(cpu, "state");
+        const bool running = state && state->size >= 7 && !memcmp(state->value, "running", 7);
+        if (cpu == first ? !running : running || !state)
+            STRING(m, cpu, "state", cpu == first ? "running" : "waiting");
+        patch_clocks(m, cpu);
     }
-    if (cpus && cpus->children && !running)
-        STRING(m, cpus->children, "state", "running");
+}
+
+/* Whether the bank is one that a kernel can read: it panics over another, or over a size that is
+ * not the bank's. A tree that no firmware has filled in has a placeholder. */
+static bool has_nvram(const struct adt_node *chosen)
+{
+    const struct adt_property *bank = adt_get(chosen, "nvram-proxy-data");
+    struct nvram nvram;
+    if (!bank || number(chosen, "nvram-bank-size", 0) != bank->size)
+        return false;
+    const struct blob image = {.data = bank->value, .size = bank->size, .name = "nvram-proxy-data"};
+    if (nvram_open(&image, &nvram, NULL))
+        return false;
+    nvram_free(&nvram);
+    return true;
 }
 
 int xnu_tree_patch(struct adt_node *root, const struct xnu_tree_params *params)
@@ -291,8 +392,7 @@ int xnu_tree_patch(struct adt_node *root, const struct xnu_tree_params *params)
     clear_placeholders(root);
     struct adt_node *chosen = node(&m, "/chosen");
     fill_memory(&m, chosen);
-    const struct adt_property *bank = adt_get(chosen, "nvram-proxy-data");
-    if (!bank || !bank->size || !adt_get(chosen, "nvram-bank-size"))
+    if (!has_nvram(chosen))
         fill_nvram(&m, chosen);
     node(&m, "/defaults");
     patch_cpus(&m);

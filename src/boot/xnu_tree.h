@@ -28,8 +28,10 @@ struct xnu_tree_params {
 /* The tree of the board with every node and property that XNU demands (xnu-boot sheet 5). NULL
  * without memory. */
 struct adt_node *xnu_tree_make(const struct xnu_tree_params *params);
-/* Brings a user's tree up to date: placeholders cleared, memory, seed, NVRAM and boot CPU where XNU
- * would panic without them. Everything else stays. 0, or -1 without memory. */
+/* Brings a user's tree up to date, as iBoot would: placeholders cleared; memory, seed, a sound NVRAM
+ * bank, the CPUs that the machine has, their clocks and which one runs, since XNU would panic, run
+ * at a wrong rate or start CPUs that are not there. Everything else stays. 0, or -1 without memory.
+ */
 int xnu_tree_patch(struct adt_node *root, const struct xnu_tree_params *params);
 /* Gives the devices that a tree has under /arm-io the registers of BOARD. 0, or -1 without memory.
  */

@@ -533,11 +533,16 @@ static void mandatory_nodes(void **state)
         assert_int_equal(get_le64(adt_get(cpu, "timebase-frequency")->value), 24000000);
         assert_true(get_le64(adt_get(cpu, "bus-frequency")->value) != 0);
         assert_null(adt_get(cpu, "cluster-type"));
+        assert_int_equal(adt_get(cpu, "interrupts")->size, 3 * 4); /* one of a cell each */
+        assert_int_equal(get_le32(adt_get(cpu, "interrupt-parent")->value),
+                         number(&b, "/arm-io/gic", "AAPL,phandle"));
         count++;
     }
     assert_int_equal(count, 18);
     assert_int_equal(running, 1);
     is_string(&b, "/cpus/cpu0", "state", "running");
+    assert_int_equal(number(&b, "/arm-io/gic", "#interrupt-cells"), 1);
+    is_string(&b, "/arm-io/pvpanic", "compatible", "qemu,pvpanic-mmio");
     /* Addresses are relative to the SoC's base. */
     assert_true(strlen((const char *)property(&b, "/arm-io", "device_type")->value) < 32);
     const uint64_t soc = cell(&b, "/arm-io", "ranges", 1);
@@ -633,6 +638,87 @@ static void users_tree(void **state)
     end(&first);
 }
 
+/* The bank in the tree is sound, and of the size that it names. */
+static void check_nvram(const struct boot *b)
+{
+    const struct adt_property *bank = property(b, "/chosen", "nvram-proxy-data");
+    const struct blob image = {.data = bank->value, .size = bank->size, .name = "bank"};
+    struct nvram nvram;
+    struct error err;
+    assert_int_equal(bank->size, number(b, "/chosen", "nvram-bank-size"));
+    if (nvram_open(&image, &nvram, &err))
+        fail_msg("%s", err.text);
+    nvram_free(&nvram);
+}
+
+/* A tree as it lies in a restore image: more CPUs than the machine has, with no clocks, another of
+ * them running, and zeros where the firmware puts the NVRAM. */
+static void firmware_tree(void **state)
+{
+    static const uint8_t nothing[0x2000];
+    struct boot first, b;
+    struct boot_options options = with(NULL);
+    boot(&first, &options, MIB(512), 20);
+    for (struct adt_node *cpu = adt_find(first.adt, "/cpus")->children; cpu; cpu = cpu->next) {
+        adt_set_u64(cpu, "timebase-frequency", 0);
+        adt_set_u32(cpu, "clock-frequency", 0);
+        adt_remove(cpu, "bus-frequency");
+        adt_set_u64(cpu, "memory-frequency", 1000);
+    }
+    adt_set_string(adt_find(first.adt, "/cpus/cpu0"), "state", "waiting");
+    adt_set_string(adt_find(first.adt, "/cpus/cpu17"), "state", "running");
+    for (unsigned k = 0; k < 3; k++) {
+        struct adt_node *chosen = adt_find(first.adt, "/chosen");
+        if (k < 2)
+            adt_set(chosen, "nvram-proxy-data", nothing, sizeof nothing);
+        adt_set_u32(chosen, "nvram-bank-size", k == 1 ? 0x4000 : 0x2000);
+        if (k == 2)
+            adt_remove(chosen, "nvram-proxy-data");
+        options.device_tree = locked_tree(&first);
+        boot(&b, &options, MIB(512), k == 0 ? 18 : 3);
+        unsigned count = 0;
+        for (struct adt_node *cpu = adt_find(b.adt, "/cpus")->children; cpu; cpu = cpu->next) {
+            const struct adt_property *state_of = adt_get(cpu, "state");
+            assert_string_equal((const char *)state_of->value, count ? "waiting" : "running");
+            assert_int_equal(get_le32(adt_get(cpu, "reg")->value), board_mpidr(count));
+            assert_int_equal(get_le64(adt_get(cpu, "timebase-frequency")->value), 24000000);
+            assert_int_equal(get_le64(adt_get(cpu, "bus-frequency")->value), 24000000);
+            assert_int_equal(get_le64(adt_get(cpu, "clock-frequency")->value), 24000000);
+            assert_int_equal(get_le64(adt_get(cpu, "memory-frequency")->value), 1000);
+            count++;
+        }
+        assert_int_equal(count, k == 0 ? 18 : 3);
+        check_nvram(&b);
+        end(&b);
+    }
+    end(&first);
+}
+
+/* A sound bank stays, of either form. */
+static void users_nvram(void **state)
+{
+    struct boot first, b;
+    struct boot_options options = with(NULL);
+    boot(&first, &options, MIB(512), 1);
+    for (unsigned k = 0; k < 2; k++) {
+        struct adt_node *chosen = adt_find(first.adt, "/chosen");
+        struct nvram nvram;
+        struct error err;
+        assert_int_equal(nvram_new(k ? NVRAM_V3 : NVRAM_CHRP, 0x3000, &nvram, &err), 0);
+        assert_int_equal(nvram_set(&nvram, NVRAM_COMMON, "mine", "x", 1, &err), 0);
+        adt_set(chosen, "nvram-proxy-data", nvram.bank, nvram.size);
+        adt_set_u32(chosen, "nvram-bank-size", (uint32_t)nvram.size);
+        options.device_tree = locked_tree(&first);
+        boot(&b, &options, MIB(512), 1);
+        assert_memory_equal(property(&b, "/chosen", "nvram-proxy-data")->value, nvram.bank,
+                            nvram.size);
+        check_nvram(&b);
+        end(&b);
+        nvram_free(&nvram);
+    }
+    end(&first);
+}
+
 int main(int argc, char **argv)
 {
     collection = argc > 1 ? argv[1] : "pip.im4p";
@@ -650,6 +736,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(mandatory_nodes),
         cmocka_unit_test(raw_tree),
         cmocka_unit_test(users_tree),
+        cmocka_unit_test(firmware_tree),
+        cmocka_unit_test(users_nvram),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
