@@ -405,6 +405,7 @@ static lower_fn *lowering_of(const struct lower *l, const struct a64_insn *insn)
         lower_simd_same_table,
         lower_simd_sat_table,
         lower_simd_shift_table,
+        lower_simd_shl_table,
     };
     const unsigned id = a64_exec_ids[insn->row];
     for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)

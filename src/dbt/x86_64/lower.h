@@ -110,6 +110,7 @@ extern lower_fn *const lower_simd_pair_table[A64_EXEC_COUNT];
 extern lower_fn *const lower_simd_same_table[A64_EXEC_COUNT];
 extern lower_fn *const lower_simd_sat_table[A64_EXEC_COUNT];
 extern lower_fn *const lower_simd_shift_table[A64_EXEC_COUNT];
+extern lower_fn *const lower_simd_shl_table[A64_EXEC_COUNT];
 extern lower_fn *const lower_system_table[A64_EXEC_COUNT];
 
 /* Address of instruction I in its page. */

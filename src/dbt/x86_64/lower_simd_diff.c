@@ -330,6 +330,41 @@ static void lower_simd_pmull_q(struct lower *l, const struct a64_insn *insn)
     }
 }
 
+/* Bytes: bit by bit of Vm, the highest first. The product so far is doubled, and Vn added where the
+ * bit is 1, which VPBLENDVB sees in the sign. S0 = the product, S1 = the bits left. */
+static void lower_simd_pmul(struct lower *l, const struct a64_insn *insn)
+{
+    lower_vectors(l);
+    vec_copy(l, insn->rm, S1);
+    vec_zero(l, S0);
+    for (unsigned bit = 0; bit < 8; bit++) {
+        if (bit) {
+            vec_r(l, VPADDB, S0, S0, S0);
+            vec_r(l, VPADDB, S1, S1, S1);
+        }
+        vec(l, VPXOR, S2, S0, vec_rm(l, insn->rn));
+        vec_i(l, VPBLENDVB, S0, S0, x86_r(S2), S1 << 4);
+    }
+    vec_done(l, insn->rd, S0, vec_bytes(insn, 0));
+}
+
+/* The same to halves: Vm's bits leave S0 upwards while the product grows behind them. */
+static void lower_simd_pmull(struct lower *l, const struct a64_insn *insn)
+{
+    lower_vectors(l);
+    const unsigned dst = lower_vdst(l, insn->rd, S0);
+    vec_zero(l, S0);
+    vec(l, vec_q(insn) ? VPUNPCKHBW : VPUNPCKLBW, S0, S0, vec_rm(l, insn->rm));
+    vec_extend(l, S1, insn->rn, 0, false, vec_q(insn));
+    for (unsigned bit = 0; bit < 8; bit++) {
+        vec_shift(l, VPSRAW, S2, S0, 15);
+        vec_r(l, VPAND, S2, S2, S1);
+        vec_r(l, VPADDW, S0, S0, S0);
+        vec_r(l, VPXOR, bit == 7 ? dst : S0, S0, S2);
+    }
+    lower_vdone(l, insn->rd, dst);
+}
+
 /* ---- dot products of bytes ---- */
 
 /* VPDPBUSD multiplies unsigned bytes by signed ones. Where both are signed, n + 128 stands for n,
@@ -492,5 +527,5 @@ lower_fn *const lower_simd_diff_table[A64_EXEC_COUNT] = {
     SIMD_ROW(udot),         SIMD_ROW(usdot),        SIMD_ROW(sdot_elem),    SIMD_ROW(udot_elem),
     SIMD_ROW(usdot_elem),   SIMD_ROW(sudot_elem),   SIMD_ROW(smmla),        SIMD_ROW(ummla),
     SIMD_ROW(usmmla),       SIMD_ROW(sqdmlal),      SIMD_ROW(sqdmlal_elem), SIMD_ROW(sqdmlsl),
-    SIMD_ROW(sqdmlsl_elem),
+    SIMD_ROW(sqdmlsl_elem), SIMD_ROW(pmul),         SIMD_ROW(pmull),
 };

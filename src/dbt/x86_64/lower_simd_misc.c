@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Advanced SIMD "two-register miscellaneous" that computes in place: absolute value, negation,
- * counting and reversing bits; and shifts by a register (Arm manual C4.1.96). */
+ * counting and reversing bits (Arm manual C4.1.96). */
 
 #include "vector.h"
 
@@ -144,65 +144,7 @@ static void lower_simd_cls(struct lower *l, const struct a64_insn *insn)
     vec_done(l, insn->rd, dst, vec_bytes(insn, size));
 }
 
-/* ---- shifts by a register ---- */
-
-/* S1 = the low byte of each lane of Vm as a signed number, S2 = its negative. */
-static void amounts(struct lower *l, const struct a64_insn *insn, unsigned size)
-{
-    static by_size left = {0, VPSLLW, VPSLLD, VPSLLQ}, right = {0, VPSRAW, VPSRAD, VPSRAQ};
-    const unsigned by = (8u << size) - 8;
-    vec_shift(l, left[size], S1, lower_vsrc(l, insn->rm, S1), by);
-    vec_shift(l, right[size], S1, S1, by);
-    vec_zero(l, S2);
-    vec_r(l, op_sub[size], S2, S2, S1);
-}
-
-/* The host's shifts take any amount, as an unsigned number: too much gives zeros, or signs. So of
- * an unsigned shift left and one right by the negative amount one is all zeros, or nothing is
- * shifted at all; of signed ones the amount's sign chooses. ROUND: with the last bit that is
- * shifted out to the right. */
-static void shift_register(struct lower *l, const struct a64_insn *insn, bool sign, bool round)
-{
-    static by_size left = {0, VPSLLVW, VPSLLVD, VPSLLVQ};
-    static by_size right_u = {0, VPSRLVW, VPSRLVD, VPSRLVQ};
-    static by_size right_s = {0, VPSRAVW, VPSRAVD, VPSRAVQ};
-    const unsigned size = vec_size(insn), right = sign ? right_s[size] : right_u[size];
-    if (size == 0 || (size != 2 && !l->dbt->avx512) || (round && vhost_of(l->dbt, insn->rn) < 0)) {
-        lower_call(l, insn);
-        return;
-    }
-    lower_vectors(l);
-    const unsigned dst = sign ? vec_low_dst(l, insn->rd) : lower_vdst(l, insn->rd, S0);
-    amounts(l, insn, size);
-    const unsigned n = lower_vsrc(l, insn->rn, S0);
-    if (round) {
-        vec_k(l, op_add[size], S0, S2, K_ONES);
-        vec_r(l, right, S0, n, S0);
-        vec(l, VPAND, S0, S0, vector_literal_all(l, 1, size));
-    }
-    vec_r(l, right, S2, n, S2);
-    if (round)
-        vec_r(l, op_add[size], S2, S2, S0);
-    vec_r(l, left[size], S0, n, S1);
-    if (sign)
-        vec_i(l, VPBLENDVB, dst, S0, x86_r(S2), S1 << 4);
-    else
-        vec_r(l, VPOR, dst, S0, S2);
-    vec_done(l, insn->rd, dst, vec_bytes(insn, size));
-}
-
-#define SHIFT(name, sign, round)                                                                   \
-    static void lower_simd_##name(struct lower *l, const struct a64_insn *insn)                    \
-    {                                                                                              \
-        shift_register(l, insn, sign, round);                                                      \
-    }
-
-SHIFT(sshl, true, false)
-SHIFT(ushl, false, false)
-SHIFT(srshl, true, true)
-SHIFT(urshl, false, true)
-
 lower_fn *const lower_simd_misc_table[A64_EXEC_COUNT] = {
-    SIMD_ROW(abs), SIMD_ROW(neg),  SIMD_ROW(not ), SIMD_ROW(cnt),   SIMD_ROW(rbit),  SIMD_ROW(clz),
-    SIMD_ROW(cls), SIMD_ROW(sshl), SIMD_ROW(ushl), SIMD_ROW(srshl), SIMD_ROW(urshl),
+    SIMD_ROW(abs),  SIMD_ROW(neg), SIMD_ROW(not ), SIMD_ROW(cnt),
+    SIMD_ROW(rbit), SIMD_ROW(clz), SIMD_ROW(cls),
 };

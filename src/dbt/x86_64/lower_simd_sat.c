@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Advanced SIMD same-width instructions that saturate, which sets FPSR.QC (Arm manual C7.2). The
  * host saturates bytes and halves, and says nothing of it: the same without saturation tells.
- * Shifts by a register, SQRDMLAH and SQRDMLSH are the interpreter's. */
+ * SQRDMLAH and SQRDMLSH of words are the interpreter's. */
 
 #include "vector.h"
 
@@ -95,8 +95,8 @@ ROW_OF(sqsub, add, true, true)
 ROW_OF(uqadd, add, false, false)
 ROW_OF(uqsub, add, false, true)
 
-/* SUQADD adds unsigned numbers to signed ones, USQADD signed ones to unsigned ones: Vd half the range
- * away makes both the same kind. */
+/* SUQADD adds unsigned numbers to signed ones, USQADD signed ones to unsigned ones: Vd half the
+ * range away makes both the same kind. */
 static void add_mixed(struct lower *l, const struct a64_insn *insn, unsigned bytes_op,
                       unsigned halves_op)
 {
@@ -200,7 +200,74 @@ VEC_BY_ELEMENT(simd_sqdmulh, doubling_high, false)
 VEC_BY_VECTOR(simd_sqrdmulh, doubling_high, true)
 VEC_BY_ELEMENT(simd_sqrdmulh, doubling_high, true)
 
+/* S0 and S1 = the low and the high words of Vd << 15 plus or less Vn * Vm, rounded to 1 << 15: Vn *
+ * Vm less Vd << 15 by VPMADDWD, turned round; or of ~Vd, which is (1 << 15) - (1 << 14) more than
+ * it should be. */
+static void accumulated_products(struct lower *l, const struct a64_insn *insn, bool by_element,
+                                 bool sub)
+{
+    const struct x86_rm half = vector_literal_all(l, 1 << 14, 2), n = vec_rm(l, insn->rn);
+    unsigned d = lower_vsrc(l, insn->rd, S0);
+    if (!sub) {
+        vec_k(l, VPXOR, S0, d, K_ONES);
+        d = S0;
+    }
+    vec(l, VPUNPCKHWD, S1, d, n);
+    vec(l, VPUNPCKLWD, S0, d, n);
+    if (by_element) {
+        vec_element(l, insn, S2);
+        vec_i(l, VPBLENDW, S2, S2, vector_constant(l, K_8000), 0x55);
+        vec_r(l, VPMADDWD, S0, S0, S2);
+    } else {
+        x86_vload(&l->a, S2, vector_constant(l, K_8000));
+        vec(l, VPUNPCKLWD, S2, S2, vec_rm(l, insn->rm));
+        vec_r(l, VPMADDWD, S0, S0, S2);
+        x86_vload(&l->a, S2, vector_constant(l, K_8000));
+        vec(l, VPUNPCKHWD, S2, S2, vec_rm(l, insn->rm));
+    }
+    vec_r(l, VPMADDWD, S1, S1, S2);
+    if (sub)
+        x86_vload(&l->a, S2, half);
+    for (unsigned reg = S0; reg <= S1; reg++) {
+        if (sub)
+            vec_r(l, VPSUBD, reg, S2, reg);
+        else
+            vec(l, VPSUBD, reg, reg, half);
+        vec_shift(l, VPSRAD, reg, reg, 15);
+    }
+}
+
+/* SQRDMLAH, SQRDMLSH: halves saturate where a word has more than 16 bits. */
+static void accumulate_high(struct lower *l, const struct a64_insn *insn, bool by_element, bool sub)
+{
+    const unsigned bytes = vec_bytes(insn, 1);
+    if (vec_size(insn) != 1) {
+        lower_call(l, insn);
+        return;
+    }
+    lower_clobber(l);
+    lower_vectors(l);
+    accumulated_products(l, insn, by_element, sub);
+    const struct x86_rm least = vector_literal_all(l, 0x8000, 2);
+    vec_r(l, VPACKSSDW, S2, S0, S1);
+    vec(l, VPADDD, S0, S0, least);
+    if (bytes == 16) {
+        vec(l, VPADDD, S1, S1, least);
+        vec_r(l, VPOR, S0, S0, S1);
+    }
+    vec_shift(l, VPSRLD, S0, S0, 16);
+    vec_qc(l, S0, bytes == 2 ? 4 : 16);
+    vec_done(l, insn->rd, S2, bytes);
+}
+
+ROW_OF(sqrdmlah, accumulate_high, false, false)
+ROW_OF(sqrdmlsh, accumulate_high, false, true)
+ROW_OF(sqrdmlah_elem, accumulate_high, true, false)
+ROW_OF(sqrdmlsh_elem, accumulate_high, true, true)
+
 lower_fn *const lower_simd_sat_table[A64_EXEC_COUNT] = {
-    SIMD_ROW(sqadd), SIMD_ROW(sqsub),   SIMD_ROW(uqadd),        SIMD_ROW(uqsub),    SIMD_ROW(sqabs),
-    SIMD_ROW(suqadd), SIMD_ROW(usqadd), SIMD_ROW(sqneg), SIMD_ROW(sqdmulh), SIMD_ROW(sqdmulh_elem), SIMD_ROW(sqrdmulh), SIMD_ROW(sqrdmulh_elem),
+    SIMD_ROW(sqadd),    SIMD_ROW(sqsub),        SIMD_ROW(uqadd),         SIMD_ROW(uqsub),
+    SIMD_ROW(sqabs),    SIMD_ROW(suqadd),       SIMD_ROW(usqadd),        SIMD_ROW(sqneg),
+    SIMD_ROW(sqdmulh),  SIMD_ROW(sqdmulh_elem), SIMD_ROW(sqrdmulh),      SIMD_ROW(sqrdmulh_elem),
+    SIMD_ROW(sqrdmlah), SIMD_ROW(sqrdmlsh),     SIMD_ROW(sqrdmlah_elem), SIMD_ROW(sqrdmlsh_elem),
 };

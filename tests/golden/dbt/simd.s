@@ -101,3 +101,10 @@ ssubl v0.4s, v1.4h, v2.4h
 uaddl v0.8h, v1.8b, v2.8b; usubl2 v3.8h, v1.16b, v2.16b
 shrn v0.4h, v0.4s, #2; shrn2 v0.8h, v1.4s, #2
 shrn v0.8b, v0.8h, #3; shrn2 v0.16b, v1.8h, #3
+ushl v0.16b, v1.16b, v2.16b
+srshl v0.8b, v1.8b, v2.8b
+sqshl v0.8h, v1.8h, v2.8h
+uqrshl d0, d1, d2
+sqrdmlah v0.8h, v1.8h, v2.8h
+sqrdmlsh v0.4h, v1.4h, v2.h[3]
+pmull v0.8h, v1.8b, v2.8b
