@@ -33,7 +33,8 @@ int plain_too, table[9] = {1};
 """)
 run("clang-19", "--target=arm64-apple-macos13", "-c", f"{work}/offer.c", "-o", f"{work}/offer.o")
 for name, version, more in (("trie", "13.0", ["-fixup_chains"]), ("dyld_info", "10.15", ["-no_fixup_chains"])):
-    run(*LINK, "-platform_version", "macos", version, version, *more, "-dylib", f"{work}/offer.o", "-o", f"{work}/{name}.dylib")
+    run(*LINK, "-platform_version", "macos", version, version, *more, "-dylib", f"{work}/offer.o", "-install_name", f"/{name}.dylib",
+        "-o", f"{work}/{name}.dylib")
     theirs = re.findall(r"^0x([0-9A-F]+)  (\S+)(?: \[(.*)\])?$",
                         run("llvm-objdump-19", "--macho", "--exports-trie", f"{work}/{name}.dylib"), re.M)
     assert len(theirs) == 5, theirs

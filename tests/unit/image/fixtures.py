@@ -295,8 +295,8 @@ put("fat.macho", struct.pack(">IIIIIII", 0xCAFEBABE, 1, 0x0100000C, 2, 64, os.pa
 
 put("code.c", b"extern int other; int counter = 3; const char *names[] = {\"a\", \"b\"}; int f(int x) { return x + counter; }\n")
 run("clang-19", "--target=arm64-apple-macos13", "-c", f"{out}/code.c", "-o", f"{out}/object.macho", "-O1")
-run("ld64.lld-19", "-arch", "arm64", "-platform_version", "macos", "13.0", "13.0", "-dylib", f"{out}/object.macho", "-o",
-    f"{out}/dylib.macho")
+run("ld64.lld-19", "-arch", "arm64", "-platform_version", "macos", "13.0", "13.0", "-dylib", f"{out}/object.macho",
+    "-install_name", "/dylib.macho", "-o", f"{out}/dylib.macho")
 run("clang-19", "--target=arm64e-apple-macos13", "-c", f"{out}/code.c", "-o", f"{out}/arm64e.macho")
 
 
