@@ -12,6 +12,7 @@ GUESTS = {
     "timers": {"el2": True, "cpus": 1},
     "psci": {"el2": True, "cpus": 32},
     "pages": {"el2": False, "cpus": 1},
+    "mmio": {"el2": False, "cpus": 1},
     "psci-el1": {"el2": False, "cpus": 32, "source": "psci"},
 }
 
@@ -53,6 +54,12 @@ KNOWN = {
          r"bits (dist offset=42[04]|redist offset=104\w\w|redist offset=1041c) "),
         ("GICD_IROUTER has RES0 bits", r"router ones "),
         ("QEMU never delivers an SPI whose IROUTER.IRM is set", r"cpu1 1 of N "),
+    ],
+    "mmio": [
+        ("two words of an exclusive pair: QEMU makes them one access, which its distributor does not answer", r"gicd ldaxp .*"),
+        ("elements of a byte are accesses of a byte; QEMU joins eight", r"gpio st1 \{v0\.16b\}.*"),
+        ("GPIORIS behind the five registers: lines that nothing drives are high on QEMU's board",
+         r"gpio (ldp q2, q3|ld2 \{v0\.4s|ld3 ).*"),
     ],
     "vgic": [
         ("ICH_MISR_EL2.VGrp0D: QEMU takes Group 1's enable", r"misr enables=[2367abef] groups=[0-3] "),
