@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which protocol a file wants, and what all protocols share: opening, placing, complaining. */
+/* From a guest to its protocol, and what all protocols share: opening, placing, complaining. */
 
 #include "boot.h"
 
@@ -8,8 +8,6 @@
 #include "../device/device.h"
 #include "../image/compress.h"
 #include "../image/container.h"
-#include "../image/im4p.h"
-#include "../image/macho.h"
 #include "../machine/board.h"
 #include "load.h"
 
@@ -37,6 +35,19 @@ int boot_open(const struct boot_options *options, struct blob *out, struct error
         return error_set(err, ERROR_USAGE,
                          "no guest was named: give a kernel, or see 'pomona run --help'");
     return image_open_watched(out, options->file, options->watch, err);
+}
+
+int boot_open_unpacked(const struct boot_options *options, struct blob *out, struct error *err)
+{
+    struct blob file;
+    if (boot_open(options, &file, err))
+        return -1;
+    const int result = decompress_any(&file, out, err);
+    if (!result && out->data == file.data)
+        *out = file;
+    else
+        blob_free(&file);
+    return result;
 }
 
 static int does_not_fit(struct machine *machine, uint64_t address, uint64_t size, const char *what,
@@ -81,51 +92,6 @@ int boot_clear(struct machine *machine, uint64_t address, uint64_t size, const c
         done += piece;
     }
     return 0;
-}
-
-static enum boot_kind kind_of(const struct blob *blob)
-{
-    if (im4p_recognise(blob) || macho_recognise(blob))
-        return BOOT_XNU;
-    if (linux_recognise(blob))
-        return BOOT_LINUX;
-    return elf_recognise(blob) ? BOOT_ELF : BOOT_RAW;
-}
-
-/* Looks through compression: a compressed Mach-O or Image is still what it is, and one that cannot
- * be unpacked is no flat image. */
-static int kind_inside(const struct blob *blob, enum boot_kind *kind, struct error *err)
-{
-    struct blob plain;
-    *kind = kind_of(blob);
-    if (*kind != BOOT_RAW)
-        return 0;
-    if (decompress_any(blob, &plain, err))
-        return -1;
-    if (plain.data != blob->data)
-        *kind = kind_of(&plain);
-    blob_free(&plain);
-    return 0;
-}
-
-int boot_sniff(const struct boot_options *options, enum boot_kind *kind, struct error *err)
-{
-    struct blob blob;
-    *kind = options->kind;
-    if (options->kind != BOOT_AUTO)
-        return 0;
-    if (boot_open(options, &blob, err))
-        return -1;
-    const int result = kind_inside(&blob, kind, err);
-    blob_free(&blob);
-    return result;
-}
-
-const char *boot_kind_name(enum boot_kind kind)
-{
-    static const char *const names[] = {"guest",       "Linux kernel", "XNU kernel",
-                                        "ELF program", "flat image",   "boot ROM"};
-    return names[kind];
 }
 
 int boot_load(struct machine *machine, const struct boot_options *options, struct boot_entry *entry,

@@ -89,8 +89,8 @@ struct boot_versions {
 void boot_read_versions(const struct boot_options *options, const char *const *disks,
                         unsigned count, struct boot_versions *out);
 
-/* What FILE is, by its first bytes: BOOT_LINUX, BOOT_XNU, BOOT_ELF or BOOT_RAW (nothing known); -1
- * and *ERR when it cannot be read. */
+/* What FILE is, where OPTIONS do not say it, by its first bytes: BOOT_LINUX, BOOT_XNU, BOOT_ELF or
+ * BOOT_RAW (code and nothing else); -1 and *ERR when it cannot be read or is none of these. */
 int boot_sniff(const struct boot_options *options, enum boot_kind *kind, struct error *err);
 
 /* A word for people: "Linux kernel", "XNU kernel collection", ... */

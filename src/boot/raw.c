@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Flat images: raw.c puts a file at an address and starts it there; a boot ROM goes to the board's
- * ROM and starts at its first word, with the MMU off and all other CPUs parked (PSCI). */
+/* Flat images: raw.c puts a file, decompressed where it was looked into (sniff.c), at an address
+ * and starts it there; a boot ROM goes to the board's ROM and starts at its first word, with the
+ * MMU off and all other CPUs parked (PSCI). */
 
 #include "../machine/board.h"
 #include "load.h"
@@ -9,7 +10,8 @@ int raw_load(struct machine *machine, const struct boot_options *options, struct
              struct error *err)
 {
     struct blob file;
-    if (boot_open(options, &file, err))
+    const bool as_it_is = options->kind == BOOT_RAW;
+    if (as_it_is ? boot_open(options, &file, err) : boot_open_unpacked(options, &file, err))
         return -1;
     const uint64_t address = options->raw_address ? options->raw_address : boot_ram_base(machine);
     int result = 0;

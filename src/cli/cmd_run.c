@@ -30,7 +30,8 @@ static const struct option options[] = {
      "the board: vmapple (default) or virt"},
     {"cpu", 0, OPTION_STRING, AT(cpu), "MODEL", NULL, "apple-m1 (default), apple-m2 or max"},
     {"cpus", 0, OPTION_NUMBER, AT(cpus), "N", NULL, "how many CPUs"},
-    {"memory", 'm', OPTION_SIZE, AT(memory), "SIZE", NULL, "RAM: 512M, 4G, ... (default: 4G, virt 1G)"},
+    {"memory", 'm', OPTION_SIZE, AT(memory), "SIZE", NULL,
+     "RAM: 512M, 4G, ... (default: 4G, virt 1G)"},
     {"initrd", 0, OPTION_FILE, AT(initrd), "FILE", NULL, "Linux: the initial RAM disk"},
     {"ramdisk", 0, OPTION_FILE, AT(ramdisk), "FILE", NULL, "XNU: the RAM disk, md0"},
     {"trust-cache", 0, OPTION_FILE, AT(trust_cache), "FILE|auto", NULL,
@@ -508,8 +509,11 @@ const struct verb verb_run = {
     .name = "run",
     .synopsis = "[OPTIONS] [FILE] [-- BOOT-ARGS]",
     .summary = "boots a guest: an XNU or Linux kernel, an ELF program, a flat image",
-    .description = "FILE is looked into to find out what it is; of a Mac's disk the kernel in its "
-                   "Preboot volume is taken, as with --bundle and no FILE. Without either the "
+    .description = "FILE is looked into to find out what it is, through compression: a kernel, an "
+                   "ELF program, or, when it begins with code, a flat image; anything else is one "
+                   "with --boot raw, --load-address or --entry-offset only. Of a Mac's disk the "
+                   "kernel in its Preboot volume is taken, as with --bundle and no FILE. Without "
+                   "either the "
                    "embedded guest starts. Ctrl-A x leaves, Ctrl-A h helps. POMONA_ENGINE and "
                    "POMONA_ENGINE_KNOBS in the environment are the defaults of --engine and "
                    "--engine-knobs. Exit status: 0 the guest powered off; 3 it panicked or loops "

@@ -77,6 +77,17 @@ bool der_sequence_is(const struct blob *in, const char *magic)
            !der_next(&outer.content, &inner, &first, NULL) && der_is_text(&first, magic);
 }
 
+bool der_begins(const struct blob *in, const char *magic)
+{
+    struct der outer, first;
+    uint64_t length;
+    const uint64_t tag_size = read_tag(in, 0, &outer);
+    const uint64_t length_size = tag_size ? read_length(in, tag_size, &length) : 0;
+    uint64_t at = tag_size + length_size;
+    return length_size && outer.tag == DER_SEQUENCE && !der_next(in, &at, &first, NULL) &&
+           der_is_text(&first, magic);
+}
+
 bool der_unsigned(const struct der *der, uint64_t *value)
 {
     const uint8_t *p = der->content.data;

@@ -32,6 +32,8 @@ int der_next(const struct blob *in, uint64_t *offset, struct der *out, struct er
 bool der_find(const struct blob *in, uint32_t tag, uint32_t number, struct der *out);
 /* Whether IN begins with a SEQUENCE whose first element is the text MAGIC. */
 bool der_sequence_is(const struct blob *in, const char *magic);
+/* The same of a SEQUENCE that may be cut off behind that text. */
+bool der_begins(const struct blob *in, const char *magic);
 /* Whether the content is exactly the text TEXT. */
 bool der_is_text(const struct der *der, const char *text);
 /* The unsigned INTEGER in DER, false when it is none or has over 64 bits. */

@@ -12,7 +12,7 @@
 
 bool im4p_recognise(const struct blob *in)
 {
-    return der_sequence_is(in, "IM4P") || der_sequence_is(in, "IMG4");
+    return der_begins(in, "IM4P") || der_begins(in, "IMG4");
 }
 
 /* ---- reading ---- */

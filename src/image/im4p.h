@@ -23,7 +23,7 @@ struct im4p {
     struct blob properties; /* the PAYP element's content; size 0: none */
 };
 
-/* Whether IN begins as an IMG4 or IM4P does. */
+/* Whether IN begins as an IMG4 or IM4P does; it may be cut off. */
 bool im4p_recognise(const struct blob *in);
 /* Reads the IM4P in IN, which is one or an IMG4 around one. Nothing is copied. */
 int im4p_parse(const struct blob *in, struct im4p *out, struct error *err);
