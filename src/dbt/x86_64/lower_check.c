@@ -185,7 +185,10 @@ const struct lower_group *lower_group_of(struct lower *l, const struct a64_insn 
     struct lower_group *group = member ? NULL : lower_begin_group(l);
     if (group) {
         lower_clobber(l);
-        lower_address(l, insn, group->lowest);
+        if (lower_shape_of(insn)->how == LOWER_INDEXED)
+            lower_address_indexed(l, insn);
+        else
+            lower_address(l, insn, group->lowest);
         check_group(l, group, lower_place(l, l->at));
     }
     return group && group->slot ? group : member;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* One check for several accesses: those of a block that lie near each other off one base register,
- * which only constants are added to in between. A check of all their bytes stands before the first;
+ * which only constants are added to in between, or at the sum of the same two registers, as when an
+ * element of an array is read and written. A check of all their bytes stands before the first;
  * what is reached through it cannot fault any more, as nothing in a block changes translations.
  *
  * Where the bytes are not all in the pages of one slot, the block is left before the first access
@@ -35,15 +36,29 @@ bool lower_widen(struct lower_group *group, int64_t offset, unsigned length, uns
 /* What the walk over a block knows of the group that begins at its first access. */
 struct walk {
     struct lower_group group;
+    const struct a64_insn *first;
+    bool indexed;
     int64_t added; /* to the base since then */
     bool reads, writes, branched;
 };
+
+/* Whether the access of SHAPE is off what the group's are. */
+static bool is_mine(const struct walk *walk, const struct a64_insn *insn,
+                    const struct lower_shape *shape)
+{
+    if (shape->how == LOWER_ALONE || lower_base(insn) != walk->group.base)
+        return false;
+    if (shape->how != LOWER_INDEXED)
+        return !walk->indexed;
+    return walk->indexed && insn->rm == walk->first->rm && insn->imm == walk->first->imm;
+}
 
 /* Takes in instruction I, which has SHAPE; false: the group ends before it. */
 static bool join(struct walk *walk, const struct a64_insn *insn, unsigned i,
                  const struct lower_shape *shape)
 {
-    const int64_t offset = walk->added + (shape->how == LOWER_BEHIND ? 0 : (int64_t)insn->imm);
+    const bool at_base = shape->how == LOWER_BEHIND || walk->indexed;
+    const int64_t offset = walk->added + (at_base ? 0 : (int64_t)insn->imm);
     if (shape->store && walk->reads && !walk->writes && walk->branched)
         return false;
     if (!lower_widen(&walk->group, offset, shape->bytes, MOST_BYTES))
@@ -54,11 +69,14 @@ static bool join(struct walk *walk, const struct a64_insn *insn, unsigned i,
     return true;
 }
 
-/* Follows the base over instruction I; false: its value is not known behind it. */
+/* Follows the base over the instruction, and the index; false: what they are is not known behind
+ * it. */
 static bool follow_base(struct walk *walk, const struct a64_insn *insn,
                         const struct lower_shape *shape)
 {
     int64_t constant;
+    if (walk->indexed)
+        return !((1ull << walk->group.base | 1ull << walk->first->rm) & lower_written(insn));
     if (lower_adds_constant(insn, walk->group.base, &constant)) {
         walk->added += constant;
         return true;
@@ -82,7 +100,10 @@ static struct lower_group *room(struct lower *l)
 
 struct lower_group *lower_begin_group(struct lower *l)
 {
-    struct walk walk = {.group.base = lower_base(&l->insn[l->at])};
+    const struct a64_insn *first = &l->insn[l->at];
+    struct walk walk = {.group.base = lower_base(first),
+                        .first = first,
+                        .indexed = lower_shape_of(first)->how == LOWER_INDEXED};
     const unsigned none = DBT_MODE_SINGLE | DBT_MODE_COUNT | DBT_MODE_ALIGN | DBT_MODE_SP_BAD;
     struct lower_group *group = room(l);
     if (!group || l->mode & none || lower_btype(l))
@@ -90,10 +111,8 @@ struct lower_group *lower_begin_group(struct lower *l)
     for (unsigned i = l->at; i < l->count; i++) {
         const struct a64_insn *insn = &l->insn[i];
         const struct lower_shape *shape = lower_shape_of(insn);
-        const bool constant = shape->how != LOWER_ALONE && shape->how != LOWER_INDEXED;
-        const bool mine = constant && lower_base(insn) == walk.group.base;
         if (insn->row == A64_ROW_NONE || insn->flags & A64_F_SYS ||
-            (mine && !join(&walk, insn, i, shape)))
+            (is_mine(&walk, insn, shape) && !join(&walk, insn, i, shape)))
             break;
         if (!follow_base(&walk, insn, shape))
             break;

@@ -38,8 +38,7 @@ void lower_address(struct lower *l, const struct a64_insn *insn, int64_t imm)
     add_constant(l, imm);
 }
 
-/* The base plus register M, extended and shifted. EFLAGS stay. */
-static void address_register(struct lower *l, const struct a64_insn *insn)
+void lower_address_indexed(struct lower *l, const struct a64_insn *insn)
 {
     struct x86 *a = &l->a;
     const unsigned option = (unsigned)(insn->imm >> 8), shift = a64_regoff_shift(insn->imm);
@@ -69,7 +68,7 @@ static void address_literal(struct lower *l, const struct a64_insn *insn)
 static void address(struct lower *l, const struct a64_insn *insn, enum mode mode)
 {
     if (mode == MODE_reg)
-        address_register(l, insn);
+        lower_address_indexed(l, insn);
     else if (mode == MODE_lit)
         address_literal(l, insn);
     else
@@ -117,7 +116,7 @@ static void reach(struct lower *l, const struct a64_insn *insn, enum mode mode,
                   const struct lower_group *group, struct access *access, bool in_rax)
 {
     const bool first = !group->loop && !(group->members & ((1ull << l->at) - 1));
-    const int32_t disp = mode == MODE_post ? 0 : (int32_t)insn->imm;
+    const int32_t disp = mode == MODE_post || mode == MODE_reg ? 0 : (int32_t)insn->imm;
     const int base = host_of[lower_base(insn)];
     if (first && group->lowest == disp)
         return;
@@ -152,7 +151,8 @@ static bool begin(struct lower *l, const struct a64_insn *insn, enum mode mode, 
     }
     if (kind & VECTOR)
         lower_vectors(l);
-    const struct lower_group *group = constant(mode) ? lower_group_of(l, insn) : lower_member_of(l);
+    const bool shares = constant(mode) || mode == MODE_reg;
+    const struct lower_group *group = shares ? lower_group_of(l, insn) : NULL;
     if (!group) {
         lower_clobber(l); /* the check will, and it saves NZCV through RAX */
         address(l, insn, mode);

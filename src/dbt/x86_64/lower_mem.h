@@ -62,8 +62,8 @@ bool lower_adds_constant(const struct a64_insn *insn, unsigned n, int64_t *const
 uint64_t lower_written(const struct a64_insn *insn);
 uint64_t lower_loaded(const struct a64_insn *insn);
 
-/* lower_group.c: looks for accesses behind instruction `at`, a load or store off its base register and a constant,
- * that one check can be made for together with it: they become one of l->group, which has no slot yet. NULL: there
+/* lower_group.c: looks for accesses behind instruction `at`, a load or store off its base register and a constant or
+ * another register, that one check can be made for together with it: they become one of l->group, which has no slot yet. NULL: there
  * are none. */
 struct lower_group *lower_begin_group(struct lower *l);
 /* Takes the access of LENGTH bytes at OFFSET into GROUP; false: they would all span more than MOST bytes. */
@@ -94,6 +94,8 @@ static inline bool lower_sp_faults(const struct lower *l, const struct a64_insn 
 
 /* The base plus IMM in RAX; EFLAGS stay. */
 void lower_address(struct lower *l, const struct a64_insn *insn, int64_t imm);
+/* The base plus register M, extended and shifted, in RAX; EFLAGS stay. Costs RCX. */
+void lower_address_indexed(struct lower *l, const struct a64_insn *insn);
 
 /* Whether somebody else may use atomic operations on what an instruction works on. A lone CPU's are
  * atomic for itself without a lock, as interrupts come between instructions. Devices are not in the

@@ -76,3 +76,4 @@ dsb ish
 isb
 prfm pldl1keep, [x0]
 dc zva, x0
+ldr w0, [x1, x2, lsl #2]; add w0, w0, #1; str w0, [x1, x2, lsl #2]

@@ -130,6 +130,17 @@ static void again_on_half(struct rig *rig, uint32_t *word)
         word[0] = other;
 }
 
+/* An access is where the one before it is, at the sum of the same registers. */
+static void same_sum(uint32_t *word)
+{
+    const uint32_t place = 0x1fu << 16 | 0xf << 12 | 0x1f << 5;
+    const struct a64_row *before = a64_decode(word[-1]), *row = a64_decode(word[0]);
+    const uint32_t same = (word[0] & ~place) | (word[-1] & place);
+    if (before && row && !strcmp(before->group, "ldst_regoff") && a64_decode(same) == row &&
+        !strcmp(row->group, "ldst_regoff"))
+        word[0] = same;
+}
+
 static void random_block(struct oracle *o, unsigned index)
 {
     struct rig *rig = &o->rig;
@@ -145,6 +156,8 @@ static void random_block(struct oracle *o, unsigned index)
             follow_half(&block->word[i]);
         else if (!rig_pick(rig, 16))
             again_on_half(rig, &block->word[i]);
+        else if (rig_pick(rig, 4))
+            same_sum(&block->word[i]);
     for (unsigned i = block->count; i < BLOCK_MAX + TRAIL; i++)
         block->word[i] = RIG_END;
     block->seed = rig_random(rig);
