@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "../device/device.h"
-#include "../image/compress.h"
 #include "../image/container.h"
 #include "../machine/board.h"
 #include "load.h"
@@ -34,19 +33,19 @@ int boot_open(const struct boot_options *options, struct blob *out, struct error
     if (!options->file)
         return error_set(err, ERROR_USAGE,
                          "no guest was named: give a kernel, or see 'pomona run --help'");
-    return image_open_watched(out, options->file, options->watch, err);
+    return image_open_with(out, options->file, options->context, err);
 }
 
-int boot_open_unpacked(const struct boot_options *options, struct blob *out, struct error *err)
+int boot_open_plain(const struct boot_options *options, struct blob *out, struct error *err)
 {
     struct blob file;
     if (boot_open(options, &file, err))
         return -1;
-    const int result = decompress_any(&file, out, err);
-    if (!result && out->data == file.data)
-        *out = file;
-    else
+    const int result = image_unpack(&file, source_keys(options->context), out, err);
+    if (result)
         blob_free(&file);
+    else
+        blob_replace(&file, out);
     return result;
 }
 

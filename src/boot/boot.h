@@ -12,7 +12,7 @@
 
 struct board;
 struct machine;
-struct source_watch;
+struct source_context;
 
 enum boot_kind {
     BOOT_AUTO, /* by what the file is */
@@ -25,12 +25,12 @@ enum boot_kind {
 
 struct boot_options {
     enum boot_kind kind;
-    const struct source_watch *watch; /* told while files are read; NULL: nobody */
-    const char *file;                 /* the guest; NULL: none (the ROM path needs one too) */
-    const char *initrd;               /* linux; NULL: none */
-    const char *ramdisk;              /* xnu: becomes /chosen/memory-map RAMDisk; NULL: none */
-    const char *trust_cache;          /* xnu; NULL: none */
-    const char *aux_kc;               /* xnu: auxiliary kernel collection; NULL: none */
+    const struct source_context *context; /* of the files; NULL: an empty one */
+    const char *file;                     /* the guest; NULL: none (the ROM path needs one too) */
+    const char *initrd;                   /* linux; NULL: none */
+    const char *ramdisk;                  /* xnu: becomes /chosen/memory-map RAMDisk; NULL: none */
+    const char *trust_cache;              /* xnu; NULL: none */
+    const char *aux_kc;                   /* xnu: auxiliary kernel collection; NULL: none */
     const char *device_tree;  /* the user's own tree (ADT for xnu, DTB for linux); NULL: made from
                                  the board */
     const char *command_line; /* boot arguments joined by blanks; NULL: "" */

@@ -102,7 +102,7 @@ int elf_load(struct machine *machine, const struct boot_options *options, struct
 {
     struct blob file;
     struct extent extent = {.first = boot_ram_end(machine)};
-    if (boot_open_unpacked(options, &file, err))
+    if (boot_open_plain(options, &file, err))
         return -1;
     const int result =
         is_aarch64(&file)

@@ -138,7 +138,7 @@ static int place_initrd(struct machine *machine, const struct boot_options *opti
     layout->initrd = align_up(layout->kernel + layout->kernel_size, MIB(2));
     if (!options->initrd)
         return 0;
-    if (image_open(&initrd, options->initrd, err))
+    if (image_open_with(&initrd, options->initrd, options->context, err))
         return -1;
     layout->initrd_size = initrd.size;
     const int result = boot_place(machine, layout->initrd, &initrd, options->initrd, err);

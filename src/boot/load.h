@@ -26,8 +26,8 @@ uint64_t boot_ram_end(const struct machine *machine);
 
 /* The guest: the embedded one, or the file mapped. */
 int boot_open(const struct boot_options *options, struct blob *out, struct error *err);
-/* The same with its compression undone. */
-int boot_open_unpacked(const struct boot_options *options, struct blob *out, struct error *err);
+/* The same, out of what it is wrapped in: IMG4, IM4P, compression. */
+int boot_open_plain(const struct boot_options *options, struct blob *out, struct error *err);
 /* Copies BLOB to ADDRESS; WHAT names it in the complaint when it does not fit in RAM. */
 int boot_place(struct machine *machine, uint64_t address, const struct blob *blob, const char *what,
                struct error *err);

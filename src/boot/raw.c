@@ -11,7 +11,7 @@ int raw_load(struct machine *machine, const struct boot_options *options, struct
 {
     struct blob file;
     const bool as_it_is = options->kind == BOOT_RAW;
-    if (as_it_is ? boot_open(options, &file, err) : boot_open_unpacked(options, &file, err))
+    if (as_it_is ? boot_open(options, &file, err) : boot_open_plain(options, &file, err))
         return -1;
     const uint64_t address = options->raw_address ? options->raw_address : boot_ram_base(machine);
     int result = 0;
@@ -35,7 +35,7 @@ int rom_load(struct machine *machine, const struct boot_options *options, struct
         return error_set(err, ERROR_USAGE, "this board has no boot ROM: use --machine vmapple");
     if (options->embedded)
         return error_set(err, ERROR_USAGE, "no boot ROM was named: give its file");
-    if (boot_open(options, &file, err))
+    if (boot_open_plain(options, &file, err))
         return -1;
     int result = 0;
     if (!file.size || file.size > rom->size)

@@ -97,7 +97,7 @@ static int check_flat(const struct boot_options *options, const struct blob *pla
     uint64_t at = options->raw_entry;
     if (options->raw_address || options->raw_entry || is_code(plain, &at))
         return 0;
-    if (options->embedded || container_open(options->file, &file, NULL))
+    if (options->embedded || container_open_with(options->file, options->context, &file, NULL))
         return no_guest(plain, at, err);
     const struct container_class *class = container_of(&file);
     const int result =

@@ -27,7 +27,7 @@ static int make_tree(struct machine *machine, const struct boot_options *options
     if (!options->device_tree)
         return fdt_make(&params, dtb, size, err);
     struct blob user = {0};
-    if (image_open(&user, options->device_tree, err))
+    if (image_open_with(&user, options->device_tree, options->context, err))
         return -1;
     const int result =
         fdt_patch(&params, user.data, user.size, options->device_tree, dtb, size, err);

@@ -168,7 +168,7 @@ static int open_tree(struct xnu_boot *b, struct error *err)
         return b->tree ? 0 : no_memory(err);
     }
     struct blob plain;
-    if (image_open_plain(&plain, b->options->device_tree, err))
+    if (image_open_plain_with(&plain, b->options->device_tree, b->options->context, err))
         return -1;
     const int result = adt_parse(&plain, &b->tree, err);
     blob_free(&plain);
@@ -189,7 +189,7 @@ static int place_above(struct xnu_boot *b, const char *path, const char *name, s
     struct blob file;
     if (!path)
         return 0;
-    if (image_open_plain_watched(&file, path, b->options->watch, err))
+    if (image_open_plain_with(&file, path, b->options->context, err))
         return -1;
     const int result = boot_place(b->machine, b->next, &file, path, err) ||
                                map_entry(b, name, b->next, file.size, err)
@@ -344,7 +344,7 @@ static int open_kernel(const struct boot_options *options, struct blob *file, st
 {
     if (boot_open(options, file, err))
         return -1;
-    return image_unpack(file, plain, err);
+    return image_unpack(file, source_keys(options->context), plain, err);
 }
 
 /* A flat program that its IM4P gives an address and an entry point (kmutil configure-boot --raw):
@@ -388,7 +388,7 @@ static int open_aux(struct xnu_boot *b, struct blob *plain, struct error *err)
 {
     if (!b->options->aux_kc)
         return 0;
-    if (image_open_plain_watched(plain, b->options->aux_kc, b->options->watch, err))
+    if (image_open_plain_with(plain, b->options->aux_kc, b->options->context, err))
         return -1;
     return macho_open(plain, &b->aux, err) || check_aux(b, err) ? -1 : 0;
 }
@@ -396,7 +396,7 @@ static int open_aux(struct xnu_boot *b, struct blob *plain, struct error *err)
 /* A trust cache of all programs on the RAM disk. */
 static int make_trust_cache(const struct boot_options *options, struct blob *out, struct error *err)
 {
-    struct trust_collection collection = {.watch = options->watch, .cache.version = 1};
+    struct trust_collection collection = {.context = options->context, .cache.version = 1};
     const char *ramdisk = options->ramdisk;
     if (!ramdisk)
         return error_set(err, ERROR_USAGE, "--trust-cache auto is made of --ramdisk: give one");
@@ -413,7 +413,7 @@ static int open_trust_cache(const struct boot_options *options, struct blob *out
 {
     struct blob found;
     int result = strcmp(options->trust_cache, "auto")
-                     ? image_open_plain(&found, options->trust_cache, err)
+                     ? image_open_plain_with(&found, options->trust_cache, options->context, err)
                      : make_trust_cache(options, &found, err);
     if (result)
         return -1;

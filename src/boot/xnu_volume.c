@@ -127,11 +127,17 @@ static int use_file_system(void *context, const struct source *in,
     return -1;
 }
 
-static int read_volume(const char *path, struct xnu_volume *out)
+struct volume_request {
+    const char *path;
+    const struct im4p_keys *keys;
+};
+
+static int read_volume(const struct volume_request *request, struct xnu_volume *out)
 {
+    const struct source_context reading = {.keys = request->keys};
     struct source file;
     struct error ignored;
-    if (container_open(path, &file, &ignored))
+    if (container_open_with(request->path, &reading, &file, &ignored))
         return -1;
     const int result = container_each_file_system(&file, use_file_system, out, &ignored);
     source_close(&file);
@@ -150,31 +156,33 @@ static bool all_terminated(const struct xnu_volume *volume)
            !volume->build[sizeof(volume->build) - 1];
 }
 
-bool xnu_volume_read(const char *path, struct xnu_volume *out)
+bool xnu_volume_read(const char *path, const struct im4p_keys *keys, struct xnu_volume *out)
 {
+    struct volume_request request = {path, keys};
     *out = (struct xnu_volume){0};
-    return strcmp(path, "-") && isolated_call(read_answer, (void *)path, out, sizeof(*out)) &&
+    return strcmp(path, "-") && isolated_call(read_answer, &request, out, sizeof(*out)) &&
            all_terminated(out);
 }
 
 /* ---- kernel and volume ---- */
 
 /* A disk as --disk names it: the path ends at the first comma. */
-static bool read_disk(const char *spec, struct boot_versions *out)
+static bool read_disk(const char *spec, const struct im4p_keys *keys, struct boot_versions *out)
 {
     snprintf(out->file, sizeof(out->file), "%.*s", (int)strcspn(spec, ","), spec);
-    return xnu_volume_read(out->file, &out->volume);
+    return xnu_volume_read(out->file, keys, &out->volume);
 }
 
 static bool find_root(const struct boot_options *options, const char *const *disks, unsigned count,
                       struct boot_versions *out)
 {
-    if (options->ramdisk && xnu_volume_read(options->ramdisk, &out->volume)) {
+    const struct im4p_keys *keys = source_keys(options->context);
+    if (options->ramdisk && xnu_volume_read(options->ramdisk, keys, &out->volume)) {
         snprintf(out->file, sizeof(out->file), "%s", options->ramdisk);
         return true;
     }
     for (unsigned i = 0; i < count; i++)
-        if (read_disk(disks[i], out))
+        if (read_disk(disks[i], keys, out))
             return true;
     return false;
 }
@@ -214,15 +222,13 @@ void boot_read_versions(const struct boot_options *options, const char *const *d
                         unsigned count, struct boot_versions *out)
 {
     struct xnu_version version = {0};
-    struct blob file = {0}, plain = {0};
+    struct blob plain = {0};
     struct macho macho;
     struct error ignored;
-    if (!boot_open(options, &file, &ignored) && !image_unpack(&file, &plain, &ignored) &&
-        !macho_open(&plain, &macho, &ignored))
+    if (!boot_open_plain(options, &plain, &ignored) && !macho_open(&plain, &macho, &ignored))
         macho_xnu_version(&macho, &version);
     xnu_versions(&version, options, disks, count, out);
     blob_free(&plain);
-    blob_free(&file);
 }
 
 void xnu_check_root(struct machine *machine, const struct boot_options *options,

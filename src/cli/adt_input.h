@@ -4,6 +4,7 @@
 
 /* The file that an adt verb works on, and the tree that it writes. */
 
+#include "cli/input.h"
 #include "image/adt_text.h"
 
 struct adt_input {
@@ -11,8 +12,9 @@ struct adt_input {
     struct adt_node *root;
 };
 
-/* PATH, which may be nested, must live as long as IN. 0, or -1 and *ERR. */
-int adt_input_open(const char *path, struct adt_input *in, struct error *err);
+/* PATH, which may be nested, must live as long as IN; KEYS may be NULL. 0, or -1 and *ERR. */
+int adt_input_open(const char *path, const struct key_options *keys, struct adt_input *in,
+                   struct error *err);
 void adt_input_close(struct adt_input *in);
 /* Writes ROOT as it is to the file PATH ("-" or NULL: standard output). */
 int adt_output(const char *path, bool json, const struct adt_node *root, struct error *err);

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "cli/adt_input.h"
+#include "cli/input.h"
 #include "cli/output.h"
-#include "cli/progress.h"
 #include "cli/verbs.h"
 #include "image/adt_text.h"
 #include "image/container.h"
@@ -16,19 +16,25 @@
 struct values {
     bool json, raw;
     const char *output;
+    struct key_options keys;
 };
 
-#define OPTION(name, letter, kind, field, arg, help)                                               \
-    {                                                                                              \
-        name, letter, kind, offsetof(struct values, field), arg, NULL, help                        \
-    }
 #define OUTPUT                                                                                     \
     OPTION("output", 'o', OPTION_FILE, output, "FILE", "what is made; default: standard output")
 #define JSON OPTION("json", 0, OPTION_FLAG, json, NULL, "prints as JSON")
 
-static const struct option print_options[] = {JSON, {0}};
+static const struct option print_options[] = {
+    JSON,
+    KEY_OPTIONS,
+    {0},
+};
+static const struct option json_options[] = {KEY_OPTIONS, {0}};
 static const struct option get_options[] = {
-    OPTION("raw", 0, OPTION_FLAG, raw, NULL, "the value's bytes and nothing else"), JSON, {0}};
+    OPTION("raw", 0, OPTION_FLAG, raw, NULL, "the value's bytes and nothing else"),
+    JSON,
+    KEY_OPTIONS,
+    {0},
+};
 static const struct option build_options[] = {
     OUTPUT, OPTION("json", 0, OPTION_FLAG, json, NULL, WRITTEN_AS_JSON), {0}};
 
@@ -86,7 +92,7 @@ static int show(const struct verb *self, int argc, char **argv, bool always_json
     int status;
     if (!verb_parse(self, argc, argv, &values, &operands, &status))
         return status;
-    if (adt_input_open(operands.items[0], &in, &err))
+    if (adt_input_open(operands.items[0], &values.keys, &in, &err))
         return report(&err);
     const char *path = operands.count > 1 ? operands.items[1] : "/";
     const struct adt_node *node = adt_walk(in.root, path);
@@ -134,7 +140,7 @@ static int run_get(const struct verb *self, int argc, char **argv)
         return status;
     if (!strchr(operands.items[1], ':'))
         return usage(self);
-    if (adt_input_open(operands.items[0], &in, &err))
+    if (adt_input_open(operands.items[0], &values.keys, &in, &err))
         return report(&err);
     const char *colon = strchr(operands.items[1], ':');
     char *path = strndup(operands.items[1], (size_t)(colon - operands.items[1]));
@@ -209,7 +215,7 @@ static int run_build(const struct verb *self, int argc, char **argv)
     int status;
     if (!verb_parse(self, argc, argv, &values, &operands, &status))
         return status;
-    if (open_with_progress(&file, operands.items[0], &err))
+    if (input_open(&file, operands.items[0], NULL, &err))
         return report(&err);
     json_t *json = json_loadb((const char *)file.data, file.size, 0, &problem);
     struct adt_node *root = adt_new();
@@ -247,9 +253,9 @@ static int run_diff(const struct verb *self, int argc, char **argv)
     int status;
     if (!verb_parse(self, argc, argv, &values, &operands, &status))
         return status;
-    if (adt_input_open(operands.items[0], &a, &err))
+    if (adt_input_open(operands.items[0], &values.keys, &a, &err))
         return report(&err);
-    if (adt_input_open(operands.items[1], &b, &err)) {
+    if (adt_input_open(operands.items[1], &values.keys, &b, &err)) {
         adt_input_close(&a);
         return report(&err);
     }
@@ -283,7 +289,7 @@ static int run_check(const struct verb *self, int argc, char **argv)
     int status;
     if (!verb_parse(self, argc, argv, &values, &operands, &status))
         return status;
-    if (adt_input_open(operands.items[0], &in, &err))
+    if (adt_input_open(operands.items[0], &values.keys, &in, &err))
         return report(&err);
     json_t *array = values.json ? json_array() : NULL;
     const unsigned count = adt_check(in.root, print_finding, &array);
@@ -306,8 +312,8 @@ static int run_check(const struct verb *self, int argc, char **argv)
 VERB(print, "[--json] FILE [PATH]", "prints an Apple device tree, values by meaning", print_options,
      1, 2);
 VERB(get, "[--raw|--json] FILE PATH:PROPERTY", "prints one property", get_options, 2, 2);
-VERB(json, "FILE [PATH]", "prints an Apple device tree as the JSON that 'adt build' takes", NULL, 1,
-     2);
+VERB(json, "FILE [PATH]", "prints an Apple device tree as the JSON that 'adt build' takes",
+     json_options, 1, 2);
 VERB(build, "[-o FILE [--json]] JSON", "makes an Apple device tree of JSON", build_options, 1, 1);
 VERB(diff, "[--json] FILE FILE", "prints the changes that make the second tree of the first",
      print_options, 2, 2);

@@ -9,8 +9,8 @@
 #include "boot/xnu_tree.h"
 #include "cli/adt_input.h"
 #include "cli/describe.h"
+#include "cli/input.h"
 #include "cli/output.h"
-#include "cli/progress.h"
 #include "cli/verbs.h"
 #include "image/container.h"
 #include "image/nvram.h"
@@ -20,12 +20,8 @@ struct values {
     const char *output, *preset, *ram, *nvram, *sip, *board, *apply, *undo, *seed;
     uint64_t cpus;
     struct string_list keep, disable, set, del;
+    struct key_options keys;
 };
-
-#define OPTION(name, letter, kind, field, arg, help)                                               \
-    {                                                                                              \
-        name, letter, kind, offsetof(struct values, field), arg, NULL, help                        \
-    }
 
 static const char *const presets[] = {"virt-macos11", "vma2", "m1", NULL};
 
@@ -62,12 +58,14 @@ static const struct option edit_options[] = {
     OPTION("undo", 0, OPTION_FILE, undo, "FILE", "writes what --apply takes to go back"),
     OPTION("clear-placeholders", 0, OPTION_FLAG, clear, NULL,
            "clears the bit of lengths on which XNU panics"),
+    KEY_OPTIONS,
     {0},
 };
 
-int adt_input_open(const char *path, struct adt_input *in, struct error *err)
+int adt_input_open(const char *path, const struct key_options *keys, struct adt_input *in,
+                   struct error *err)
 {
-    if (open_plain_with_progress(&in->file, path, err))
+    if (input_open_plain(&in->file, path, keys, err))
         return -1;
     if (!adt_parse(&in->file, &in->root, err))
         return 0;
@@ -110,7 +108,7 @@ static int edit_nvram(const struct values *values, struct adt_node *chosen, stru
 {
     struct nvram nvram;
     struct blob file = {0};
-    int result = values->nvram ? open_with_progress(&file, values->nvram, err) ||
+    int result = values->nvram ? input_open(&file, values->nvram, &values->keys, err) ||
                                      nvram_open(&file, &nvram, err)
                                : nvram_new(NVRAM_CHRP, XNU_NVRAM_SIZE, &nvram, err);
     if (!result) {
@@ -189,7 +187,7 @@ static int apply_list(const struct string_list *list, const char *prefix, struct
 static int apply_file(const char *path, struct adt_node *root, struct error *err)
 {
     struct blob file;
-    if (open_with_progress(&file, path, err))
+    if (input_open(&file, path, NULL, err))
         return -1;
     char *text = strndup(file.size ? (const char *)file.data : "", file.size), *rest = text;
     int result = text ? 0 : error_set(err, ERROR_OS, "out of memory");
@@ -291,7 +289,7 @@ static int run_edit(const struct verb *self, int argc, char **argv)
     int status;
     if (!verb_parse(self, argc, argv, &values, &operands, &status))
         return status;
-    int result = adt_input_open(operands.items[0], &in, &err);
+    int result = adt_input_open(operands.items[0], &values.keys, &in, &err);
     if (!result) {
         result = edit(&values, in.root, &err);
         if (!result && values.undo)

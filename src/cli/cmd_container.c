@@ -8,8 +8,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "cli/input.h"
 #include "cli/output.h"
-#include "cli/progress.h"
 #include "cli/verbs.h"
 #include "image/container.h"
 #include "image/plist.h"
@@ -21,12 +21,14 @@
 struct values {
     bool json, long_form;
     const char *output, *device;
+    struct key_options keys;
 };
 
 static const struct option list_options[] = {
     {"json", 0, OPTION_FLAG, offsetof(struct values, json), NULL, NULL, "prints the list as JSON"},
     {"long", 'l', OPTION_FLAG, offsetof(struct values, long_form), NULL, NULL,
      "prints the sizes too"},
+    KEY_OPTIONS,
     {0},
 };
 
@@ -36,12 +38,14 @@ static const struct option ipsw_list_options[] = {
      "prints the sizes too"},
     {"device", 0, OPTION_STRING, offsetof(struct values, device), "MODEL", NULL,
      "lists the components for this machine (VirtualMac2,1 or vma2macosap) and their files"},
+    KEY_OPTIONS,
     {0},
 };
 
 static const struct option cat_options[] = {
     {"output", 'o', OPTION_FILE, offsetof(struct values, output), "FILE", NULL,
      "writes to FILE instead of standard output"},
+    KEY_OPTIONS,
     {0},
 };
 
@@ -50,11 +54,13 @@ static const struct option ipsw_cat_options[] = {
      "writes to FILE instead of standard output"},
     {"device", 0, OPTION_STRING, offsetof(struct values, device), "MODEL", NULL,
      "MEMBER is a component (KernelCache, DeviceTree) of the build for this machine"},
+    KEY_OPTIONS,
     {0},
 };
 
 static const struct option devices_options[] = {
     {"json", 0, OPTION_FLAG, offsetof(struct values, json), NULL, NULL, "prints them as JSON"},
+    KEY_OPTIONS,
     {0},
 };
 
@@ -62,7 +68,7 @@ static const struct option devices_options[] = {
 
 struct listing {
     const struct values *values;
-    struct progress *progress;
+    struct reading *reading;
     json_t *array;
     unsigned count;
 };
@@ -72,7 +78,7 @@ static int visit(void *context, const struct container_entry *entry)
     struct listing *listing = context;
     const size_t length = strlen(entry->name);
     listing->count++;
-    progress_step(listing->progress, entry->name, 0, 0);
+    source_tell(&listing->reading->context, entry->name, 0, 0);
     if (listing->array)
         return json_array_append_new(
             listing->array,
@@ -205,35 +211,24 @@ static int list_components(const struct source *file, const char *device, struct
     return identity ? 0 : -1;
 }
 
-/* Takes the progress away when it fails. */
-static int open_watched(const char *path, struct progress *progress, struct source *out,
-                        struct error *err)
-{
-    const int result = container_open_watched(path, &progress->watch, out, err);
-    if (result)
-        progress_end(progress);
-    return result;
-}
-
 static int run_list(const struct verb *self, int argc, char **argv)
 {
     struct values values = {0};
     struct operands operands;
     struct error err = {0};
     struct source file;
-    struct progress progress;
+    struct reading reading;
     int status;
     if (!verb_parse(self, argc, argv, &values, &operands, &status))
         return status;
-    progress_start(&progress, true);
-    if (open_watched(operands.items[0], &progress, &file, &err))
+    if (reading_open(&reading, operands.items[0], &values.keys, true, &file, &err))
         return report(&err);
     struct listing listing = {
-        .values = &values, .progress = &progress, .array = values.json ? json_array() : NULL};
+        .values = &values, .reading = &reading, .array = values.json ? json_array() : NULL};
     const char *folder = operands.count > 1 ? operands.items[1] : "";
     const int result = values.device ? list_components(&file, values.device, &listing, &err)
                                      : list_source(self, &file, &listing, folder, &err);
-    progress_end(&progress);
+    reading_end(&reading);
     source_close(&file);
     if (result) {
         json_decref(listing.array);
@@ -244,24 +239,25 @@ static int run_list(const struct verb *self, int argc, char **argv)
 
 /* ---- cat ---- */
 
-static int open_component(const char *path, const char *device, const char *component,
-                          const struct source_watch *watch, struct source *out, struct error *err)
+/* FILE, a restore image, becomes its COMPONENT for DEVICE; it is to be closed in any case. */
+static int open_component(struct source *file, const char *device, const char *component,
+                          struct error *err)
 {
-    struct source file;
     struct plist *manifest = NULL;
+    struct source archive = *file;
     int result = -1;
-    if (container_open_watched(path, watch, &file, err))
-        return -1;
-    const struct plist *identity =
-        open_manifest(&file, &manifest, err) ? NULL : device_identity(&file, manifest, device, err);
+    *file = (struct source){.fd = -1};
+    const struct plist *identity = open_manifest(&archive, &manifest, err)
+                                       ? NULL
+                                       : device_identity(&archive, manifest, device, err);
     const char *member = component_path(plist_get(plist_get(identity, "Manifest"), component));
     if (identity && !member)
-        error_set(err, ERROR_DATA, "%s: the build for %s has no component '%s'", file.name, device,
-                  component);
+        error_set(err, ERROR_DATA, "%s: the build for %s has no component '%s'", archive.name,
+                  device, component);
     else if (identity)
-        result = container_zip.extract(&file, member, out, err);
+        result = container_zip.extract(&archive, member, file, err);
     plist_free(manifest);
-    source_close(&file);
+    source_close(&archive);
     return result;
 }
 
@@ -271,22 +267,19 @@ static int run_cat(const struct verb *self, int argc, char **argv)
     struct operands operands;
     struct error err = {0};
     struct source file;
-    struct progress progress;
+    struct reading reading;
     int status;
     if (!verb_parse(self, argc, argv, &values, &operands, &status))
         return status;
     if (operands.count != (values.device ? 2 : 1))
         return usage(self);
-    progress_start(&progress, !values.output);
-    int result = values.device
-                     ? open_component(operands.items[0], values.device, operands.items[1],
-                                      &progress.watch, &file, &err)
-                     : container_open_watched(operands.items[0], &progress.watch, &file, &err);
-    if (!result) {
+    if (reading_open(&reading, operands.items[0], &values.keys, !values.output, &file, &err))
+        return report(&err);
+    int result = values.device ? open_component(&file, values.device, operands.items[1], &err) : 0;
+    if (!result)
         result = write_source(values.output, &file, &err);
-        source_close(&file);
-    }
-    progress_end(&progress);
+    source_close(&file);
+    reading_end(&reading);
     return result ? report(&err) : 0;
 }
 
@@ -324,15 +317,14 @@ static int run_devices(const struct verb *self, int argc, char **argv)
     struct error err = {0};
     struct source file;
     struct plist *manifest = NULL;
-    struct progress progress;
+    struct reading reading;
     int status;
     if (!verb_parse(self, argc, argv, &values, &operands, &status))
         return status;
-    progress_start(&progress, false);
-    if (open_watched(operands.items[0], &progress, &file, &err))
+    if (reading_open(&reading, operands.items[0], &values.keys, false, &file, &err))
         return report(&err);
     const int result = open_manifest(&file, &manifest, &err);
-    progress_end(&progress);
+    reading_end(&reading);
     source_close(&file);
     if (result)
         return report(&err);

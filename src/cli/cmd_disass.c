@@ -12,10 +12,10 @@
 
 #include "a64/dis.h"
 #include "cli/dsym_input.h"
+#include "cli/input.h"
 #include "cli/macho_input.h"
 #include "cli/otool_text.h"
 #include "cli/output.h"
-#include "cli/progress.h"
 #include "cli/verbs.h"
 #include "image/code_target.h"
 #include "image/container.h"
@@ -24,16 +24,12 @@ struct values {
     bool raw, entry, json;
     uint64_t base, address, offset, count;
     const char *member, *symbol, *section, *style, *dsym;
+    struct key_options keys;
 };
 
 #define MOST_FRAMES 64
 
 static const char *const styles[] = {"objdump", "otool", NULL};
-
-#define OPTION(name, letter, kind, field, arg, help)                                               \
-    {                                                                                              \
-        name, letter, kind, offsetof(struct values, field), arg, NULL, help                        \
-    }
 
 static const struct option options[] = {
     OPTION("entry", 0, OPTION_FLAG, entry, NULL, "from the kernel's entry on"),
@@ -51,6 +47,7 @@ static const struct option options[] = {
            "prints an array with an object for each instruction"),
     OPTION("raw", 0, OPTION_FLAG, raw, NULL, "FILE is nothing but instructions"),
     OPTION("base", 0, OPTION_NUMBER, base, "ADDR", "with --raw: the address of the first"),
+    KEY_OPTIONS,
     {0},
 };
 
@@ -480,7 +477,7 @@ static int disassemble_macho(const struct values *values, const char *path, stru
     struct macho_input input;
     struct piece piece = {0};
     struct dsym dsym = {0};
-    if (macho_input_open(&input, path, values->member, err))
+    if (macho_input_open(&input, path, values->member, &values->keys, err))
         return -1;
     struct context c = {.macho = &input.macho,
                         .json = values->json,
@@ -510,7 +507,7 @@ static int disassemble_flat(const struct values *values, const char *path, struc
 {
     struct context c = {.name = path, .json = values->json};
     struct blob file;
-    if (open_with_progress(&file, path, err))
+    if (input_open_plain(&file, path, &values->keys, err))
         return -1;
     uint64_t start = values->offset == UINT64_MAX ? 0 : values->offset;
     if (start > file.size)

@@ -8,7 +8,6 @@
 
 #include "cli/img4_input.h"
 #include "cli/output.h"
-#include "cli/progress.h"
 #include "cli/verbs.h"
 #include "image/compress.h"
 #include "image/container.h"
@@ -16,26 +15,18 @@
 
 struct values {
     bool json, verify, raw, raw_boot, all, extract, im4p_only;
-    const char *output, *im4p, *im4m, *im4r, *extra, *iv, *key, *input, *type, *rename,
-        *description, *compression, *nonce, *ticket, *create;
+    const char *output, *im4p, *im4m, *im4r, *extra, *input, *type, *rename, *description,
+        *compression, *nonce, *ticket, *create;
     uint64_t entry_point, lowest_address;
+    struct key_options keys;
 };
-
-#define OPTION(name, letter, kind, field, arg, help)                                               \
-    {                                                                                              \
-        name, letter, kind, offsetof(struct values, field), arg, NULL, help                        \
-    }
-
-#define DECRYPTION                                                                                 \
-    OPTION("iv", 0, OPTION_STRING, iv, "HEX", "decrypts the payload with this IV; with --key"),    \
-        OPTION("key", 0, OPTION_STRING, key, "HEX",                                                \
-               "the payload's key; with 96 digits and no --iv the first 32 are the IV")
 
 static const char *const compressions[] = {"none", "lzss", "lzfse", NULL};
 static const char *const img4tool_compressions[] = {"none", "complzss", "bvx2",
                                                     "lzss", "lzfse",    NULL};
 
 static const struct option info_options[] = {
+    KEY_OPTIONS,
     OPTION("json", 0, OPTION_FLAG, json, NULL, "prints as JSON"),
     OPTION("verify", 0, OPTION_FLAG, verify, NULL,
            "exit status 65 unless the manifest's digest is the payload's"),
@@ -53,7 +44,7 @@ static const struct option extract_options[] = {
     OPTION("im4m", 'm', OPTION_FILE, im4m, "FILE", "the manifest; of a saved ticket (shsh2) too"),
     OPTION("im4r", 'r', OPTION_FILE, im4r, "FILE",
            "the restore info; of a saved ticket one with its generator"),
-    DECRYPTION,
+    KEY_OPTIONS,
     OPTION("json", 0, OPTION_FLAG, json, NULL, "says as JSON what was written where"),
     {0},
 };
@@ -78,7 +69,7 @@ static const struct option create_options[] = {
            "its entry point, a virtual address (m1n1: 2048)"),
     OPTION("lowest-virtual-address", 0, OPTION_NUMBER, lowest_address, "ADDR",
            "the address of its first byte (m1n1: 0)"),
-    DECRYPTION,
+    KEY_OPTIONS,
     OPTION("json", 0, OPTION_FLAG, json, NULL, WRITTEN_AS_JSON),
     {0},
 };
@@ -102,66 +93,30 @@ static const struct option img4tool_options[] = {
     {"compression", 0, OPTION_CHOICE, offsetof(struct values, compression), "KIND",
      img4tool_compressions, "how -c compresses"},
     OPTION("json", 0, OPTION_FLAG, json, NULL, "prints as JSON"),
-    DECRYPTION,
+    KEY_OPTIONS,
     {0},
 };
 
 /* ---- extract ---- */
 
-/* DIGITS hexadecimal characters or fewer, two a byte; how many bytes, 0 when it is none. */
-static size_t parse_hex(const char *text, size_t digits, uint8_t *out)
+/* The payload as stored, decrypted when a key was given; to be freed. Of RAW a single key's result
+ * is taken, whatever it is. */
+static int stored_payload(const struct values *values, bool raw, const struct im4p *im4p,
+                          struct blob *out, struct error *err)
 {
-    for (size_t i = 0; i < digits; i++) {
-        const char *alphabet = "0123456789abcdef";
-        const char *at = text[i] ? strchr(alphabet, text[i] | 0x20) : NULL;
-        if (!at)
-            return 0;
-        const uint8_t nibble = (uint8_t)(at - alphabet);
-        out[i / 2] = (uint8_t)(i % 2 ? out[i / 2] | nibble : nibble << 4);
-    }
-    return digits / 2;
-}
-
-/* --iv and --key, or both in --key as they are published. 0, or -1 and *ERR. */
-static int read_key(const struct values *values, uint8_t iv[16], uint8_t key[32], size_t *size,
-                    struct error *err)
-{
-    const char *iv_text = values->iv ? values->iv : values->key;
-    const char *key_text = values->iv ? values->key : values->key + 32;
-    const size_t all = values->key ? strlen(values->key) : 0;
-    if (!values->key || (!values->iv && all != 96))
-        return error_set(err, ERROR_USAGE, "decrypting needs --iv and --key");
-    const size_t digits = strlen(key_text);
-    if ((values->iv && strlen(values->iv) != 32) ||
-        (digits != 32 && digits != 48 && digits != 64) || !parse_hex(iv_text, 32, iv) ||
-        !parse_hex(key_text, digits, key))
-        return error_set(err, ERROR_USAGE,
-                         "the IV has 32 hexadecimal digits, the key 32, 48 or 64");
-    *size = digits / 2;
-    return 0;
-}
-
-/* The payload as stored, decrypted when a key was given; to be freed. */
-static int stored_payload(const struct values *values, const struct im4p *im4p, struct blob *out,
-                          struct error *err)
-{
-    uint8_t iv[16], key[32];
-    size_t size = 0;
+    struct im4p_keys keys;
     *out = im4p->payload;
-    if (!values->iv && !values->key)
-        return 0;
-    if (read_key(values, iv, key, &size, err))
+    if (key_options_read(&values->keys, &keys, err))
         return -1;
-    return img4_decrypt(&im4p->payload, iv, key, size, out, err);
+    if (raw && keys.count <= 1)
+        return keys.count ? img4_decrypt(&im4p->payload, keys.items, out, err) : 0;
+    return keys.count || im4p->keybag.size ? im4p_decrypt(im4p, &keys, out, err) : 0;
 }
 
 static int write_payload(const struct values *values, const struct im4p *im4p, struct error *err)
 {
     struct blob stored, plain = {0};
-    if (im4p->keybag.size && !values->key && !values->raw)
-        return blob_error(&im4p->payload, 0, err,
-                          "the payload is encrypted: give --iv and --key, or take it --raw");
-    if (stored_payload(values, im4p, &stored, err))
+    if (stored_payload(values, values->raw, im4p, &stored, err))
         return -1;
     int result = values->raw ? 0 : decompress_any(&stored, &plain, err);
     if (!result)
@@ -199,7 +154,7 @@ static int extract(const struct values *values, const char *path, struct error *
 {
     struct img4_input in;
     struct im4p im4p;
-    if (img4_input_open(path, &in, err))
+    if (img4_input_open(path, &values->keys, &in, err))
         return -1;
     const bool other = values->im4p || values->im4m || values->im4r || values->extra;
     int result = write_part(values->im4p, &in.img4.im4p, &in.file, "IM4P", err);
@@ -261,7 +216,7 @@ static bool compression_is(const struct values *values, const char *name, const 
 static int append_extra(const char *path, struct blob *out, struct error *err)
 {
     struct blob extra;
-    if (open_with_progress(&extra, path, err))
+    if (input_open(&extra, path, NULL, err))
         return -1;
     uint8_t *both = malloc(out->size + extra.size + 1);
     if (both) {
@@ -312,7 +267,7 @@ static int make_im4p(const struct values *values, struct blob *out, struct error
     const char *description = values->description ? values->description : "";
     if (!type || strlen(type) != 4)
         return error_set(err, ERROR_USAGE, "--type: a type of four characters is needed, as krnl");
-    if (open_with_progress(&file, values->input, err))
+    if (input_open(&file, values->input, &values->keys, err))
         return -1;
     int result;
     if (values->raw_boot) {
@@ -334,7 +289,7 @@ static int decrypt_base(const struct values *values, const struct blob *base,
                         struct im4p_change *change, struct blob *payload, struct error *err)
 {
     struct im4p im4p;
-    if (im4p_parse(base, &im4p, err) || stored_payload(values, &im4p, payload, err))
+    if (im4p_parse(base, &im4p, err) || stored_payload(values, false, &im4p, payload, err))
         return -1;
     change->payload = payload;
     change->raw_size = im4p.compression_element.size ? im4p.raw_size : 0;
@@ -350,13 +305,13 @@ static int change_im4p(const struct values *values, const struct blob *base, str
     struct im4p_change change = {.type = wanted_type(values), .version = values->description};
     int result = 0;
     if (values->input) {
-        result = open_with_progress(&file, values->input, err) ||
+        result = input_open(&file, values->input, &values->keys, err) ||
                          pack_payload(values, &file, &payload, &change.raw_size, err)
                      ? -1
                      : 0;
         change.payload = &payload;
         change.remove_keybag = true;
-    } else if (values->key) {
+    } else if (values->keys.key || values->keys.iv) {
         result = decrypt_base(values, base, &change, &payload, err);
     }
     if (!result)
@@ -376,7 +331,7 @@ struct parts {
 static int gather_manifest(const struct values *values, struct parts *parts, struct error *err)
 {
     if (values->im4m) {
-        if (img4_input_open(values->im4m, &parts->im4m, err))
+        if (img4_input_open(values->im4m, &values->keys, &parts->im4m, err))
             return -1;
         if (!parts->im4m.img4.im4m.size)
             return blob_error(&parts->im4m.file, 0, err, "there is no manifest in it");
@@ -388,7 +343,7 @@ static int gather_manifest(const struct values *values, struct parts *parts, str
         parts->img4.im4r = parts->made_im4r;
     }
     if (values->im4r) {
-        if (img4_input_open(values->im4r, &parts->im4r, err))
+        if (img4_input_open(values->im4r, &values->keys, &parts->im4r, err))
             return -1;
         if (!parts->im4r.img4.im4r.size)
             return blob_error(&parts->im4r.file, 0, err, "there is no restore info in it");
@@ -405,7 +360,7 @@ static int gather(const struct values *values, struct parts *parts, struct error
         parts->img4.im4p = parts->made_im4p;
         return gather_manifest(values, parts, err);
     }
-    if (img4_input_open(values->im4p, &parts->base, err))
+    if (img4_input_open(values->im4p, &values->keys, &parts->base, err))
         return -1;
     parts->img4 = parts->base.img4;
     if (!parts->img4.im4p.size)
@@ -463,7 +418,8 @@ static int run_info(const struct verb *self, int argc, char **argv)
     if (!verb_parse(self, argc, argv, &values, &operands, &status))
         return status;
     const struct img4_print print = {.json = values.json, .verify = values.verify};
-    return img4_print_info(&print, operands.items[0], &err) ? report(&err) : finish_output();
+    return img4_print_info(&print, operands.items[0], &values.keys, &err) ? report(&err)
+                                                                          : finish_output();
 }
 
 static int run_extract(const struct verb *self, int argc, char **argv)
@@ -516,7 +472,8 @@ static int run_img4tool(const struct verb *self, int argc, char **argv)
         values.im4p = file;
         result = create(&values, values.output, &err);
     } else {
-        result = values.all || !values.extract ? img4_print_info(&print, file, &err) : 0;
+        result =
+            values.all || !values.extract ? img4_print_info(&print, file, &values.keys, &err) : 0;
         if (!result && values.extract)
             result = extract(&values, file, &err);
     }

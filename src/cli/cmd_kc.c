@@ -6,18 +6,19 @@
 #include <string.h>
 #include <strings.h>
 
+#include "cli/input.h"
 #include "cli/kc_input.h"
 #include "cli/macho_input.h"
 #include "cli/output.h"
-#include "cli/progress.h"
 #include "cli/verbs.h"
 #include "image/container.h"
 
 /* ---- opening ---- */
 
-int kc_input_open(struct kc_input *input, const char *path, bool info, struct error *err)
+int kc_input_open(struct kc_input *input, const char *path, const struct key_options *keys,
+                  bool info, struct error *err)
 {
-    if (open_plain_with_progress(&input->file, path, err))
+    if (input_open_plain(&input->file, path, keys, err))
         return -1;
     if (kc_open(&input->file, &input->kc, err) == 0) {
         if (!info || !kc_load_info(&input->kc, err))
@@ -34,7 +35,8 @@ void kc_input_close(struct kc_input *input)
     blob_free(&input->file);
 }
 
-int kc_verb(const struct verb *self, int argc, char **argv, void *values, bool info, kc_work *work)
+int kc_verb(const struct verb *self, int argc, char **argv, void *values,
+            const struct key_options *keys, bool info, kc_work *work)
 {
     struct operands operands;
     struct kc_input input;
@@ -42,7 +44,7 @@ int kc_verb(const struct verb *self, int argc, char **argv, void *values, bool i
     int status;
     if (!verb_parse(self, argc, argv, values, &operands, &status))
         return status;
-    if (kc_input_open(&input, operands.items[0], info, &err))
+    if (kc_input_open(&input, operands.items[0], keys, info, &err))
         return report(&err);
     const int result = work(values, &input.kc, &operands, &err);
     kc_input_close(&input);
@@ -56,6 +58,7 @@ struct values {
     bool mach_header, fileset_entries, load_addresses, kext_uuids, kernel_uuid, kernel_uuid_only;
     bool prelink_info, metadata, boot_properties;
     const char *variant;
+    struct key_options keys;
 };
 
 #define FLAG(name, letter, field, help)                                                            \
@@ -81,6 +84,7 @@ static const struct option inspect_options[] = {
     FLAG("show-collection-metadata", 0, metadata,
          "instead: what __PRELINK_INFO says of the whole collection"),
     FLAG("show-prelink-info", 0, prelink_info, "instead: the XML of __PRELINK_INFO, as it is"),
+    KEY_OPTIONS,
     {0},
 };
 
@@ -354,7 +358,7 @@ static int work_inspect(const void *context, struct kc *kc, const struct operand
 static int run_inspect(const struct verb *self, int argc, char **argv)
 {
     struct values values = {0};
-    return kc_verb(self, argc, argv, &values, false, work_inspect);
+    return kc_verb(self, argc, argv, &values, &values.keys, false, work_inspect);
 }
 
 const struct verb verb_kc_inspect = {

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "cli/input.h"
 #include "cli/kc_input.h"
 #include "cli/macho_input.h"
 #include "cli/output.h"
@@ -23,18 +24,15 @@ struct values {
     bool json;
     const char *output, *symbols;
     uint64_t slide;
+    struct key_options keys;
 };
-
-#define OPTION(name, letter, kind, field, arg, help)                                               \
-    {                                                                                              \
-        name, letter, kind, offsetof(struct values, field), arg, NULL, help                        \
-    }
 
 /* ---- ghidra ---- */
 
 static const struct option ghidra_options[] = {
     OPTION("output", 'o', OPTION_FILE, output, "FILE", "the copy; default: standard output"),
     OPTION("json", 0, OPTION_FLAG, json, NULL, "says as JSON what was changed"),
+    KEY_OPTIONS,
     {0},
 };
 
@@ -69,7 +67,7 @@ static int run_ghidra(const struct verb *self, int argc, char **argv)
     int status;
     if (!verb_parse(self, argc, argv, &values, &operands, &status))
         return status;
-    if (macho_input_open(&input, operands.items[0], NULL, &err))
+    if (macho_input_open(&input, operands.items[0], NULL, &values.keys, &err))
         return report(&err);
     int result = macho_plain(&input.macho, &plain, &err);
     if (!result) {
@@ -106,6 +104,7 @@ static const struct option lldb_options[] = {
     OPTION("output", 'o', OPTION_FILE, output, "FOLDER",
            "gets target.lldb and a file for each member; needed"),
     OPTION("json", 0, OPTION_FLAG, json, NULL, "prints the modules as JSON"),
+    KEY_OPTIONS,
     {0},
 };
 
@@ -329,7 +328,7 @@ static int work_lldb(const void *context, struct kc *kc, const struct operands *
 static int run_lldb(const struct verb *self, int argc, char **argv)
 {
     struct values values = {0};
-    return kc_verb(self, argc, argv, &values, false, work_lldb);
+    return kc_verb(self, argc, argv, &values, &values.keys, false, work_lldb);
 }
 
 const struct verb verb_kc_lldb = {

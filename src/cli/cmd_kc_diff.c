@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "cli/input.h"
 #include "cli/kc_input.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
@@ -11,17 +12,14 @@
 struct values {
     bool json, brief;
     const char *kext;
+    struct key_options keys;
 };
-
-#define OPTION(name, letter, kind, field, arg, help)                                               \
-    {                                                                                              \
-        name, letter, kind, offsetof(struct values, field), arg, NULL, help                        \
-    }
 
 static const struct option diff_options[] = {
     OPTION("kext", 'b', OPTION_STRING, kext, "ID", "only what changed in this one"),
     OPTION("no-symbols", 0, OPTION_FLAG, brief, NULL, "says nothing of symbols"),
     OPTION("json", 0, OPTION_FLAG, json, NULL, "prints as JSON"),
+    KEY_OPTIONS,
     {0},
 };
 
@@ -104,7 +102,7 @@ static int work_diff(const void *context, struct kc *kc, const struct operands *
     const struct values *values = context;
     struct print print = {.values = values};
     struct kc_input other;
-    if (kc_input_open(&other, operands->items[1], true, err))
+    if (kc_input_open(&other, operands->items[1], &values->keys, true, err))
         return -1;
     print.array = values->json ? json_array() : NULL;
     int result = kc_diff(kc, &other.kc, show, &print, err);
@@ -119,7 +117,7 @@ static int work_diff(const void *context, struct kc *kc, const struct operands *
 static int run_diff(const struct verb *self, int argc, char **argv)
 {
     struct values values = {0};
-    return kc_verb(self, argc, argv, &values, true, work_diff);
+    return kc_verb(self, argc, argv, &values, &values.keys, true, work_diff);
 }
 
 const struct verb verb_kc_diff = {

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/input.h"
 #include "cli/kc_input.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
@@ -13,10 +14,12 @@
 
 struct values {
     bool json;
+    struct key_options keys;
 };
 
 static const struct option exclude_options[] = {
     {"json", 0, OPTION_FLAG, offsetof(struct values, json), NULL, NULL, "prints as JSON"},
+    KEY_OPTIONS,
     {0},
 };
 
@@ -101,7 +104,7 @@ static int work_exclude(const void *context, struct kc *kc, const struct operand
 static int run_exclude(const struct verb *self, int argc, char **argv)
 {
     struct values values = {0};
-    return kc_verb(self, argc, argv, &values, true, work_exclude);
+    return kc_verb(self, argc, argv, &values, &values.keys, true, work_exclude);
 }
 
 const struct verb verb_kc_exclude = {

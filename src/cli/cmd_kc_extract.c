@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "cli/input.h"
 #include "cli/kc_input.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
@@ -16,6 +17,7 @@
 struct values {
     bool all, json;
     const char *output;
+    struct key_options keys;
 };
 
 static const struct option extract_options[] = {
@@ -25,6 +27,7 @@ static const struct option extract_options[] = {
      "a file; a folder or NAME.kext: as a bundle with the Info.plist; default: standard output"},
     {"json", 0, OPTION_FLAG, offsetof(struct values, json), NULL, NULL,
      "prints what was written as JSON"},
+    KEY_OPTIONS,
     {0},
 };
 
@@ -203,7 +206,7 @@ static int work_extract(const void *context, struct kc *kc, const struct operand
 static int run_extract(const struct verb *self, int argc, char **argv)
 {
     struct values values = {0};
-    return kc_verb(self, argc, argv, &values, false, work_extract);
+    return kc_verb(self, argc, argv, &values, &values.keys, false, work_extract);
 }
 
 const struct verb verb_kc_extract = {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/input.h"
 #include "cli/kc_input.h"
 #include "cli/macho_input.h"
 #include "cli/output.h"
@@ -16,17 +17,18 @@ struct values {
     bool json, any;
     const char *kernel, *from;
     uint64_t slide;
+    struct key_options keys;
 };
 
-#define OPTION(name, letter, kind, field, arg, help)                                               \
-    {                                                                                              \
-        name, letter, kind, offsetof(struct values, field), arg, NULL, help                        \
-    }
 #define JSON OPTION("json", 0, OPTION_FLAG, json, NULL, "prints as JSON")
 
 /* ---- version ---- */
 
-static const struct option version_options[] = {JSON, {0}};
+static const struct option version_options[] = {
+    JSON,
+    KEY_OPTIONS,
+    {0},
+};
 
 static void add_uuid(json_t *out, const char *key, const struct macho *macho)
 {
@@ -107,7 +109,7 @@ static int work_version(const void *context, struct kc *kc, const struct operand
 static int run_version(const struct verb *self, int argc, char **argv)
 {
     struct values values = {0};
-    return kc_verb(self, argc, argv, &values, true, work_version);
+    return kc_verb(self, argc, argv, &values, &values.keys, true, work_version);
 }
 
 /* ---- map ---- */
@@ -121,6 +123,7 @@ static const struct option map_options[] = {
     OPTION("slide", 0, OPTION_NUMBER, slide, "N", "the collection's addresses are slid by N"),
     OPTION("force", 0, OPTION_FLAG, any, NULL, "also with the kernel of another UUID"),
     JSON,
+    KEY_OPTIONS,
     {0},
 };
 
@@ -254,7 +257,7 @@ static int work_map(const void *context, struct kc *kc, const struct operands *o
     struct macho_input kernel;
     if (!values->kernel)
         return error_set(err, ERROR_USAGE, "say with --kernel which file the kernel by itself is");
-    if (macho_input_open(&kernel, values->kernel, NULL, err))
+    if (macho_input_open(&kernel, values->kernel, NULL, &values->keys, err))
         return -1;
     struct mapping m = {.values = values, .kc = kc, .kernel = &kernel.macho};
     const int result = map_with(&m, operands, err);
@@ -267,7 +270,7 @@ static int work_map(const void *context, struct kc *kc, const struct operands *o
 static int run_map(const struct verb *self, int argc, char **argv)
 {
     struct values values = {0};
-    return kc_verb(self, argc, argv, &values, false, work_map);
+    return kc_verb(self, argc, argv, &values, &values.keys, false, work_map);
 }
 
 /* ---- verbs ---- */

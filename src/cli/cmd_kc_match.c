@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/adt_input.h"
+#include "cli/input.h"
 #include "cli/kc_input.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
@@ -16,18 +17,15 @@
 struct values {
     bool json, failed;
     const char *tree, *kext;
+    struct key_options keys;
 };
-
-#define OPTION(name, letter, kind, field, arg, help)                                               \
-    {                                                                                              \
-        name, letter, kind, offsetof(struct values, field), arg, NULL, help                        \
-    }
 
 static const struct option match_options[] = {
     OPTION("adt", 0, OPTION_FILE, tree, "FILE", "the Apple device tree to match with; needed"),
     OPTION("kext", 'b', OPTION_STRING, kext, "ID", "only the personalities of this kext"),
     OPTION("failed", 0, OPTION_FLAG, failed, NULL, "only those that do not match"),
     OPTION("json", 0, OPTION_FLAG, json, NULL, "prints as JSON"),
+    KEY_OPTIONS,
     {0},
 };
 
@@ -126,7 +124,7 @@ static int work_match(const void *context, struct kc *kc, const struct operands 
     if (!kc->info)
         return blob_error(&kc->macho.file, 0, err,
                           "no __PRELINK_INFO, so no personalities: this is a bare kernel");
-    if (adt_input_open(values->tree, &tree, err))
+    if (adt_input_open(values->tree, &values->keys, &tree, err))
         return -1;
     int result = kc_match(kc, tree.root, &matches, err);
     if (!result) {
@@ -140,7 +138,7 @@ static int work_match(const void *context, struct kc *kc, const struct operands 
 static int run_match(const struct verb *self, int argc, char **argv)
 {
     struct values values = {0};
-    return kc_verb(self, argc, argv, &values, true, work_match);
+    return kc_verb(self, argc, argv, &values, &values.keys, true, work_match);
 }
 
 const struct verb verb_kc_match = {

@@ -7,10 +7,10 @@
 #include <string.h>
 
 #include "cli/dsym_input.h"
+#include "cli/input.h"
 #include "cli/macho_info.h"
 #include "cli/macho_input.h"
 #include "cli/output.h"
-#include "cli/progress.h"
 #include "cli/signature_info.h"
 #include "cli/verbs.h"
 #include "image/container.h"
@@ -18,24 +18,27 @@
 struct values {
     bool json, signature, entitlements;
     const char *member, *dsym;
+    struct key_options keys;
 };
 
-#define OPTION(name, letter, kind, field, arg, help)                                               \
-    {                                                                                              \
-        name, letter, kind, offsetof(struct values, field), arg, NULL, help                        \
-    }
 #define JSON OPTION("json", 0, OPTION_FLAG, json, NULL, "prints as JSON")
 #define MEMBER                                                                                     \
     OPTION("member", 't', OPTION_STRING, member, "ID",                                             \
            "looks at this member of a kernel collection (com.apple.kernel)")
 
-static const struct option common_options[] = {JSON, MEMBER, {0}};
+static const struct option common_options[] = {
+    JSON,
+    MEMBER,
+    KEY_OPTIONS,
+    {0},
+};
 
 static const struct option convert_options[] = {
     JSON,
     MEMBER,
     OPTION("dsym", 0, OPTION_FILE, dsym, "BUNDLE",
            "says the source line too, from this dSYM or the file in it"),
+    KEY_OPTIONS,
     {0},
 };
 
@@ -46,17 +49,18 @@ static const struct option info_options[] = {
            "the signature: code directories, hashes and whether they match, requirements"),
     OPTION("ent", 0, OPTION_FLAG, entitlements, NULL,
            "the entitlements as they are; with --sig or --json by name, from XML and DER"),
+    KEY_OPTIONS,
     {0},
 };
 
 /* ---- opening ---- */
 
 int macho_input_open(struct macho_input *input, const char *path, const char *member,
-                     struct error *err)
+                     const struct key_options *keys, struct error *err)
 {
     uint64_t vmaddr, offset;
     struct macho outer;
-    if (open_plain_with_progress(&input->file, path, err))
+    if (input_open_plain(&input->file, path, keys, err))
         return -1;
     int result = macho_open(&input->file, &input->macho, err);
     if (!result && member) {
@@ -89,7 +93,7 @@ static int run_verb(const struct verb *self, int argc, char **argv, work_fn *wor
     int status;
     if (!verb_parse(self, argc, argv, &values, &operands, &status))
         return status;
-    if (macho_input_open(&input, operands.items[0], values.member, &err))
+    if (macho_input_open(&input, operands.items[0], values.member, &values.keys, &err))
         return report(&err);
     const int result = work(&values, &input, &operands, &err);
     macho_input_close(&input);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "a64/dis.h"
+#include "cli/input.h"
 #include "cli/macho_code_diff.h"
 #include "cli/macho_info.h"
 #include "cli/macho_input.h"
@@ -16,18 +17,15 @@
 struct values {
     bool json, all;
     const char *member;
+    struct key_options keys;
 };
-
-#define OPTION(name, letter, kind, field, arg, help)                                               \
-    {                                                                                              \
-        name, letter, kind, offsetof(struct values, field), arg, NULL, help                        \
-    }
 
 static const struct option options[] = {
     OPTION("json", 0, OPTION_FLAG, json, NULL, "prints as JSON"),
     OPTION("member", 't', OPTION_STRING, member, "ID",
            "compares this member of two kernel collections (com.apple.kernel)"),
     OPTION("all", 'a', OPTION_FLAG, all, NULL, "also names symbols that have only moved"),
+    KEY_OPTIONS,
     {0},
 };
 
@@ -411,9 +409,9 @@ static int run_diff(const struct verb *self, int argc, char **argv)
     int status;
     if (!verb_parse(self, argc, argv, &values, &operands, &status))
         return status;
-    if (macho_input_open(&a, operands.items[0], values.member, &err))
+    if (macho_input_open(&a, operands.items[0], values.member, &values.keys, &err))
         return report(&err);
-    int result = macho_input_open(&b, operands.items[1], values.member, &err);
+    int result = macho_input_open(&b, operands.items[1], values.member, &values.keys, &err);
     if (!result) {
         result = compare(&values, &a.macho, &b.macho, &err);
         macho_input_close(&b);

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "cli/input.h"
 #include "cli/macho_input.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
@@ -13,12 +14,8 @@ struct values {
     bool adhoc, linker, json;
     const char *entitlements, *identifier, *output;
     uint64_t page_size;
+    struct key_options keys;
 };
-
-#define OPTION(name, letter, kind, field, arg, help)                                               \
-    {                                                                                              \
-        name, letter, kind, offsetof(struct values, field), arg, NULL, help                        \
-    }
 
 static const struct option options[] = {
     OPTION("adhoc", 0, OPTION_FLAG, adhoc, NULL, "without an identity; there is no other way here"),
@@ -32,6 +29,7 @@ static const struct option options[] = {
     OPTION("output", 'o', OPTION_FILE, output, "FILE",
            "the signed program, which may be the same file; default: standard output"),
     OPTION("json", 0, OPTION_FLAG, json, NULL, WRITTEN_AS_JSON),
+    KEY_OPTIONS,
     {0},
 };
 
@@ -64,7 +62,7 @@ static int sign(const struct values *values, const char *path, struct error *err
     struct blob entitlements = {0}, signed_file;
     struct macho_sign_options how = {.page_shift = values->page_size == 0x4000 ? 14 : 12,
                                      .linker = values->linker};
-    if (macho_input_open(&input, path, NULL, err))
+    if (macho_input_open(&input, path, NULL, &values->keys, err))
         return -1;
     int result = values->entitlements ? blob_open(&entitlements, values->entitlements, err) : 0;
     if (!result) {

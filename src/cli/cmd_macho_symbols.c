@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli/dsym_input.h"
+#include "cli/input.h"
 #include "cli/macho_input.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
@@ -17,12 +18,8 @@ struct values {
     bool json, all, exports;
     const char *member, *dsym;
     struct string_list addresses;
+    struct key_options keys;
 };
-
-#define OPTION(name, letter, kind, field, arg, help)                                               \
-    {                                                                                              \
-        name, letter, kind, offsetof(struct values, field), arg, NULL, help                        \
-    }
 
 static const struct option options[] = {
     OPTION("json", 0, OPTION_FLAG, json, NULL, "prints as JSON"),
@@ -34,6 +31,7 @@ static const struct option options[] = {
     OPTION("exports", 0, OPTION_FLAG, exports, NULL, "what the export trie offers, and how"),
     OPTION("dsym", 0, OPTION_FILE, dsym, "BUNDLE",
            "functions with file and line from this dSYM, or the file in it"),
+    KEY_OPTIONS,
     {0},
 };
 
@@ -320,7 +318,7 @@ static int run_symbols(const struct verb *self, int argc, char **argv)
         string_list_free(&values.addresses);
         return status;
     }
-    int result = macho_input_open(&input, operands.items[0], values.member, &err);
+    int result = macho_input_open(&input, operands.items[0], values.member, &values.keys, &err);
     if (!result) {
         result = print_symbols(&values, &input.macho, &err);
         macho_input_close(&input);

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/input.h"
 #include "cli/output.h"
-#include "cli/progress.h"
 #include "cli/verbs.h"
 #include "image/container.h"
 #include "image/nvram.h"
@@ -18,12 +18,9 @@ struct values {
     const char *output, *format;
     uint64_t size;
     struct string_list remove;
+    struct key_options keys;
 };
 
-#define OPTION(name, letter, kind, field, arg, help)                                               \
-    {                                                                                              \
-        name, letter, kind, offsetof(struct values, field), arg, NULL, help                        \
-    }
 #define JSON      OPTION("json", 0, OPTION_FLAG, json, NULL, "prints as JSON")
 #define MADE_JSON OPTION("json", 0, OPTION_FLAG, json, NULL, WRITTEN_AS_JSON)
 #define SYSTEM                                                                                     \
@@ -39,24 +36,30 @@ static const struct option new_options[] = {
     MADE_JSON,
     {0},
 };
-static const struct option list_options[] = {JSON, {0}};
-static const struct option get_options[] = {
-    SYSTEM,
-    OPTION("raw", 0, OPTION_FLAG, raw, NULL, "the value's bytes and nothing else"),
+static const struct option list_options[] = {
     JSON,
-    {0}};
+    KEY_OPTIONS,
+    {0},
+};
+static const struct option get_options[] = {
+    SYSTEM, OPTION("raw", 0, OPTION_FLAG, raw, NULL, "the value's bytes and nothing else"),
+    JSON,   KEY_OPTIONS,
+    {0},
+};
 static const struct option set_options[] = {
     SYSTEM,
     OPTION("hex", 0, OPTION_FLAG, hex, NULL, "VALUE is hexadecimal"),
     OPTION("delete", 0, OPTION_LIST, remove, "NAME", "deletes the variable"),
     OPTION("output", 'o', OPTION_FILE, output, "FILE", "writes here instead of over FILE"),
     OPTION("json", 0, OPTION_FLAG, json, NULL, "says as JSON what was written"),
+    KEY_OPTIONS,
     {0},
 };
 
-static int bank_open(const char *path, struct blob *file, struct nvram *nvram, struct error *err)
+static int bank_open(const char *path, const struct key_options *keys, struct blob *file,
+                     struct nvram *nvram, struct error *err)
 {
-    if (open_plain_with_progress(file, path, err))
+    if (input_open_plain(file, path, keys, err))
         return -1;
     if (!nvram_open(file, nvram, err))
         return 0;
@@ -131,7 +134,7 @@ static int run_list(const struct verb *self, int argc, char **argv)
     int status;
     if (!verb_parse(self, argc, argv, &values, &operands, &status))
         return status;
-    if (bank_open(operands.items[0], &file, &nvram, &err))
+    if (bank_open(operands.items[0], &values.keys, &file, &nvram, &err))
         return report(&err);
     json_t *array = values.json ? json_array() : NULL;
     for (const struct nvram_variable *v = nvram.variables; v; v = v->next) {
@@ -159,7 +162,7 @@ static int run_get(const struct verb *self, int argc, char **argv)
     int status, result = 0;
     if (!verb_parse(self, argc, argv, &values, &operands, &status))
         return status;
-    if (bank_open(operands.items[0], &file, &nvram, &err))
+    if (bank_open(operands.items[0], &values.keys, &file, &nvram, &err))
         return report(&err);
     const struct nvram_variable *variable =
         nvram_get(&nvram, values.system ? NVRAM_SYSTEM : NVRAM_COMMON, operands.items[1]);
@@ -190,7 +193,7 @@ static int run_check(const struct verb *self, int argc, char **argv)
     int status;
     if (!verb_parse(self, argc, argv, &values, &operands, &status))
         return status;
-    if (bank_open(operands.items[0], &file, &nvram, &err))
+    if (bank_open(operands.items[0], &values.keys, &file, &nvram, &err))
         return report(&err);
     for (const struct nvram_variable *v = nvram.variables; v; v = v->next)
         count++;
@@ -270,7 +273,7 @@ static int run_set(const struct verb *self, int argc, char **argv)
         return status;
     if (operands.count < 2 && !values.remove.count)
         return usage(self);
-    int result = bank_open(operands.items[0], &file, &nvram, &err);
+    int result = bank_open(operands.items[0], &values.keys, &file, &nvram, &err);
     if (!result) {
         result = change(&values, &nvram, &operands, &err);
         if (!result)

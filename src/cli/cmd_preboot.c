@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/input.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
 #include "image/container.h"
@@ -13,6 +14,7 @@
 struct values {
     bool json;
     const char *output, *group;
+    struct key_options keys;
 };
 
 static const struct option kernelcache_options[] = {
@@ -21,6 +23,7 @@ static const struct option kernelcache_options[] = {
     {"group", 'g', OPTION_STRING, offsetof(struct values, group), "UUID", NULL,
      "-o: of this volume group, where the disk has several systems"},
     {"json", 0, OPTION_FLAG, offsetof(struct values, json), NULL, NULL, "prints the list as JSON"},
+    KEY_OPTIONS,
     {0},
 };
 
@@ -54,10 +57,10 @@ static int extract(const struct source *disk, const struct preboot_kernel *kerne
     const struct preboot_kernel *kernel =
         preboot_choose(kernels, count, values->group, disk->name, err);
     if (!kernel || preboot_extract(disk, kernel, &file, err))
-        return report(err);
+        return -1;
     const int result = write_source(values->output, &file, err);
     source_close(&file);
-    return result ? report(err) : 0;
+    return result;
 }
 
 static int run_kernelcache(const struct verb *self, int argc, char **argv)
@@ -65,21 +68,21 @@ static int run_kernelcache(const struct verb *self, int argc, char **argv)
     struct values values = {0};
     struct operands operands;
     struct error err = {0};
+    struct reading reading;
     struct source disk;
     unsigned count;
     int status;
     if (!verb_parse(self, argc, argv, &values, &operands, &status))
         return status;
-    if (container_open(operands.items[0], &disk, &err))
+    if (reading_open(&reading, operands.items[0], &values.keys, !values.output, &disk, &err))
         return report(&err);
     struct preboot_kernel *kernels = calloc(PREBOOT_MAX_KERNELS, sizeof(*kernels));
-    if (!kernels)
-        status = report((error_set(&err, ERROR_OS, "out of memory"), &err));
-    else if (preboot_list(&disk, kernels, &count, &err))
-        status = report(&err);
-    else
-        status = values.output ? extract(&disk, kernels, count, &values, &err)
-                               : print_list(kernels, count, values.json);
+    int result = kernels ? preboot_list(&disk, kernels, &count, &err)
+                         : error_set(&err, ERROR_OS, "out of memory");
+    if (!result && values.output)
+        result = extract(&disk, kernels, count, &values, &err);
+    reading_end(&reading);
+    status = result ? report(&err) : values.output ? 0 : print_list(kernels, count, values.json);
     free(kernels);
     source_close(&disk);
     return status;

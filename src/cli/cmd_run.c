@@ -91,6 +91,7 @@ static const struct option options[] = {
     {"symbols", 0, OPTION_FILE, AT(symbols), "FILE", NULL,
      "--profile: names for them, from an ELF or Mach-O file or a System.map"},
     {"stats", 0, OPTION_FLAG, AT(stats), NULL, NULL, "prints what was executed, at the end"},
+    KEY_OPTIONS_OF(struct run_values, keys),
     {0},
 };
 
@@ -195,11 +196,11 @@ static void fill_boot(struct run *run, const struct operands *operands)
 {
     const struct run_values *v = &run->values;
     run->command_line = join(&operands->rest);
-    run->watch = (struct source_watch){print_progress, run};
+    run->context = (struct source_context){print_progress, run, &run->keys};
     progress_start(&run->progress, false);
     run->boot =
         (struct boot_options){.kind = boot_kind(v->boot),
-                              .watch = &run->watch,
+                              .context = &run->context,
                               .file = operands->count ? operands->items[0] : "the embedded guest",
                               .initrd = v->initrd,
                               .ramdisk = v->ramdisk,
@@ -244,7 +245,7 @@ static bool is_stream(const char *path)
 /* Looked into, loaded, and loaded again after a reset: it is kept. */
 static int keep_stream(struct run *run, const char *path, struct error *err)
 {
-    if (image_open_watched(&run->kernel, path, &run->watch, err))
+    if (image_open_with(&run->kernel, path, &run->context, err))
         return -1;
     run->boot.file = run->kernel.name;
     run->boot.embedded = run->kernel.data;
@@ -262,9 +263,9 @@ static int find_kernel(struct run *run, const struct operands *operands, struct 
     const bool xnu = run->boot.kind == BOOT_AUTO || run->boot.kind == BOOT_XNU;
     if (operands->count && is_stream(operands->items[0]))
         return keep_stream(run, operands->items[0], err);
-    if (!disk || !xnu || (operands->count && !preboot_is_disk(disk)))
+    if (!disk || !xnu || (operands->count && !preboot_is_disk(disk, &run->keys)))
         return 0;
-    if (preboot_open(disk, &run->kernel, &run->kernel_name, err))
+    if (preboot_open(disk, &run->keys, &run->kernel, &run->kernel_name, err))
         return -1;
     run->boot.file = run->kernel_name;
     run->boot.embedded = run->kernel.data;
@@ -296,7 +297,8 @@ static int fill_config(struct run *run, struct error *err)
 {
     static const char *const network[] = {"user"};
     struct run_values *v = &run->values;
-    if (check_logs(&v->logs, err) || apply_bundle(run, err))
+    if (check_logs(&v->logs, err) || key_options_read(&v->keys, &run->keys, err) ||
+        apply_bundle(run, err))
         return -1;
     const struct board *board = board_from_name(v->machine, err);
     if (!board)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/input.h"
 #include "cli/kc_input.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
@@ -17,12 +18,8 @@ struct values {
     bool json, annotate;
     const char *collection;
     uint64_t slide;
+    struct key_options keys;
 };
-
-#define OPTION(name, letter, kind, field, arg, help)                                               \
-    {                                                                                              \
-        name, letter, kind, offsetof(struct values, field), arg, NULL, help                        \
-    }
 
 static const struct option symbolicate_options[] = {
     OPTION("kc", 0, OPTION_FILE, collection, "KC", "the kernel collection that panicked; needed"),
@@ -32,6 +29,7 @@ static const struct option symbolicate_options[] = {
     OPTION("annotate", 0, OPTION_FLAG, annotate, NULL,
            "prints the whole log, with the names behind the addresses"),
     OPTION("json", 0, OPTION_FLAG, json, NULL, "prints as JSON"),
+    KEY_OPTIONS,
     {0},
 };
 
@@ -245,13 +243,13 @@ static int run_symbolicate(const struct verb *self, int argc, char **argv)
         error_set(&err, ERROR_USAGE, "symbolicate needs the collection that panicked: --kc KC");
         return report(&err);
     }
-    if (image_open_plain(&file, operands.items[0], &err))
+    if (input_open_plain(&file, operands.items[0], &values.keys, &err))
         return report(&err);
     int result = panic_parse(&file, &log, &err);
     blob_free(&file);
     if (result)
         return report(&err);
-    result = kc_input_open(&input, values.collection, true, &err);
+    result = kc_input_open(&input, values.collection, &values.keys, true, &err);
     if (!result) {
         struct job job = {.values = &values, .kc = &input.kc, .log = &log};
         result = symbolicate(&job, &err);

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/input.h"
 #include "cli/output.h"
-#include "cli/progress.h"
 #include "cli/verbs.h"
 #include "image/container.h"
 #include "image/trust_collect.h"
@@ -17,12 +17,9 @@ struct values {
     bool json;
     const char *output;
     uint64_t version;
+    struct key_options keys;
 };
 
-#define OPTION(name, letter, kind, field, arg, help)                                               \
-    {                                                                                              \
-        name, letter, kind, offsetof(struct values, field), arg, NULL, help                        \
-    }
 #define OUTPUT                                                                                     \
     OPTION("output", 'o', OPTION_FILE, output, "FILE", "what is made; default: standard output")
 #define MADE_JSON OPTION("json", 0, OPTION_FLAG, json, NULL, WRITTEN_AS_JSON)
@@ -31,18 +28,27 @@ static const struct option create_options[] = {
     OUTPUT,
     OPTION("version", 'v', OPTION_NUMBER, version, "N", "of the format: 1 (default) or 2"),
     MADE_JSON,
+    KEY_OPTIONS,
     {0},
 };
-static const struct option change_options[] = {OUTPUT, MADE_JSON, {0}};
+static const struct option change_options[] = {
+    OUTPUT,
+    MADE_JSON,
+    KEY_OPTIONS,
+    {0},
+};
 static const struct option info_options[] = {
-    OPTION("json", 0, OPTION_FLAG, json, NULL, "prints as JSON"), {0}};
+    OPTION("json", 0, OPTION_FLAG, json, NULL, "prints as JSON"),
+    KEY_OPTIONS,
+    {0},
+};
 
 /* ---- reading ---- */
 
-static int cache_open(const char *path, struct blob *file, struct trust_cache *cache,
-                      struct error *err)
+static int cache_open(const char *path, const struct key_options *keys, struct blob *file,
+                      struct trust_cache *cache, struct error *err)
 {
-    if (open_plain_with_progress(file, path, err))
+    if (input_open_plain(file, path, keys, err))
         return -1;
     if (!trust_cache_parse(file, cache, err))
         return 0;
@@ -120,7 +126,7 @@ static int run_info(const struct verb *self, int argc, char **argv)
     int status;
     if (!verb_parse(self, argc, argv, &values, &operands, &status))
         return status;
-    if (open_plain_with_progress(&file, operands.items[0], &err))
+    if (input_open_plain(&file, operands.items[0], &values.keys, &err))
         return report(&err);
     json_t *array = json_array();
     const int result = file_json(&file, array, &err);
@@ -173,13 +179,12 @@ static int write_cache(const struct values *values, const struct trust_cache *ca
 static int finish(struct trust_collection *collection, const struct values *values,
                   const struct operands *operands, unsigned first, struct error *err)
 {
-    struct progress progress;
-    int result = 0;
-    progress_start(&progress, false);
-    collection->watch = &progress.watch;
+    struct reading reading;
+    int result = reading_start(&reading, &values->keys, false, err);
+    collection->context = &reading.context;
     for (unsigned i = first; !result && i < operands->count; i++)
         result = collect(collection, operands->items[i], err);
-    progress_end(&progress);
+    reading_end(&reading);
     if (!result && collection->programs && collection->unsigned_programs == collection->programs)
         result = error_set(err, ERROR_DATA, "%s: none of %zu programs is signed: sign them first",
                            operands->items[first], collection->programs);
@@ -218,7 +223,7 @@ static int run_append(const struct verb *self, int argc, char **argv)
     int status;
     if (!verb_parse(self, argc, argv, &values, &operands, &status))
         return status;
-    if (cache_open(operands.items[0], &file, &collection.cache, &err))
+    if (cache_open(operands.items[0], &values.keys, &file, &collection.cache, &err))
         return report(&err);
     const int result = finish(&collection, &values, &operands, 1, &err);
     blob_free(&file);
@@ -249,7 +254,7 @@ static int run_remove(const struct verb *self, int argc, char **argv)
     int status;
     if (!verb_parse(self, argc, argv, &values, &operands, &status))
         return status;
-    if (cache_open(operands.items[0], &file, &cache, &err))
+    if (cache_open(operands.items[0], &values.keys, &file, &cache, &err))
         return report(&err);
     int result = remove_all(&cache, &operands, &err);
     if (!result)
@@ -281,7 +286,7 @@ static int run_region(const struct verb *self, int argc, char **argv)
     if (!verb_parse(self, argc, argv, &values, &operands, &status))
         return status;
     for (; !result && count < operands.count; count += !result) {
-        result = open_plain_with_progress(&modules[count], operands.items[count], &err);
+        result = input_open_plain(&modules[count], operands.items[count], &values.keys, &err);
         if (!result && (result = check_module(&modules[count], &err)))
             blob_free(&modules[count]);
     }

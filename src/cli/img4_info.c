@@ -7,14 +7,14 @@
 #include <string.h>
 
 #include "cli/output.h"
-#include "cli/progress.h"
 #include "image/compress.h"
 #include "image/container.h"
 
-int img4_input_open(const char *path, struct img4_input *in, struct error *err)
+int img4_input_open(const char *path, const struct key_options *keys, struct img4_input *in,
+                    struct error *err)
 {
     *in = (struct img4_input){0};
-    if (open_with_progress(&in->file, path, err))
+    if (input_open(&in->file, path, keys, err))
         return -1;
     int result;
     if (img4_is_ticket(&in->file)) {
@@ -164,12 +164,13 @@ static json_t *restore_json(const struct blob *im4r, uint64_t generator)
     return json_pack("{s:o}", "generator", json_sprintf("0x%016" PRIx64, generator));
 }
 
-int img4_print_info(const struct img4_print *print, const char *path, struct error *err)
+int img4_print_info(const struct img4_print *print, const char *path,
+                    const struct key_options *keys, struct error *err)
 {
     struct img4_input in;
     struct im4p im4p;
     struct im4m im4m;
-    if (img4_input_open(path, &in, err))
+    if (img4_input_open(path, keys, &in, err))
         return -1;
     json_t *out = json_object();
     int result = 0;

@@ -4,6 +4,7 @@
 
 /* The file that an img4 verb works on, and what is printed of it. */
 
+#include "cli/input.h"
 #include "image/img4.h"
 
 /* A file, and what of an IMG4 is in it. */
@@ -13,8 +14,10 @@ struct img4_input {
     uint64_t generator; /* of a ticket */
 };
 
-/* PATH, which may be nested, must live as long as INPUT. 0, or -1 and *ERR. */
-int img4_input_open(const char *path, struct img4_input *in, struct error *err);
+/* PATH, which may be nested, must live as long as IN; KEYS, of files around it, may be NULL. 0, or
+ * -1 and *ERR. */
+int img4_input_open(const char *path, const struct key_options *keys, struct img4_input *in,
+                    struct error *err);
 void img4_input_close(struct img4_input *in);
 
 /* Prints everything (or the IM4P alone), as text or JSON; with VERIFY a digest that is not the
@@ -22,6 +25,7 @@ void img4_input_close(struct img4_input *in);
 struct img4_print {
     bool json, verify, im4p_only;
 };
-int img4_print_info(const struct img4_print *print, const char *path, struct error *err);
+int img4_print_info(const struct img4_print *print, const char *path,
+                    const struct key_options *keys, struct error *err);
 
 #endif

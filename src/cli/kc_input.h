@@ -8,7 +8,7 @@
 
 #include <jansson.h>
 
-#include "cli/options.h"
+#include "cli/input.h"
 #include "image/kc.h"
 
 struct kc_input {
@@ -16,16 +16,19 @@ struct kc_input {
     struct kc kc;
 };
 
-/* PATH must live as long as INPUT. INFO: kc_load_info() too. 0, or -1 and *ERR. */
-int kc_input_open(struct kc_input *input, const char *path, bool info, struct error *err);
+/* PATH must live as long as INPUT; KEYS may be NULL. INFO: kc_load_info() too. 0, or -1 and *ERR.
+ */
+int kc_input_open(struct kc_input *input, const char *path, const struct key_options *keys,
+                  bool info, struct error *err);
 void kc_input_close(struct kc_input *input);
 
 /* What a verb does with the opened collection. -1 and *ERR when it cannot. */
 typedef int kc_work(const void *values, struct kc *kc, const struct operands *operands,
                     struct error *err);
-/* Parses into VALUES, opens the first operand, kc_load_info() too where INFO, and calls WORK. The
- * exit status. */
-int kc_verb(const struct verb *self, int argc, char **argv, void *values, bool info, kc_work *work);
+/* Parses into VALUES, which KEYS is in, opens the first operand, kc_load_info() too where INFO, and
+ * calls WORK. The exit status. */
+int kc_verb(const struct verb *self, int argc, char **argv, void *values,
+            const struct key_options *keys, bool info, kc_work *work);
 
 /* "RELEASE_ARM64_T8101", the end of the version's banner; NULL: it names none. */
 const char *kc_build(const struct xnu_version *version);

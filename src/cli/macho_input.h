@@ -6,6 +6,7 @@
 
 #include <jansson.h>
 
+#include "cli/input.h"
 #include "image/macho.h"
 
 struct macho_input {
@@ -13,9 +14,10 @@ struct macho_input {
     struct macho macho; /* the member's header where one was asked for */
 };
 
-/* MEMBER NULL: the file itself. 0, or -1 and *ERR. PATH must live as long as INPUT. */
+/* MEMBER NULL: the file itself. KEYS may be NULL. 0, or -1 and *ERR. PATH must live as long as
+ * INPUT. */
 int macho_input_open(struct macho_input *input, const char *path, const char *member,
-                     struct error *err);
+                     const struct key_options *keys, struct error *err);
 void macho_input_close(struct macho_input *input);
 
 /* The header and the load commands, as `macho info` prints them; the processor of a header alone.

@@ -37,6 +37,12 @@ struct option {
     const char *help;
 };
 
+/* A row of an option that is the member FIELD of the verb's struct values, and no choice. */
+#define OPTION(name, letter, kind, field, arg, help)                                               \
+    {                                                                                              \
+        name, letter, kind, offsetof(struct values, field), arg, NULL, help                        \
+    }
+
 struct verb {
     const char *name;        /* "run"; two words where a verb has verbs: "macho disass" */
     const char *synopsis;    /* after the name: "[OPTIONS] [FILE] [-- BOOT-ARGS]" */

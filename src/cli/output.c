@@ -125,8 +125,7 @@ int write_source(const char *path, const struct source *source, struct error *er
             source_read(source, at, buffer, piece, err) || writer_put(&writer, buffer, piece, err)
                 ? -1
                 : 0;
-        if (source->watch)
-            source->watch->step(source->watch->ctx, source->name, at + piece, source->size);
+        source_tell(source->context, source->name, at + piece, source->size);
     }
     free(buffer);
     return writer_close(&writer, result, err);

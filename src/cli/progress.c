@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "host/loop.h"
-#include "image/container.h"
 
 #define SLOW_NS  1000000000ull
 #define PAUSE_NS 5000000000ull
@@ -21,8 +20,7 @@
 void progress_start(struct progress *progress, bool prints)
 {
     *progress =
-        (struct progress){.watch = {progress_step, progress},
-                          .wanted = isatty(STDERR_FILENO) && !(prints && isatty(STDOUT_FILENO))};
+        (struct progress){.wanted = isatty(STDERR_FILENO) && !(prints && isatty(STDOUT_FILENO))};
 }
 
 static void show(const char *what, uint64_t done, uint64_t total)
@@ -58,22 +56,4 @@ void progress_end(struct progress *p)
     if (p->shown)
         fputs("\r\033[K", stderr);
     p->since = p->last = p->shown = 0;
-}
-
-int open_with_progress(struct blob *out, const char *path, struct error *err)
-{
-    struct progress progress;
-    progress_start(&progress, false);
-    const int result = image_open_watched(out, path, &progress.watch, err);
-    progress_end(&progress);
-    return result;
-}
-
-int open_plain_with_progress(struct blob *out, const char *path, struct error *err)
-{
-    struct progress progress;
-    progress_start(&progress, false);
-    const int result = image_open_plain_watched(out, path, &progress.watch, err);
-    progress_end(&progress);
-    return result;
 }

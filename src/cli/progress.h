@@ -7,10 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "image/source.h"
-
 struct progress {
-    struct source_watch watch; /* to be handed to what reads */
     bool wanted;
     uint64_t since, last, shown; /* host time: first step, last step, last time on the screen; 0 */
 };
@@ -19,13 +16,9 @@ struct progress {
  * terminal too. */
 void progress_start(struct progress *progress, bool prints);
 /* DONE of TOTAL bytes of WHAT were read; TOTAL 0: not known. CTX is the progress; the type is that
- * of a source's watch and of a machine's. */
+ * of a source's context and of a machine's. */
 void progress_step(void *ctx, const char *what, uint64_t done, uint64_t total);
 /* Takes the line away, before anything else is printed. */
 void progress_end(struct progress *progress);
-
-/* image_open and image_open_plain with progress shown. */
-int open_with_progress(struct blob *out, const char *path, struct error *err);
-int open_plain_with_progress(struct blob *out, const char *path, struct error *err);
 
 #endif

@@ -7,8 +7,7 @@
 
 #include "boot/boot.h"
 #include "cli/folded.h"
-#include "cli/options.h"
-#include "cli/progress.h"
+#include "cli/input.h"
 #include "cli/run_bundle.h"
 #include "machine/machine.h"
 
@@ -20,6 +19,7 @@ struct run_values {
     uint64_t cpus, memory, slide, seed, quantum, ecid, load_address, entry_offset;
     bool el2, vhe_only, semihosting, dry_run, stats, perf_map, engine_check;
     struct string_list disks, nets, serials, logs;
+    struct key_options keys;
 };
 
 struct run {
@@ -36,7 +36,8 @@ struct run {
     char *kernel_name;
     struct symbols symbols;   /* of the guest, for --profile */
     struct progress progress; /* of reading the guest */
-    struct source_watch watch;
+    struct im4p_keys keys;    /* of the guest's files */
+    struct source_context context;
 };
 
 /* Loads the guest of run->machine, made with config.dry_run, and prints the machine as JSON. The

@@ -57,6 +57,17 @@ void blob_free(struct blob *blob)
     *blob = (struct blob){.name = blob->name};
 }
 
+void blob_replace(struct blob *file, struct blob *out)
+{
+    if (out->owned) {
+        blob_free(file);
+        return;
+    }
+    out->owned = file->owned;
+    out->mapped = file->mapped;
+    *file = (struct blob){.name = file->name};
+}
+
 const uint8_t *blob_at(const struct blob *blob, uint64_t offset, uint64_t size)
 {
     if (offset > blob->size || size > blob->size - offset)

@@ -24,6 +24,8 @@ int blob_open(struct blob *blob, const char *name, struct error *err);
 /* Takes malloc'ed DATA; NAME says what it is a part of. */
 void blob_adopt(struct blob *blob, void *data, size_t size, const char *name);
 void blob_free(struct blob *blob);
+/* OUT was made of FILE, maybe as a view of it: then what FILE owns is OUT's, else FILE is freed. */
+void blob_replace(struct blob *file, struct blob *out);
 
 /* A view of [offset, offset + size); 0, or -1 and *ERR "truncated" where it ends too early. WHAT
  * names the part. */

@@ -167,12 +167,12 @@ static size_t host_part(const char *path)
     return strlen(path);
 }
 
-static int open_parts(char *parts, size_t first, const struct source_watch *watch,
+static int open_parts(char *parts, size_t first, const struct source_context *context,
                       struct source *out, struct error *err)
 {
     char *rest = parts[first] ? parts + first + 1 : NULL;
     parts[first] = 0;
-    int result = source_open_watched(out, parts, watch, err);
+    int result = source_open_with(out, parts, context, err);
     while (!result && rest && *rest) {
         struct source outer = *out;
         char *member = strsep(&rest, ":");
@@ -182,22 +182,22 @@ static int open_parts(char *parts, size_t first, const struct source_watch *watc
     return result;
 }
 
-int container_open_watched(const char *path, const struct source_watch *watch, struct source *out,
-                           struct error *err)
+int container_open_with(const char *path, const struct source_context *context, struct source *out,
+                        struct error *err)
 {
     char *parts = strdup(path);
     if (!parts)
         return error_set(err, ERROR_OS, "%s: no memory", path);
-    const int result = open_parts(parts, host_part(path), watch, out, err);
+    const int result = open_parts(parts, host_part(path), context, out, err);
     free(parts);
     return result;
 }
 
-int image_open_watched(struct blob *out, const char *path, const struct source_watch *watch,
-                       struct error *err)
+int image_open_with(struct blob *out, const char *path, const struct source_context *context,
+                    struct error *err)
 {
     struct source source;
-    if (container_open_watched(path, watch, &source, err))
+    if (container_open_with(path, context, &source, err))
         return -1;
     const int result = source_map(&source, out, err);
     source_close(&source);
@@ -205,21 +205,22 @@ int image_open_watched(struct blob *out, const char *path, const struct source_w
     return result;
 }
 
-int image_unpack(const struct blob *in, struct blob *out, struct error *err)
+int image_unpack(const struct blob *in, const struct im4p_keys *keys, struct blob *out,
+                 struct error *err)
 {
-    return im4p_recognise(in) ? im4p_payload(in, out, err) : decompress_any(in, out, err);
+    return im4p_recognise(in) ? im4p_payload(in, keys, out, err) : decompress_any(in, out, err);
 }
 
-int image_open_plain_watched(struct blob *out, const char *path, const struct source_watch *watch,
-                             struct error *err)
+int image_open_plain_with(struct blob *out, const char *path, const struct source_context *context,
+                          struct error *err)
 {
     struct blob file;
-    if (image_open_watched(&file, path, watch, err))
+    if (image_open_with(&file, path, context, err))
         return -1;
-    const int result = image_unpack(&file, out, err);
-    if (!result && out->data == file.data)
-        *out = file;
-    else
+    const int result = image_unpack(&file, source_keys(context), out, err);
+    if (result)
         blob_free(&file);
+    else
+        blob_replace(&file, out);
     return result;
 }

@@ -35,11 +35,11 @@ const struct container_class *container_of(const struct source *in);
 /* Opens the file of the nested PATH: the shortest beginning of it that exists is a file of the
  * host, each further part, up to the next colon, a member; images, wrappers and compression between
  * are undone. What the last part names is not unwrapped. 0, or -1 and *ERR. */
-int container_open_watched(const char *path, const struct source_watch *watch, struct source *out,
-                           struct error *err);
+int container_open_with(const char *path, const struct source_context *context, struct source *out,
+                        struct error *err);
 static inline int container_open(const char *path, struct source *out, struct error *err)
 {
-    return container_open_watched(path, NULL, out, err);
+    return container_open_with(path, NULL, out, err);
 }
 /* Undoes disk images, partition tables, IMG4, and compression until IN is a container or nothing
  * known; OUT is a source of its own in any case. */
@@ -53,20 +53,22 @@ int container_each_file_system(const struct source *in, container_use *use, void
                                struct error *err);
 
 /* The whole file of the nested PATH in memory; PATH must live as long as OUT. */
-int image_open_watched(struct blob *out, const char *path, const struct source_watch *watch,
-                       struct error *err);
+int image_open_with(struct blob *out, const char *path, const struct source_context *context,
+                    struct error *err);
 static inline int image_open(struct blob *out, const char *path, struct error *err)
 {
-    return image_open_watched(out, path, NULL, err);
+    return image_open_with(out, path, NULL, err);
 }
-/* IMG4, IM4P and compression around IN undone; a view of IN when there is none. */
-int image_unpack(const struct blob *in, struct blob *out, struct error *err);
+/* IMG4, IM4P (encrypted: with KEYS, which may be NULL) and compression around IN undone; a view of
+ * IN when there is none. */
+int image_unpack(const struct blob *in, const struct im4p_keys *keys, struct blob *out,
+                 struct error *err);
 /* Both. */
-int image_open_plain_watched(struct blob *out, const char *path, const struct source_watch *watch,
-                             struct error *err);
+int image_open_plain_with(struct blob *out, const char *path, const struct source_context *context,
+                          struct error *err);
 static inline int image_open_plain(struct blob *out, const char *path, struct error *err)
 {
-    return image_open_plain_watched(out, path, NULL, err);
+    return image_open_plain_with(out, path, NULL, err);
 }
 
 /* ---- within src/image ---- */

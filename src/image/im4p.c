@@ -93,16 +93,29 @@ int im4p_parse(const struct blob *in, struct im4p *out, struct error *err)
     return read_optional(content, at, out, err);
 }
 
-int im4p_payload(const struct blob *in, struct blob *out, struct error *err)
+/* OUT: the payload decrypted, or what is compressed in that. */
+static int decrypted_payload(const struct im4p *im4p, const struct im4p_keys *keys,
+                             struct blob *out, struct error *err)
+{
+    struct blob stored;
+    if (im4p_decrypt(im4p, keys, &stored, err))
+        return -1;
+    const int result = decompress_any(&stored, out, err);
+    if (result)
+        blob_free(&stored);
+    else
+        blob_replace(&stored, out);
+    return result;
+}
+
+int im4p_payload(const struct blob *in, const struct im4p_keys *keys, struct blob *out,
+                 struct error *err)
 {
     struct im4p im4p;
     if (im4p_parse(in, &im4p, err))
         return -1;
-    if (im4p.keybag.size)
-        return blob_error(
-            &im4p.payload, 0, err,
-            "the payload is encrypted: 'pomona img4 extract --iv HEX --key HEX' decrypts it");
-    return decompress_any(&im4p.payload, out, err);
+    return im4p.keybag.size ? decrypted_payload(&im4p, keys, out, err)
+                            : decompress_any(&im4p.payload, out, err);
 }
 
 /* ---- writing ---- */

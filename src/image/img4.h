@@ -68,10 +68,6 @@ void img4_check_signature(const struct im4m *im4m, struct img4_signature *out);
 /* Certificate INDEX of the chain. False: none, or not X.509. */
 bool img4_certificate(const struct im4m *im4m, unsigned index, struct img4_certificate *out);
 
-/* AES-CBC without padding, as payloads are encrypted; KEY of 16, 24 or 32 bytes. */
-int img4_decrypt(const struct blob *payload, const uint8_t iv[16], const uint8_t *key,
-                 size_t key_size, struct blob *out, struct error *err);
-
 /* An IMG4 of the elements (size 0: left out). */
 int img4_build(const struct img4 *parts, struct blob *out, struct error *err);
 /* An IM4R whose nonce is GENERATOR. */

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* What of an IMG4 needs cryptography: payload encryption, the digests in the manifest, and its
- * signature, as far as it can be judged without Apple's root certificate: whether the body was
- * signed by a key in the chain, and whether the chain holds together. That proves nothing about who
- * made it, and the answer never says that it does. Through OpenSSL's libcrypto. */
+/* What of an IMG4's manifest needs cryptography: the digests in it, and its signature, as far as it
+ * can be judged without Apple's root certificate: whether the body was signed by a key in the
+ * chain, and whether the chain holds together. That proves nothing about who made it, and the
+ * answer never says that it does. Through OpenSSL's libcrypto. */
 
-#include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <openssl/err.h>
@@ -15,31 +13,6 @@
 #include "img4.h"
 
 #define MAX_CERTIFICATES 8
-
-int img4_decrypt(const struct blob *payload, const uint8_t iv[16], const uint8_t *key,
-                 size_t key_size, struct blob *out, struct error *err)
-{
-    const EVP_CIPHER *cipher = key_size == 16   ? EVP_aes_128_cbc()
-                               : key_size == 24 ? EVP_aes_192_cbc()
-                                                : EVP_aes_256_cbc();
-    if (payload->size % 16 || payload->size > INT_MAX)
-        return blob_error(payload, 0, err,
-                          "an encrypted payload of %zu bytes: it must be a multiple of 16",
-                          payload->size);
-    EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
-    uint8_t *plain = malloc(payload->size + 32);
-    int made = 0;
-    const bool good = ctx && plain && EVP_DecryptInit_ex(ctx, cipher, NULL, key, iv) == 1 &&
-                      EVP_CIPHER_CTX_set_padding(ctx, 0) == 1 &&
-                      EVP_DecryptUpdate(ctx, plain, &made, payload->data, (int)payload->size) == 1;
-    EVP_CIPHER_CTX_free(ctx);
-    if (good) {
-        blob_adopt(out, plain, (size_t)made, payload->name);
-        return 0;
-    }
-    free(plain);
-    return error_set(err, ERROR_OS, "%s: no memory to decrypt", payload->name);
-}
 
 /* The digest of the image TYPE in the manifest. */
 static bool find_digest(const struct im4m *im4m, const char *type, struct blob *out)

@@ -176,10 +176,11 @@ int preboot_extract(const struct source *disk, const struct preboot_kernel *kern
 
 /* ---- for a guest's own disk ---- */
 
-bool preboot_is_disk(const char *path)
+bool preboot_is_disk(const char *path, const struct im4p_keys *keys)
 {
+    const struct source_context reading = {.keys = keys};
     struct source file;
-    if (!strcmp(path, "-") || container_open(path, &file, NULL))
+    if (!strcmp(path, "-") || container_open_with(path, &reading, &file, NULL))
         return false;
     const bool disk = partition_recognise(&file, 0) || container_of(&file) == &container_apfs;
     source_close(&file);
@@ -188,6 +189,7 @@ bool preboot_is_disk(const char *path)
 
 struct request {
     const char *path;
+    const struct im4p_keys *keys;
     struct source *spool;
 };
 
@@ -222,10 +224,11 @@ static int copy_kernel(const struct source *disk, struct answer *answer,
 static bool find_kernel(void *context, void *out)
 {
     const struct request *request = context;
+    const struct source_context reading = {.keys = request->keys};
     struct answer *answer = out;
     struct source disk;
     struct preboot_kernel *kernels = calloc(PREBOOT_MAX_KERNELS, sizeof(*kernels));
-    answer->result = !kernels || container_open(request->path, &disk, &answer->err)
+    answer->result = !kernels || container_open_with(request->path, &reading, &disk, &answer->err)
                          ? -1
                          : copy_kernel(&disk, answer, kernels, request->spool);
     return true;
@@ -251,14 +254,15 @@ static int take_kernel(struct answer *answer, const char *path, struct source *s
     return result;
 }
 
-int preboot_open(const char *path, struct blob *out, char **name, struct error *err)
+int preboot_open(const char *path, const struct im4p_keys *keys, struct blob *out, char **name,
+                 struct error *err)
 {
     const struct source disk = {.fd = -1, .name = (char *)path};
     struct source spool;
     struct answer answer;
     if (source_spool(&disk, "(kernel)", 0, &spool, err))
         return -1;
-    struct request request = {path, &spool};
+    struct request request = {path, keys, &spool};
     const int result = isolated_call(find_kernel, &request, &answer, sizeof(answer))
                            ? take_kernel(&answer, path, &spool, out, name, err)
                            : error_set(err, ERROR_DATA,

@@ -34,10 +34,12 @@ const struct preboot_kernel *preboot_choose(const struct preboot_kernel *kernels
 int preboot_extract(const struct source *disk, const struct preboot_kernel *kernel,
                     struct source *out, struct error *err);
 
-/* Whether the file PATH is a disk or a container that may have such, and no kernel itself. */
-bool preboot_is_disk(const char *path);
+/* Whether the file PATH is a disk or a container that may have such, and no kernel itself. KEYS, of
+ * encrypted files on the way, may be NULL. */
+bool preboot_is_disk(const char *path, const struct im4p_keys *keys);
 /* The one that starts of the disk PATH, in memory, read by a process of its own. *NAME, to be freed
  * after OUT, is how the path of the kernel would be written. 0, or -1 and *ERR. */
-int preboot_open(const char *path, struct blob *out, char **name, struct error *err);
+int preboot_open(const char *path, const struct im4p_keys *keys, struct blob *out, char **name,
+                 struct error *err);
 
 #endif

@@ -19,13 +19,14 @@ static int os_error(const char *name, enum error_code code, struct error *err)
     return error_set(err, code, "%s: %s", name, strerror(errno));
 }
 
-static int make_temporary(const char *name, const struct source_watch *watch, struct source *out,
-                          struct error *err)
+static int make_temporary(const char *name, const struct source_context *context,
+                          struct source *out, struct error *err)
 {
     char path[1024];
     const char *folder = getenv("TMPDIR");
     snprintf(path, sizeof(path), "%s/pomona-XXXXXX", folder && *folder ? folder : "/tmp");
-    *out = (struct source){.fd = mkostemp(path, O_CLOEXEC), .name = strdup(name), .watch = watch};
+    *out =
+        (struct source){.fd = mkostemp(path, O_CLOEXEC), .name = strdup(name), .context = context};
     if (out->fd >= 0)
         unlink(path);
     if (out->fd >= 0 && out->name)
@@ -36,12 +37,12 @@ static int make_temporary(const char *name, const struct source_watch *watch, st
 }
 
 /* What cannot be read at random (a pipe) is copied. */
-static int copy_stream(int fd, const char *name, const struct source_watch *watch,
+static int copy_stream(int fd, const char *name, const struct source_context *context,
                        struct source *out, struct error *err)
 {
     uint8_t buffer[COPY_SIZE];
     ssize_t count;
-    if (make_temporary(name, watch, out, err))
+    if (make_temporary(name, context, out, err))
         return -1;
     while ((count = read(fd, buffer, sizeof(buffer))) > 0)
         if (source_append(out, buffer, (size_t)count, err))
@@ -55,8 +56,8 @@ static int copy_stream(int fd, const char *name, const struct source_watch *watc
 }
 
 /* Takes FD. */
-static int open_fd(int fd, const char *name, const struct source_watch *watch, struct source *out,
-                   struct error *err)
+static int open_fd(int fd, const char *name, const struct source_context *context,
+                   struct source *out, struct error *err)
 {
     struct stat st;
     int result = -1;
@@ -66,28 +67,28 @@ static int open_fd(int fd, const char *name, const struct source_watch *watch, s
         error_set(err, ERROR_NOINPUT, "%s: cannot be opened: %s", name, strerror(EISDIR));
     } else if (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode)) {
         const off_t size = lseek(fd, 0, SEEK_END);
-        *out =
-            (struct source){.fd = fd, .size = (uint64_t)size, .name = strdup(name), .watch = watch};
+        *out = (struct source){
+            .fd = fd, .size = (uint64_t)size, .name = strdup(name), .context = context};
         if (size >= 0 && out->name)
             return 0;
         os_error(name, ERROR_NOINPUT, err);
         free(out->name);
     } else {
-        result = copy_stream(fd, name, watch, out, err);
+        result = copy_stream(fd, name, context, out, err);
     }
     close(fd);
     return result;
 }
 
-int source_open_watched(struct source *source, const char *path, const struct source_watch *watch,
-                        struct error *err)
+int source_open_with(struct source *source, const char *path, const struct source_context *context,
+                     struct error *err)
 {
     *source = (struct source){.fd = -1};
     const bool standard = !strcmp(path, "-");
     const int fd = standard ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return error_set(err, ERROR_NOINPUT, "%s: cannot be opened: %s", path, strerror(errno));
-    return open_fd(fd, standard ? "standard input" : path, watch, source, err);
+    return open_fd(fd, standard ? "standard input" : path, context, source, err);
 }
 
 void source_close(struct source *source)
@@ -96,6 +97,13 @@ void source_close(struct source *source)
         close(source->fd);
     free(source->name);
     *source = (struct source){.fd = -1};
+}
+
+void source_tell(const struct source_context *context, const char *what, uint64_t done,
+                 uint64_t total)
+{
+    if (context && context->step)
+        context->step(context->ctx, what, done, total);
 }
 
 size_t source_peek(const struct source *source, uint64_t at, void *buffer, size_t size)
@@ -174,7 +182,7 @@ int source_range(const struct source *in, uint64_t offset, uint64_t size, const 
                            .offset = in->offset + offset,
                            .size = size,
                            .name = member_name(in, member),
-                           .watch = in->watch};
+                           .context = in->context};
     if (out->fd >= 0 && out->name)
         return 0;
     os_error(in->name, ERROR_OS, err);
@@ -188,7 +196,7 @@ int source_spool(const struct source *in, const char *member, uint64_t expected,
     char *name = member_name(in, member);
     *out = (struct source){.fd = -1};
     const int result =
-        name ? make_temporary(name, in->watch, out, err) : os_error(in->name, ERROR_OS, err);
+        name ? make_temporary(name, in->context, out, err) : os_error(in->name, ERROR_OS, err);
     free(name);
     out->expected = expected;
     return result;
@@ -241,8 +249,7 @@ int source_write(struct source *spool, uint64_t at, const void *data, size_t siz
     if (source_grow(spool, at + size, err))
         return -1;
     spool->written += size;
-    if (spool->watch)
-        spool->watch->step(spool->watch->ctx, spool->name, spool->written, spool->expected);
+    source_tell(spool->context, spool->name, spool->written, spool->expected);
     while (size) {
         bool hole;
         const size_t run = run_of(at, p, size, &hole);

@@ -8,29 +8,41 @@
 
 #include "blob.h"
 
-/* Who is told while a temporary file is filled: DONE of TOTAL bytes of WHAT; TOTAL 0: not known. */
-struct source_watch {
+struct im4p_keys;
+
+/* What reading has to do with the user; goes from each source to what is made of it. */
+struct source_context {
+    /* Told while a temporary file is filled: DONE of TOTAL bytes of WHAT; TOTAL 0: not known. NULL:
+     * nobody is. */
     void (*step)(void *ctx, const char *what, uint64_t done, uint64_t total);
     void *ctx;
+    const struct im4p_keys *keys; /* of encrypted IM4P files on the way; NULL: none was given */
 };
 
 struct source {
-    int fd;                           /* owned; -1: closed */
-    uint64_t offset, size;            /* of the range */
-    char *name;                       /* owned: the path as the user would write it */
-    const struct source_watch *watch; /* NULL: nobody; what is made of a source has the same */
-    uint64_t written, expected;       /* of a temporary file, for the watch; 0: not known */
+    int fd;                               /* owned; -1: closed */
+    uint64_t offset, size;                /* of the range */
+    char *name;                           /* owned: the path as the user would write it */
+    const struct source_context *context; /* NULL: an empty one */
+    uint64_t written, expected;           /* of a temporary file, for the context; 0: not known */
 };
 
-/* Opens the file PATH, "-" being standard input. WATCH may be NULL, and lives longer. 0, or -1 and
- * *ERR. */
-int source_open_watched(struct source *source, const char *path, const struct source_watch *watch,
-                        struct error *err);
+/* Opens the file PATH, "-" being standard input. CONTEXT may be NULL, and lives longer. 0, or -1
+ * and *ERR. */
+int source_open_with(struct source *source, const char *path, const struct source_context *context,
+                     struct error *err);
 static inline int source_open(struct source *source, const char *path, struct error *err)
 {
-    return source_open_watched(source, path, NULL, err);
+    return source_open_with(source, path, NULL, err);
 }
 void source_close(struct source *source);
+/* Tells CONTEXT (NULL: nobody) how far something is. */
+void source_tell(const struct source_context *context, const char *what, uint64_t done,
+                 uint64_t total);
+static inline const struct im4p_keys *source_keys(const struct source_context *context)
+{
+    return context ? context->keys : NULL;
+}
 
 /* All of [AT, AT + SIZE); -1 and *ERR where it ends before or cannot be read. */
 int source_read(const struct source *source, uint64_t at, void *buffer, size_t size,

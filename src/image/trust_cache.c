@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Trust caches: a header of version, UUID and count, then entries of 20, 22 or 24 bytes. There is
- * no magic number, so a file is recognised by having exactly the size its header says. Facts: the
+ * no magic number, so a file is recognised by having the size its header says. Facts: the
  * structures of xnu's trust-cache headers (image-format sheet A6). */
 
 #include "trust_cache.h"
@@ -11,6 +11,7 @@
 #define HEADER_SIZE    24
 #define COUNT_OFFSET   20
 #define LATEST         2
+#define CIPHER_BLOCK   16   /* a file that was encrypted has as many zeros behind it as fill one */
 #define REGION_MODULES 1024 /* more than any loader hands over; a larger count is no region */
 
 static size_t entry_size(uint32_t version)
@@ -31,7 +32,13 @@ static uint64_t module_size(const struct blob *in, uint64_t at)
 
 bool trust_cache_recognise(const struct blob *in)
 {
-    return in->size >= HEADER_SIZE && module_size(in, 0) == in->size;
+    const uint64_t size = module_size(in, 0);
+    if (!size || in->size - size >= CIPHER_BLOCK)
+        return false;
+    for (uint64_t at = size; at < in->size; at++)
+        if (in->data[at])
+            return false;
+    return true;
 }
 
 bool trust_region_recognise(const struct blob *in)
@@ -176,7 +183,7 @@ int trust_region_write(const struct blob *modules, size_t count, struct blob *ou
 {
     size_t size = 4 + 4 * count;
     for (size_t i = 0; i < count; i++)
-        size += modules[i].size;
+        size += module_size(&modules[i], 0);
     uint8_t *p = size > UINT32_MAX ? NULL : calloc(1, size);
     if (!p)
         return error_set(err, ERROR_OS, "no memory for a region of %zu bytes", size);
@@ -184,8 +191,8 @@ int trust_region_write(const struct blob *modules, size_t count, struct blob *ou
     size_t at = 4 + 4 * count;
     for (size_t i = 0; i < count; i++) {
         put_le32(p + 4 + 4 * i, (uint32_t)at);
-        memcpy(p + at, modules[i].data, modules[i].size);
-        at += modules[i].size;
+        memcpy(p + at, modules[i].data, module_size(&modules[i], 0));
+        at += module_size(&modules[i], 0);
     }
     blob_adopt(out, p, size, "trust cache region");
     return 0;

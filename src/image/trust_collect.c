@@ -118,8 +118,7 @@ static int add_path(struct trust_collection *collection, const char *path, unsig
         return 0;
     if (source_open(&file, path, err))
         return -1;
-    if (collection->watch)
-        collection->watch->step(collection->watch->ctx, path, 0, 0);
+    source_tell(collection->context, path, 0, 0);
     const int result = add_found(collection, &file, err);
     source_close(&file);
     return result;
@@ -166,7 +165,7 @@ int trust_collect(struct trust_collection *collection, const char *path, struct 
     struct blob whole;
     if (!stat(path, &st) && S_ISDIR(st.st_mode))
         return add_folder(collection, path, 0, err);
-    if (container_open_watched(path, collection->watch, &file, err))
+    if (container_open_with(path, collection->context, &file, err))
         return -1;
     int result = container_unwrap(&file, &plain, err);
     source_close(&file);

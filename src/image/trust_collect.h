@@ -8,7 +8,7 @@
 #include "trust_cache.h"
 
 struct trust_collection {
-    const struct source_watch *watch; /* told while files are read; NULL: nobody */
+    const struct source_context *context; /* of what is read; NULL: an empty one */
     struct trust_cache cache;
     size_t programs,
         unsigned_programs; /* Mach-O slices that were seen, those without a signature */

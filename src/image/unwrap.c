@@ -117,7 +117,7 @@ int packed_unwrap(const struct source *in, struct source *out, struct error *err
     struct blob whole, plain;
     if (source_map(in, &whole, err))
         return -1;
-    int result = image_unpack(&whole, &plain, err);
+    int result = image_unpack(&whole, source_keys(in->context), &plain, err);
     if (!result) {
         result = plain.data == whole.data
                      ? source_error(in, 0, err, "the compressed data is cut off: get a whole copy")

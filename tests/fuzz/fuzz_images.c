@@ -56,8 +56,9 @@ __attribute__((unused)) static void fuzz_lzss(const struct blob *in)
 
 __attribute__((unused)) static void fuzz_im4p(const struct blob *in)
 {
+    static const struct im4p_keys keys = {.items = {{.size = 16}, {.size = 32}}, .count = 2};
     struct blob out;
-    const int result = im4p_payload(in, &out, &err);
+    const int result = im4p_payload(in, &keys, &out, &err);
     refused(result);
     if (!result)
         blob_free(&out);

@@ -11,6 +11,7 @@ import uuid
 import judge
 import mkkc
 from judge import run, same
+from seal import seal
 
 pomona, work = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
 os.makedirs(work, exist_ok=True)
@@ -120,6 +121,10 @@ for kind in ("fileset", "prelinked"):
                        ("old.ips", header + "\n" + text), ("crlf", text.replace("\n", "\r\n"))):
         same(f"{kind}: {name}", read("--kc", path, write(f"{kind}.{name}", form))[1], wanted)
     same(f"{kind}: standard input", read("--kc", path, "-", stdin=text.encode())[1], wanted)
+    key = "5a" * 48
+    sealed = write(f"{kind}.im4p", seal("krnl", made.data, key))
+    same(f"{kind}: encrypted", read("--kc", sealed, "--key", key, panic)[1], wanted)
+    same(f"{kind}: no key", "encrypted: give its key" in run(pomona, "symbolicate", "--kc", sealed, panic, status=65), True)
     # Any one line is enough; without all, the user says it.
     for keep in ("KernelCache slide", "KernelCache base", "Kernel slide", "Kernel text base"):
         less = "\n".join(line for line in text.split("\n") if keep in line or not ("slide:" in line or "base:" in line))

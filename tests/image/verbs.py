@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: MIT
 """What every verb about files has in common: a file and the same on standard input print the same; --json prints JSON, of what is
 printed or of what was made; bytes that are nothing end in status 65 and a message with the file, the offset and what is wrong, and
-leave no file; the man page and the completions of bash and zsh have the verb and all of its options.
+leave no file; an encrypted IM4P around a file changes nothing but for --key, without which and with a wrong one it is refused; the man
+page and the completions of bash and zsh have the verb and all of its options.
 
 usage: verbs.py POMONA FIXTURES FOLDER"""
-import json, os, random, re, shutil, subprocess, sys
+import io, json, os, random, re, shutil, subprocess, sys, zipfile
+from seal import seal
 
 pomona, fixtures, work = (os.path.abspath(p) for p in sys.argv[1:])
 shutil.rmtree(work)
@@ -76,6 +78,65 @@ for words, file, rest, makes in verbs:
     check(status == 65 and re.match(r"pomona: bad: offset 0x[0-9a-f]+: .*\w\w", err), words, "bad:", status, err)
     check(not os.path.exists("made"), words, "left a file")
 
+# The same files encrypted, Mach-O compressed in it. Two files have a key each.
+keys = ["0123456789abcdef" * 6, "fedcba9876543210" * 6]
+
+
+def sealed(file, key=keys[0]):
+    data = open(file, "rb").read()
+    if not file.endswith((".macho", ".zip")):
+        return seal("data", data, key)
+    stream = run("img4", "extract", "--raw", "-", stdin=run("img4", "create", "-t", "data", "-c", "lzfse", "-i", file)[1])[1]
+    return seal("data", stream, key, len(data))
+
+
+def with_keys(words, file, rest=[], second=None):
+    """The verb on FILE, on standard input, as it is and encrypted; of two files the SECOND is the last word of REST."""
+    plain = run(*words, "-", *rest, stdin=open(file, "rb").read())
+    check(plain[0] in (0, 65) and "encrypted" not in plain[2], words, plain)
+    if second:
+        open("second.im4p", "wb").write(sealed(second, keys[1]))
+        rest = [*rest[:-1], "second.im4p"]
+    stdin, changed = sealed(file), lambda answer: (answer[0], answer[1].replace(b"second.im4p", str(second).encode()), answer[2])
+    check(changed(run(*words, "--key", ",".join(reversed(keys)), "-", *rest, stdin=stdin)) == plain, words, "encrypted")
+    status, _, err = run(*words, "-", *rest, stdin=stdin)
+    check(status == 65 and re.match("pomona: standard input: offset 0x[0-9a-f]+: .* encrypted: give its key with --iv and --key", err), words, status, err)
+    status, _, err = run(*words, "--key", keys[1], "-", *rest, stdin=stdin)
+    check(status == 65 and re.match("pomona: standard input: offset 0x[0-9a-f]+: .* encrypted, and the key given makes nothing", err), words, status, err)
+    if second:
+        status, _, err = run(*words, "--key", keys[0], "-", *rest, stdin=stdin)
+        check(status == 65 and re.match("pomona: second.im4p: offset 0x[0-9a-f]+: .* encrypted, and the key given", err), words, status, err)
+
+
+for words, file, rest, _ in verbs:
+    if words.split()[0] != "img4" and words not in ("adt build", "macho diff", "adt diff", "tc region", "tc create"):
+        with_keys(words.split(), file, rest)
+with_keys(["macho", "diff"], kernel, [dylib], dylib)
+with_keys(["adt", "diff"], tree, [tree], tree)
+with_keys(["adt", "json"], tree)
+with_keys(["adt", "check"], tree)
+with_keys(["tc", "region"], trust, [trust], trust)
+with_keys(["tc", "remove"], trust, [json.loads(run("tc", "info", "--json", trust)[1])[0]["entries"][0]["cdhash"]])
+with_keys(["tc", "create"], dylib)
+with_keys(["kc", "exclude"], collection)
+with_keys(["kc", "extract"], collection, ["com.apple.kernel"])
+with_keys(["kc", "diff"], collection, [collection], collection)
+with_keys(["kc", "match", "--adt", tree], collection)
+with_keys(["macho", "disass", "--raw", "-c", "9"], kernel)
+archive = io.BytesIO()
+with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as z:
+    z.writestr("kernel", open(kernel, "rb").read())
+    z.writestr("kernel.im4p", sealed(kernel))
+open("archive.zip", "wb").write(archive.getvalue())
+with_keys(["ipsw", "ls", "-l"], "archive.zip")
+open("archive.im4p", "wb").write(sealed("archive.zip", keys[1]))
+plain = open(kernel, "rb").read()
+check(run("ipsw", "cat", "--key", keys[1], "archive.im4p:kernel")[:2] == (0, plain), "a member of an encrypted archive")
+info = run("macho", "info", "-", stdin=plain)[1]
+for nested in ("archive.zip:kernel.im4p", "archive.im4p:kernel.im4p", "archive.im4p:kernel"):
+    check(run("macho", "info", "--key", ",".join(keys), nested)[:2] == (0, info), nested)
+check(run("macho", "info", "--key", keys[0], "archive.im4p:kernel.im4p")[0] == 65, "the archive's key is missing")
+
 # Instructions as JSON are those of the other form.
 lines = [l for l in run("macho", "disass", kernel)[1].decode().splitlines() if re.match(r" *[0-9a-f]+:\t[0-9a-f]{8} ", l)]
 objects = json.loads(run("macho", "disass", "--json", kernel)[1])
@@ -96,4 +157,6 @@ for name in names:
               name, option)
     if name not in ("run", "machine", "help", "complete", "adt json") and not name.endswith(" cat"):
         check("--json" in options, name, "has no --json")
+    if name not in ("machine", "help", "complete", "adt build", "nvram new", "bundle info", "bundle import"):
+        check({"--iv", "--key"} <= options, name, "takes no key")
 print(f"result: {len(names)} verbs, {cases} checks")

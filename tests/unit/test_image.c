@@ -103,16 +103,15 @@ static int read_der(const struct blob *in, struct error *err)
 
 static int read_im4p(const struct blob *in, struct error *err)
 {
+    static const struct im4p_keys keys = {.items = {{.size = 32}}, .count = 1};
     struct im4p im4p;
     struct blob payload;
     if (im4p_parse(in, &im4p, err))
         return -1;
-    if (im4p.keybag.size)
-        return 0;
-    if (im4p_payload(in, &payload, err))
-        return -1;
-    blob_free(&payload);
-    return 0;
+    const int result = im4p_payload(in, &keys, &payload, err);
+    if (!result)
+        blob_free(&payload);
+    return im4p.keybag.size ? 0 : result;
 }
 
 static void check_payload(const struct im4p *im4p)
