@@ -362,20 +362,20 @@ void lower_jump_rax(struct lower *l, unsigned count, unsigned btype)
 
 /* ---- blocks ---- */
 
-/* Which instructions' NZCV somebody may look at: a reader, or an exception. */
-static void find_live_flags(struct lower *l)
+bool lower_looks(const struct lower *l, const struct a64_insn *insn)
 {
     const uint32_t traps = l->mode & DBT_MODE_NO_FP ? A64_F_FP : 0;
     const uint32_t looks =
         A64_F_RF | A64_F_FAULT | A64_F_MR | A64_F_MW | A64_F_SYS | A64_F_END | traps;
+    return insn->flags & looks || (insn->flags & A64_F_WSP && insn->rd == 31);
+}
+
+/* Which instructions' NZCV somebody may look at. */
+static void find_live_flags(struct lower *l)
+{
     bool live = true;
-    for (unsigned i = l->count; l->flags_live[i] = live, i--;) {
-        const uint32_t flags = l->insn[i].flags;
-        if (flags & (looks | A64_F_WSP))
-            live = true;
-        else if (flags & A64_F_WF)
-            live = false;
-    }
+    for (unsigned i = l->count; l->flags_live[i] = live, i--;)
+        live = lower_looks(l, &l->insn[i]) || (live && !(l->insn[i].flags & A64_F_WF));
 }
 
 static lower_fn *lowering_of(const struct lower *l, const struct a64_insn *insn)

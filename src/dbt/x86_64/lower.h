@@ -207,6 +207,9 @@ static inline void lower_made(struct lower *l, unsigned n, unsigned size)
 
 /* ---- flags ---- */
 
+/* Whether the instruction may look at NZCV as it is before it: it reads it, or may not be the last of the block that
+ * runs, as after a fault. */
+bool lower_looks(const struct lower *l, const struct a64_insn *insn);
 /* EFLAGS will change. */
 void lower_clobber(struct lower *l);
 /* EFLAGS holds what instruction `at` set, in form KIND. */

@@ -281,12 +281,11 @@ static bool ends_turn(const struct lower *l)
  * cannot fault. */
 static bool sets_flags_first(const struct lower *l)
 {
-    const uint32_t looks = A64_F_RF | A64_F_FAULT | A64_F_MR | A64_F_MW | A64_F_END | A64_F_WSP;
     for (unsigned i = 0; i <= l->loop.end; i++) {
         const uint32_t flags = l->insn[i].flags;
-        const bool checked =
-            l->loop.members >> i & 1 && !(flags & A64_F_MW && l->mode & DBT_MODE_MANY);
-        if (flags & looks && !checked)
+        const bool member = l->loop.members >> i & 1;
+        const bool checked = member && !(flags & A64_F_MW && l->mode & DBT_MODE_MANY);
+        if (lower_looks(l, &l->insn[i]) && !checked)
             return false;
         if (flags & A64_F_WF)
             return true;

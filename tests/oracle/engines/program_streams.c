@@ -107,6 +107,38 @@ static void put_turn(struct program *o)
     put(o, ASM_NOP);
 }
 
+/* How T0 counts. */
+enum count { DOWN, UP_TO_0, UP, DOWN_ALONE, COUNTS };
+
+/* The end of TURNS turns from START on: flags of all kinds are left by it. */
+static void put_end(struct program *o, enum count count, int start, unsigned turns)
+{
+    enum { NE = 1, MI = 4, LT = 11, GT };
+    unsigned cond = NE;
+    switch (count) {
+    case DOWN:
+        put(o, asm_subs_imm(T0, T0, 1));
+        cond = pick(o, 2) ? GT : NE;
+        break;
+    case UP_TO_0:
+        put(o, 0xb1000400u | T0 << 5 | T0); /* ADDS #1 */
+        cond = pick(o, 2) ? MI : NE;
+        break;
+    case UP:
+        put(o, asm_add_imm(T0, T0, 1));
+        put(o, asm_subs_imm(31, T0, turns));
+        cond = pick(o, 2) ? LT : NE;
+        break;
+    default:
+        put(o, asm_sub_imm(T0, T0, 1));
+        put(o, asm_cbnz(T0, start - (int)o->at));
+        return;
+    }
+    if (pick(o, 2))
+        put(o, asm_add_imm(INDEX, INDEX, 1u << pick(o, 4)));
+    put(o, asm_bcond(cond, start - (int)o->at));
+}
+
 void program_put_streams(struct program *o)
 {
     const uint64_t page = rig_page_size(&o->rig);
@@ -117,16 +149,10 @@ void program_put_streams(struct program *o)
         put_value(o, BASE + n, (high | RIG_DATA_VA) + first + near);
     }
     put_value(o, INDEX, pick(o, 64));
-    put_value(o, T0, 1 + pick(o, 90));
+    const unsigned turns = 1 + pick(o, 90);
+    const enum count count = pick(o, COUNTS);
+    put_value(o, T0, count == UP ? 0 : count == UP_TO_0 ? -(uint64_t)turns : turns);
     const int start = (int)o->at;
     put_turn(o);
-    if (pick(o, 2)) {
-        put(o, asm_subs_imm(T0, T0, 1));
-        if (pick(o, 2))
-            put(o, asm_add_imm(INDEX, INDEX, 1u << pick(o, 4)));
-        put(o, asm_bcond(chance(o, 3) ? 12 : 1, start - (int)o->at)); /* GT, NE */
-    } else {
-        put(o, asm_sub_imm(T0, T0, 1));
-        put(o, asm_cbnz(T0, start - (int)o->at));
-    }
+    put_end(o, count, start, turns);
 }
