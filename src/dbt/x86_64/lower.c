@@ -159,9 +159,20 @@ enum x86_cc lower_condition(struct lower *l, unsigned cond)
         return float_condition(l, cond);
     if (!l->flags.host && l->flags.plain && cond < 8)
         return look_at_flag(l, cond);
+    if (l->flags.host && l->flags.kind != FLAGS_SUB && (cond == 2 || cond == 3))
+        return cond == 2 ? CC_B : CC_AE;
     if (!l->flags.host || (carry && l->flags.kind != FLAGS_SUB))
         lower_need_flags(l);
     return (enum x86_cc)cc[cond];
+}
+
+enum x86_cc lower_carry_condition(struct lower *l, unsigned cond)
+{
+    if (l->flags.host || !l->flags.plain || (cond != 2 && cond != 3))
+        return lower_condition(l, cond);
+    x86_u8(&l->a, 0x66); /* BT of 16 bits, as many as were stored */
+    x86_bt_imm(&l->a, 0, x86_at(&l->dbt->hot->flags), (unsigned)__builtin_ctz(FLAGS_NOT_C));
+    return cond == 2 ? CC_AE : CC_B;
 }
 
 /* ---- leaving ---- */

@@ -218,6 +218,8 @@ void lower_set_flags(struct lower *l, enum flags_kind kind);
 void lower_need_flags(struct lower *l);
 /* The same; the host's condition for COND (not AL or NV). */
 enum x86_cc lower_condition(struct lower *l, unsigned cond);
+/* The same, where CC_B and CC_AE serve best. */
+enum x86_cc lower_carry_condition(struct lower *l, unsigned cond);
 /* EFLAGS becomes NZCV (4 bits) in canonical form. Costs RAX. */
 void lower_load_nzcv(struct lower *l, unsigned nzcv);
 /* NZCV must be in memory before what follows, also if EFLAGS still holds it. */

@@ -70,7 +70,8 @@ static void add_reg(struct lower *l, int w, unsigned d, unsigned n, unsigned m)
 }
 
 /* d = n op M (an operand other than RAX), EFLAGS set. */
-static void alu_reg(struct lower *l, enum x86_alu op, int w, unsigned d, unsigned n, struct x86_rm m)
+static void alu_reg(struct lower *l, enum x86_alu op, int w, unsigned d, unsigned n,
+                    struct x86_rm m)
 {
     struct x86 *a = &l->a;
     lower_clobber(l);
@@ -82,7 +83,8 @@ static void alu_reg(struct lower *l, enum x86_alu op, int w, unsigned d, unsigne
 }
 
 /* d = n +- M without EFLAGS: -M is ~M + 1. */
-static void addsub_keeping(struct lower *l, int w, bool sub, unsigned d, unsigned n, struct x86_rm m)
+static void addsub_keeping(struct lower *l, int w, bool sub, unsigned d, unsigned n,
+                           struct x86_rm m)
 {
     struct x86 *a = &l->a;
     const unsigned dst = lower_dst(d, RAX);
@@ -119,7 +121,8 @@ static void addsub(struct lower *l, int w, bool sub, bool flags, unsigned d, uns
     lower_set_flags(l, sub ? FLAGS_SUB : FLAGS_ADD);
 }
 
-/* Register M shifted as bits [23:22] and [15:10] say; a shift is computed in RCX, which costs EFLAGS. */
+/* Register M shifted as bits [23:22] and [15:10] say; a shift is computed in RCX, which costs
+ * EFLAGS. */
 static struct x86_rm shifted(struct lower *l, int w, const struct a64_insn *insn)
 {
     static const uint8_t shift[4] = {SHIFT_SHL, SHIFT_SHR, SHIFT_SAR, SHIFT_ROR};
@@ -259,7 +262,8 @@ static void logic(struct lower *l, enum x86_alu op, int w, bool flags, unsigned 
     const bool wanted = flags && lower_flags_wanted(l);
     if (d == 31 && wanted && m.reg >= 0) {
         lower_clobber(l);
-        x86_test(&l->a, w, (unsigned)m.reg, n == 31 ? x86_r((int)lower_src(l, w, n, RAX)) : lower_rm(n));
+        x86_test(&l->a, w, (unsigned)m.reg,
+                 n == 31 ? x86_r((int)lower_src(l, w, n, RAX)) : lower_rm(n));
     } else if (d != 31 || wanted) {
         alu_reg(l, op, w, d, n, m);
     }
@@ -280,7 +284,8 @@ static bool mask_extends(struct lower *l, const struct a64_insn *insn, unsigned 
     return true;
 }
 
-static void logic_imm(struct lower *l, const struct a64_insn *insn, enum x86_alu op, int w, bool flags)
+static void logic_imm(struct lower *l, const struct a64_insn *insn, enum x86_alu op, int w,
+                      bool flags)
 {
     struct x86 *a = &l->a;
     const unsigned d = insn->rd == 31 && !flags ? GUEST_SP : insn->rd;
@@ -297,7 +302,9 @@ static void logic_imm(struct lower *l, const struct a64_insn *insn, enum x86_alu
         logic(l, op, w, flags, d, insn->rn, x86_r(RCX));
     } else if (wanted && d == 31) {
         lower_clobber(l);
-        x86_test_imm(a, w, insn->rn == 31 ? x86_r((int)lower_src(l, w, 31, RAX)) : lower_rm(insn->rn), (int32_t)imm);
+        x86_test_imm(a, w,
+                     insn->rn == 31 ? x86_r((int)lower_src(l, w, 31, RAX)) : lower_rm(insn->rn),
+                     (int32_t)imm);
         lower_set_flags(l, FLAGS_LOGIC);
     } else if (d != 31 || wanted) {
         lower_clobber(l);
@@ -316,7 +323,8 @@ static void logic_imm(struct lower *l, const struct a64_insn *insn, enum x86_alu
 }
 
 /* ORR with the zero register is MOV, ORN is MVN. */
-static bool move_shift(struct lower *l, const struct a64_insn *insn, enum x86_alu op, int w, bool inverted)
+static bool move_shift(struct lower *l, const struct a64_insn *insn, enum x86_alu op, int w,
+                       bool inverted)
 {
     if (op != ALU_OR || insn->rn != 31 || insn->word >> 10 & 63)
         return false;
@@ -367,9 +375,61 @@ static void set_condition(struct lower *l, unsigned d, int w, unsigned cond, boo
     lower_done(l, d, dst);
 }
 
-static void select(struct lower *l, const struct a64_insn *insn, enum select kind, int w)
+/* d = n + 1, or n as it is where the carry of what is in EFLAGS decides so: CC is CC_B or CC_AE, of
+ * n. EFLAGS are not needed any more. */
+static void add_carry(struct lower *l, const struct a64_insn *insn, int w, enum x86_cc cc)
+{
+    const unsigned dst = lower_dst(insn->rd, RAX);
+    if (dst == RAX || insn->rd != insn->rn)
+        lower_copy(l, w, insn->rn, dst);
+    if (cc == CC_AE)
+        x86_alu_imm(&l->a, ALU_ADC, w, x86_r((int)dst), 0);
+    else
+        x86_alu_imm(&l->a, ALU_SBB, w, x86_r((int)dst), -1);
+    l->flags.host = false;
+    lower_done(l, insn->rd, dst);
+}
+
+/* What a select takes instead of n, in a register of its own: DST, or m's. */
+static unsigned other_choice(struct lower *l, const struct a64_insn *insn, enum select kind, int w,
+                             unsigned dst)
 {
     struct x86 *a = &l->a;
+    if (kind == INCREMENT && insn->rm != 31 && host_of[insn->rm] >= 0) {
+        x86_lea(a, w, dst, x86_m(host_of[insn->rm], 1));
+        return dst;
+    }
+    if (dst != lower_dst(insn->rm, X86_NONE))
+        lower_copy(l, w, insn->rm, dst);
+    if (kind == INVERT || kind == NEGATE)
+        x86_not(a, w, dst);
+    if (kind == INCREMENT || kind == NEGATE)
+        x86_lea(a, w, dst, x86_m((int)dst, 1));
+    return dst;
+}
+
+/* d = n if CC holds. */
+static void choose(struct lower *l, const struct a64_insn *insn, enum select kind, int w,
+                   enum x86_cc cc)
+{
+    struct x86 *a = &l->a;
+    const unsigned d = insn->rd;
+    if (d == insn->rn && host_of[d] >= 0) {
+        struct x86_rm other = kind == SELECT && insn->rm != 31 ? lower_rm(insn->rm) : x86_r(RCX);
+        if (kind != SELECT || insn->rm == 31)
+            other_choice(l, insn, kind, w, RCX);
+        x86_cmov(a, (enum x86_cc)(cc ^ 1), w, (unsigned)host_of[d], other);
+        return;
+    }
+    const unsigned dst = lower_dst(d, RCX);
+    other_choice(l, insn, kind, w, dst);
+    x86_cmov(a, cc, w, dst,
+             insn->rn == 31 ? x86_r((int)lower_src(l, w, 31, RAX)) : lower_rm(insn->rn));
+    lower_done(l, d, dst);
+}
+
+static void select(struct lower *l, const struct a64_insn *insn, enum select kind, int w)
+{
     const unsigned cond = insn->word >> 12 & 15, d = insn->rd;
     if (d == 31)
         return;
@@ -383,20 +443,18 @@ static void select(struct lower *l, const struct a64_insn *insn, enum select kin
         set_condition(l, d, w, cond ^ 1, kind == INVERT);
         return;
     }
-    const enum x86_cc cc = lower_condition(l, cond);
-    lower_copy(l, w, insn->rm, RCX);
-    if (kind == INVERT || kind == NEGATE)
-        x86_not(a, w, RCX);
-    if (kind == INCREMENT || kind == NEGATE)
-        x86_lea(a, w, RCX, x86_m(RCX, 1));
-    x86_cmov(a, cc, w, RCX,
-             insn->rn == 31 ? x86_r((int)lower_src(l, w, 31, RAX)) : lower_rm(insn->rn));
-    lower_done(l, d, RCX);
+    const bool carries = kind == INCREMENT && insn->rn == insn->rm && insn->rn != 31;
+    const enum x86_cc cc = carries ? lower_carry_condition(l, cond) : lower_condition(l, cond);
+    if (carries && (cc == CC_B || cc == CC_AE) && (!lower_keep_flags(l) || !l->flags.dirty))
+        add_carry(l, insn, w, cc);
+    else
+        choose(l, insn, kind, w, cc);
 }
 
 /* CCMP and CCMN: compares if COND holds, else the flags are bits [3:0]. M: the operand, or an
  * immediate if its register is X86_NONE and base too. */
-static void compare_if(struct lower *l, const struct a64_insn *insn, int w, bool sub, bool immediate)
+static void compare_if(struct lower *l, const struct a64_insn *insn, int w, bool sub,
+                       bool immediate)
 {
     struct x86 *a = &l->a;
     const unsigned cond = insn->word >> 12 & 15, nzcv = insn->word & 15, imm = insn->rm;
@@ -412,7 +470,8 @@ static void compare_if(struct lower *l, const struct a64_insn *insn, int w, bool
     if (immediate)
         x86_alu_imm(a, op, w, x86_r(RCX), (int32_t)imm);
     else
-        x86_alu(a, op, w, RCX, insn->rm == 31 ? x86_r((int)lower_src(l, w, 31, RAX)) : lower_rm(insn->rm));
+        x86_alu(a, op, w, RCX,
+                insn->rm == 31 ? x86_r((int)lower_src(l, w, 31, RAX)) : lower_rm(insn->rm));
     if (!sub)
         x86_cmc(a);
     if (cond < 14) {
@@ -549,11 +608,13 @@ BOTH(ccmp_reg, compare_if, w, true, false)
 BOTH(ccmn_reg, compare_if, w, false, false)
 
 lower_fn *const lower_arith_table[A64_EXEC_COUNT] = {
-    W_X(add_imm), W_X(sub_imm), W_X(adds_imm), W_X(subs_imm), W_X(add_shift), W_X(sub_shift),
-    W_X(adds_shift), W_X(subs_shift), W_X(add_ext), W_X(sub_ext), W_X(adds_ext), W_X(subs_ext),
-    W_X(adc), W_X(sbc), W_X(adcs), W_X(sbcs), W_X(and_imm), W_X(orr_imm), W_X(eor_imm),
-    W_X(ands_imm), W_X(and_shift), W_X(orr_shift), W_X(eor_shift), W_X(ands_shift),
-    W_X(bic_shift), W_X(orn_shift), W_X(eon_shift), W_X(bics_shift), W_X(movk), W_X(csel),
-    W_X(csinc), W_X(csinv), W_X(csneg), W_X(ccmp_imm), W_X(ccmn_imm), W_X(ccmp_reg),
-    W_X(ccmn_reg), ROW(movz), ROW(adr), ROW(adrp), ROW(cfinv),
+    W_X(add_imm),   W_X(sub_imm),    W_X(adds_imm),   W_X(subs_imm),   W_X(add_shift),
+    W_X(sub_shift), W_X(adds_shift), W_X(subs_shift), W_X(add_ext),    W_X(sub_ext),
+    W_X(adds_ext),  W_X(subs_ext),   W_X(adc),        W_X(sbc),        W_X(adcs),
+    W_X(sbcs),      W_X(and_imm),    W_X(orr_imm),    W_X(eor_imm),    W_X(ands_imm),
+    W_X(and_shift), W_X(orr_shift),  W_X(eor_shift),  W_X(ands_shift), W_X(bic_shift),
+    W_X(orn_shift), W_X(eon_shift),  W_X(bics_shift), W_X(movk),       W_X(csel),
+    W_X(csinc),     W_X(csinv),      W_X(csneg),      W_X(ccmp_imm),   W_X(ccmn_imm),
+    W_X(ccmp_reg),  W_X(ccmn_reg),   ROW(movz),       ROW(adr),        ROW(adrp),
+    ROW(cfinv),
 };

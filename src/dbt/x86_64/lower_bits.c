@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Bit fields, shifts by a register, multiplication and division, and instructions of one operand (Arm
- * manual C4.1.92 and C4.1.95).
+/* Bit fields, shifts by a register, multiplication and division, and instructions of one operand
+ * (Arm manual C4.1.92 and C4.1.95).
  *
  * A 32-bit host operation clears the upper half of its register as a W destination wants it. */
 
@@ -191,7 +191,8 @@ static void shift_reg(struct lower *l, const struct a64_insn *insn, enum x86_shi
         lower_done(l, insn->rd, RAX);
         return;
     }
-    const struct x86_rm n = insn->rn == 31 ? x86_r((int)lower_src(l, w, 31, RAX)) : lower_rm(insn->rn);
+    const struct x86_rm n =
+        insn->rn == 31 ? x86_r((int)lower_src(l, w, 31, RAX)) : lower_rm(insn->rn);
     x86_shiftx(a, op, w, dst, n, count);
     lower_done(l, insn->rd, dst);
 }
@@ -202,20 +203,76 @@ static void shift_reg(struct lower *l, const struct a64_insn *insn, enum x86_shi
 static void accumulate(struct lower *l, const struct a64_insn *insn, int w, bool sub)
 {
     struct x86 *a = &l->a;
-    if (sub)
-        x86_neg(a, w, RAX);
-    if (insn->ra != 31)
-        x86_alu(a, ALU_ADD, w, RAX, lower_rm(insn->ra));
-    lower_done(l, insn->rd, RAX);
+    if (insn->ra == 31) {
+        if (sub)
+            x86_neg(a, w, RAX);
+        lower_done(l, insn->rd, RAX);
+        return;
+    }
+    const unsigned dst = lower_dst(insn->rd, RCX);
+    if (insn->rd != insn->ra || dst == RCX)
+        lower_copy(l, w, insn->ra, dst);
+    x86_alu(a, sub ? ALU_SUB : ALU_ADD, w, dst, x86_r(RAX));
+    lower_done(l, insn->rd, dst);
+}
+
+/* MUL into a pinned register. */
+static void multiply(struct lower *l, const struct a64_insn *insn, int w)
+{
+    const unsigned n = insn->rd == insn->rm ? insn->rm : insn->rn,
+                   m = n == insn->rn ? insn->rm : insn->rn;
+    const unsigned dst = (unsigned)host_of[insn->rd];
+    if (insn->rd != n)
+        lower_copy(l, w, n, dst);
+    x86_imul(&l->a, w, dst, m == 31 ? x86_r((int)lower_src(l, w, 31, RCX)) : lower_rm(m));
+}
+
+/* d = the upper half of n * m, and LOW, if it is not 31, the lower half. EFLAGS stay. */
+static void multiply_wide(struct lower *l, const struct a64_insn *insn, unsigned low)
+{
+    const unsigned high = lower_dst(insn->rd, RDX), rest = low == 31 ? RAX : lower_dst(low, RAX);
+    lower_copy(l, 1, insn->rn, RDX);
+    x86_mulx(&l->a, 1, high, rest,
+             insn->rm == 31 ? x86_r((int)lower_src(l, 1, 31, RAX)) : lower_rm(insn->rm));
+    lower_done(l, insn->rd, high);
+    lower_done(l, low, rest);
+}
+
+static unsigned exec_of(const struct a64_insn *insn)
+{
+    return insn->row == A64_ROW_NONE ? A64_EXEC_none : a64_exec_ids[insn->row];
+}
+
+/* MUL and UMULH of the same, side by side, are one MULX: the one at INSN and the next, of row
+ * WANTED. */
+static bool both_halves(struct lower *l, const struct a64_insn *insn, unsigned wanted)
+{
+    const struct a64_insn *next = insn + 1;
+    const bool first_low = wanted == A64_EXEC_umulh;
+    if (l->at + 1 >= l->count || exec_of(next) != wanted)
+        return false;
+    const bool same = (insn->rn == next->rn && insn->rm == next->rm) ||
+                      (insn->rn == next->rm && insn->rm == next->rn);
+    if (!same || (first_low ? insn : next)->ra != 31 || insn->rd == insn->rn ||
+        insn->rd == insn->rm || insn->rd == next->rd || next->rd == 31)
+        return false;
+    multiply_wide(l, first_low ? next : insn, first_low ? insn->rd : next->rd);
+    l->at++;
+    return true;
 }
 
 static void madd(struct lower *l, const struct a64_insn *insn, int w, bool sub)
 {
-    if (insn->rd == 31)
+    if (insn->rd == 31 || (w && !sub && both_halves(l, insn, A64_EXEC_umulh)))
         return;
     lower_clobber(l);
+    if (insn->ra == 31 && !sub && host_of[insn->rd] >= 0) {
+        multiply(l, insn, w);
+        return;
+    }
     lower_copy(l, w, insn->rn, RAX);
-    x86_imul(&l->a, w, RAX, insn->rm == 31 ? x86_r((int)lower_src(l, w, 31, RCX)) : lower_rm(insn->rm));
+    x86_imul(&l->a, w, RAX,
+             insn->rm == 31 ? x86_r((int)lower_src(l, w, 31, RCX)) : lower_rm(insn->rm));
     accumulate(l, insn, w, sub);
 }
 
@@ -233,11 +290,8 @@ static void maddl(struct lower *l, const struct a64_insn *insn, unsigned option,
 
 static void lower_umulh(struct lower *l, const struct a64_insn *insn)
 {
-    if (insn->rd == 31)
-        return;
-    lower_copy(l, 1, insn->rn, RDX);
-    x86_mulx(&l->a, 1, RDX, RAX, x86_r((int)lower_src(l, 1, insn->rm, RAX)));
-    lower_done(l, insn->rd, RDX);
+    if (insn->rd != 31 && !both_halves(l, insn, A64_EXEC_madd_x))
+        multiply_wide(l, insn, 31);
 }
 
 static void lower_smulh(struct lower *l, const struct a64_insn *insn)
@@ -426,8 +480,9 @@ ONE(crc32cw, crc32c, 4)
 ONE(crc32cx, crc32c, 8)
 
 lower_fn *const lower_bits_table[A64_EXEC_COUNT] = {
-    W_X(ubfm), W_X(sbfm), W_X(bfm), W_X(extr), W_X(lslv), W_X(lsrv), W_X(asrv), W_X(rorv),
-    W_X(madd), W_X(msub), ROW(smaddl), ROW(smsubl), ROW(umaddl), ROW(umsubl), W_X(udiv),
-    W_X(sdiv), W_X(clz), W_X(cls), W_X(rbit), W_X(rev16), ROW(rev32_x), ROW(rev_w), ROW(rev_x),
-    ROW(crc32cb), ROW(crc32ch), ROW(crc32cw), ROW(crc32cx), ROW(umulh), ROW(smulh),
+    W_X(ubfm),    W_X(sbfm),    W_X(bfm),     W_X(extr),  W_X(lslv),   W_X(lsrv),
+    W_X(asrv),    W_X(rorv),    W_X(madd),    W_X(msub),  ROW(smaddl), ROW(smsubl),
+    ROW(umaddl),  ROW(umsubl),  W_X(udiv),    W_X(sdiv),  W_X(clz),    W_X(cls),
+    W_X(rbit),    W_X(rev16),   ROW(rev32_x), ROW(rev_w), ROW(rev_x),  ROW(crc32cb),
+    ROW(crc32ch), ROW(crc32cw), ROW(crc32cx), ROW(umulh), ROW(smulh),
 };
