@@ -13,6 +13,8 @@ cmp x0, x1; csel x2, x3, x4, lt
 cmp x0, x1; cset w2, hi
 cmp x0, x1; csetm x2, eq
 cmp x0, x1; csinc x2, x3, x4, ge
+adds x0, x1, x2; cinc x3, x4, cs; adds x0, x0, x5
+subs x0, x1, x2; cinc x3, x3, cc; cmp x0, x1
 cmp x0, x1; cneg x2, x3, mi
 cmp x0, #0; csinv x2, x3, x4, ne
 cmp x0, #0; ccmp x1, #5, #4, ne; b.eq .+32

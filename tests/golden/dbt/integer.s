@@ -54,6 +54,7 @@ msub w0, w1, w2, w3
 smull x0, w1, w2
 umaddl x0, w1, w2, x3
 umulh x0, x1, x2
+mul x0, x1, x2; umulh x1, x2, x1
 smulh x0, x1, x2
 udiv x0, x1, x2
 sdiv w0, w1, w2
