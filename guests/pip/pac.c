@@ -54,10 +54,22 @@ static uint64_t call_signed(uint64_t pointer, uint64_t modifier, uint64_t argume
     return x0;
 }
 
+/* The same as a tail call, through BRAA. */
+__attribute__((naked)) static uint64_t jump_signed(uint64_t argument, uint64_t pointer, uint64_t modifier)
+{
+    __asm__(".arch_extension pauth\n\tbraa x1, x2");
+}
+
 static void call_corrupted(void)
 {
     const uint64_t pointer = (uint64_t)signed_functions[0] ^ 1ull << 50;
     call_signed(pointer, modifier_of((void *)&signed_functions[0]), 1);
+}
+
+static void jump_corrupted(void)
+{
+    const uint64_t pointer = (uint64_t)signed_functions[1] ^ 1ull << 50;
+    jump_signed(1, pointer, modifier_of((void *)&signed_functions[1]));
 }
 
 static uint64_t sign_b(uint64_t pointer)
@@ -85,6 +97,11 @@ void pac_checks(void)
     for (unsigned i = 0; i < 2; i++)
         sum += call_signed((uint64_t)signed_functions[i], modifier_of((void *)&signed_functions[i]), 7);
     check("pac call", sum == 14 + 49, "signed pointers called through BLRAA");
-    check("pac corrupt", faults(call_corrupted), "a corrupted pointer faults: esr 0x%lx far 0x%lx", fault_esr, fault_far);
+    sum = 0;
+    for (unsigned i = 0; i < 2; i++)
+        sum += jump_signed(9, (uint64_t)signed_functions[i], modifier_of((void *)&signed_functions[i]));
+    check("pac jump", sum == 18 + 81, "signed pointers jumped to through BRAA");
+    const bool jump = faults(jump_corrupted);
+    check("pac corrupt", faults(call_corrupted) && jump, "a corrupted pointer faults: esr 0x%lx far 0x%lx", fault_esr, fault_far);
     check("pac switch", switch_b_keys(rop), "SET_B_KEYS changes the signature and back");
 }

@@ -110,6 +110,31 @@ def pipes(command, status, what):
     ended(process, status, what)
 
 
+def shell():
+    """Every command of pip's shell, and what it must say."""
+    image = os.path.join(FOLDER, "shell.img")
+    with open(image, "wb") as disk:
+        disk.write(b"\xabpip" * 256)
+    process = start("--cpus", "3", "--disk", image, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    read = reader(process.stdout.fileno())
+    until(read, b"pip>")
+    for command, wanted in (("help", r"cpus .*tree .*pci .*mem .*bench .*disk .*panic .*poweroff "),
+                            ("cpus", r"cpu0: mpidr 0x0 online.*cpu2: mpidr 0x2 online.*3 online"),
+                            ("tree", r"device-tree: .*uart0: .*compatible=arm,pl011"),
+                            ("pci", r"slot 0: 1af4:1042\s+slot 1: 1af4:1044"),
+                            ("mem", r"physical 0x70000000, .* 256 MiB"),
+                            ("bench", r"40 million instructions in \d+ ms: [1-9]\d* million a second"),
+                            ("disk", r"2 sectors; sector 0:\s+ab 70 69 70 ab 70 69 70")):
+        process.stdin.write(command.encode() + b"\r")
+        process.stdin.flush()
+        said = until(read, b"pip>").decode(errors="replace")
+        if not re.search(wanted, said, re.S):
+            sys.exit(f"pip's {command}: {said}")
+    process.stdin.write(b"poweroff\r")
+    process.stdin.flush()
+    ended(process, 0, "all commands of the shell")
+
+
 def to_files():
     first, second = (os.path.join(FOLDER, name) for name in ("first", "second"))
     process = start("--serial", "stdio", "--serial", "file:" + second, stdin=subprocess.PIPE, stdout=open(first, "wb"))
@@ -130,3 +155,4 @@ pseudo_terminal()
 pipes(b"poweroff", 0, "pipe")
 pipes(b"panic", 3, "panic")
 to_files()
+shell()
