@@ -131,7 +131,7 @@ void options_man(const struct verb *const *verbs, FILE *out)
         if (!(*verbs)->hidden)
             man_verb(out, *verbs);
     fputs(".SH KEYS\nOn a terminal that is the guest's serial line, Ctrl\\-A and then x leaves, "
-          "h lists the keys, and Ctrl\\-A sends one Ctrl\\-A to the guest.\n",
+          "p presses the guest's power key, h lists the keys, and Ctrl\\-A sends one Ctrl\\-A to the guest.\n",
           out);
     fputs(".SH EXIT STATUS\n.TP\n0\nThe guest powered off.\n.TP\n3\nThe guest panicked or loops in "
           "exceptions.\n.TP\n64\nThe command line is wrong.\n.TP\n65, 66\nAn input file is "

@@ -3,7 +3,7 @@
  * read on the loop's thread as long as the device takes it. With the instruction clock it waits in
  * the buffer until the machine samples it; a regular file is then read at that instant, so that
  * what the guest sees when is the same in every run. A terminal is put in raw mode and restored at
- * exit, whatever way that is but SIGKILL; Ctrl-A is its escape: x leaves, p presses the power key,
+ * exit, and when a signal asks for the end; Ctrl-A is its escape: x leaves, p presses the power key,
  * h helps, Ctrl-A sends one. */
 
 #include "host/serial.h"
@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -49,13 +50,32 @@ struct serial {
 /* ---- the terminal ---- */
 
 static struct termios saved_terminal;
-static bool terminal_is_raw;
+static volatile sig_atomic_t terminal_is_raw;
 
 static void restore_terminal(void)
 {
     if (terminal_is_raw)
         tcsetattr(STDIN_FILENO, TCSAFLUSH, &saved_terminal);
     terminal_is_raw = false;
+}
+
+/* tcsetattr and raise are async-signal-safe; SA_RESETHAND has brought back the default action. */
+static void restore_and_end(int signal)
+{
+    restore_terminal();
+    raise(signal);
+}
+
+/* What is ignored stays so, as under nohup. */
+static void restore_at_signals(void)
+{
+    static const int ending[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGABRT};
+    const struct sigaction action = {.sa_handler = restore_and_end, .sa_flags = SA_RESETHAND};
+    for (size_t i = 0; i < sizeof(ending) / sizeof(ending[0]); i++) {
+        struct sigaction old;
+        if (!sigaction(ending[i], NULL, &old) && old.sa_handler == SIG_DFL)
+            sigaction(ending[i], &action, NULL);
+    }
 }
 
 static void make_raw(void)
@@ -69,6 +89,7 @@ static void make_raw(void)
     if (!tcsetattr(STDIN_FILENO, TCSANOW, &raw))
         terminal_is_raw = true;
     atexit(restore_terminal);
+    restore_at_signals();
 }
 
 static void help(void)

@@ -5,9 +5,11 @@ import os
 import pty
 import re
 import select
+import signal
 import socket
 import subprocess
 import sys
+import termios
 import time
 
 POMONA, FOLDER = sys.argv[1:]
@@ -61,6 +63,22 @@ def terminal(keys, wanted, status, what):
         until(read, wanted)
         os.write(master, b"\x01x")
     ended(process, status, what)
+    os.close(master)
+    os.close(slave)
+
+
+def signalled(number):
+    """A terminal is as it was when a signal has ended the run."""
+    master, slave = pty.openpty()
+    before = termios.tcgetattr(slave)
+    process = start(stdin=slave, stdout=slave, stderr=slave)
+    until(reader(master), b"pip>")
+    if termios.tcgetattr(slave) == before:
+        sys.exit("the terminal is not raw")
+    process.send_signal(number)
+    ended(process, -number, f"terminal: {number.name}")
+    if termios.tcgetattr(slave) != before:
+        sys.exit(f"{number.name}: the terminal stays raw")
     os.close(master)
     os.close(slave)
 
@@ -150,6 +168,8 @@ def to_files():
 
 terminal(b"\x01h", b"this help", 0, "terminal: Ctrl-A h, Ctrl-A x")
 terminal(b"\x01\x01\x15poweroff\r", None, 0, "terminal: Ctrl-A Ctrl-A is one")
+for ending in signal.SIGHUP, signal.SIGINT, signal.SIGTERM:
+    signalled(ending)
 sockets()
 pseudo_terminal()
 pipes(b"poweroff", 0, "pipe")
