@@ -131,13 +131,59 @@ void options_man(const struct verb *const *verbs, FILE *out)
         if (!(*verbs)->hidden)
             man_verb(out, *verbs);
     fputs(".SH KEYS\nOn a terminal that is the guest's serial line, Ctrl\\-A and then x leaves, "
-          "p presses the guest's power key, h lists the keys, and Ctrl\\-A sends one Ctrl\\-A to the guest.\n",
+          "p presses the guest's power key, h lists the keys, and Ctrl\\-A sends one Ctrl\\-A to "
+          "the guest.\n",
           out);
     fputs(".SH EXIT STATUS\n.TP\n0\nThe guest powered off.\n.TP\n3\nThe guest panicked or loops in "
           "exceptions.\n.TP\n64\nThe command line is wrong.\n.TP\n65, 66\nAn input file is "
           "malformed, "
           "or cannot be opened.\n.TP\n69 to 74\nThe host lacks or refused something.\n",
           out);
+}
+
+/* ---- verbs of two words: "macho disass" ---- */
+
+/* The length of the first word of VERB's name. */
+static int first_word(const struct verb *verb)
+{
+    return (int)strcspn(verb->name, " ");
+}
+
+static bool same_first_word(const struct verb *a, const struct verb *b)
+{
+    return first_word(a) == first_word(b) && !strncmp(a->name, b->name, (size_t)first_word(a));
+}
+
+/* Whether VERBS[I] is the first of those shown that begin with its first word. */
+static bool begins_group(const struct verb *const *verbs, size_t i)
+{
+    for (size_t k = 0; k < i; k++)
+        if (!verbs[k]->hidden && same_first_word(verbs[k], verbs[i]))
+            return false;
+    return !verbs[i]->hidden;
+}
+
+/* Each first word once, with blanks behind. */
+static void print_first_words(FILE *out, const struct verb *const *verbs)
+{
+    for (size_t i = 0; verbs[i]; i++)
+        if (begins_group(verbs, i))
+            fprintf(out, "%.*s ", first_word(verbs[i]), verbs[i]->name);
+}
+
+/* The second words of those that begin as VERBS[I] does: how many; printed if OUT is given. */
+static unsigned second_words(FILE *out, const struct verb *const *verbs, size_t i)
+{
+    unsigned count = 0;
+    for (size_t k = 0; verbs[k]; k++) {
+        const char *second = strchr(verbs[k]->name, ' ');
+        if (verbs[k]->hidden || !second || !same_first_word(verbs[k], verbs[i]))
+            continue;
+        if (out)
+            fprintf(out, "%s%s", count ? " " : "", second + 1);
+        count++;
+    }
+    return count;
 }
 
 static void print_names(FILE *out, const struct verb *verb)
@@ -147,14 +193,13 @@ static void print_names(FILE *out, const struct verb *verb)
     fputs("--help", out);
 }
 
-/* Names with a blank in them ("macho disass") are two words of the command line. */
 static void bash_verb(FILE *out, const struct verb *verb)
 {
     fprintf(out, "    '%s '*)\n        case $prev in\n", verb->name);
     for (const struct option *opt = verb->options; opt && opt->name; opt++) {
         if (opt->kind == OPTION_FLAG)
             continue;
-        fprintf(out, "        --%s) ", opt->name);
+        fprintf(out, opt->letter ? "        --%s|-%c) " : "        --%s) ", opt->name, opt->letter);
         if (opt->choices) {
             fputs("COMPREPLY=($(compgen -W '", out);
             for (size_t i = 0; opt->choices[i]; i++)
@@ -174,19 +219,38 @@ static void bash_verb(FILE *out, const struct verb *verb)
           out);
 }
 
+/* Behind the first word of verbs of two; a verb of that one word has its own completion when none
+ * of the second words fits. */
+static void bash_second_words(FILE *out, const struct verb *const *verbs)
+{
+    fputs("    case $words in\n    'help ') COMPREPLY=($(compgen -W '", out);
+    print_first_words(out, verbs);
+    fputs("' -- \"$cur\")) ;;\n", out);
+    for (size_t i = 0; verbs[i]; i++) {
+        if (!begins_group(verbs, i) || !second_words(NULL, verbs, i))
+            continue;
+        const int length = first_word(verbs[i]);
+        fprintf(out, "    '%.*s '|'help %.*s ') COMPREPLY=($(compgen -W '", length, verbs[i]->name,
+                length, verbs[i]->name);
+        second_words(out, verbs, i);
+        fputs("' -- \"$cur\")) ;;\n", out);
+    }
+    fputs("    esac\n    [ ${#COMPREPLY[@]} = 0 ] || return\n", out);
+}
+
 void options_complete_bash(const struct verb *const *verbs, FILE *out)
 {
     fputs("# bash completion for pomona; made by `pomona complete bash`\n_pomona()\n{\n"
           "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n"
-          "    local words=\"${COMP_WORDS[*]:1:COMP_CWORD-1} \"\n    case $words in\n",
+          "    local words=\"${COMP_WORDS[*]:1:COMP_CWORD-1} \"\n    COMPREPLY=()\n",
           out);
+    bash_second_words(out, verbs);
+    fputs("    case $words in\n", out);
     for (const struct verb *const *verb = verbs; *verb; verb++)
         if (!(*verb)->hidden)
             bash_verb(out, *verb);
-    fputs("    *) COMPREPLY=($(compgen -W '", out);
-    for (const struct verb *const *verb = verbs; *verb; verb++)
-        if (!(*verb)->hidden)
-            fprintf(out, "%s ", (*verb)->name);
+    fputs("    ' ') COMPREPLY=($(compgen -W '", out);
+    print_first_words(out, verbs);
     fputs("--help --version' -- \"$cur\")) ;;\n    esac\n}\ncomplete -o filenames -F _pomona "
           "pomona\n",
           out);
@@ -207,7 +271,11 @@ static void zsh_text(FILE *out, const char *text)
 
 static void zsh_option(FILE *out, const struct option *opt)
 {
-    fprintf(out, "        '%s--%s[", opt->kind == OPTION_LIST ? "*" : "", opt->name);
+    const char *again = opt->kind == OPTION_LIST ? "*" : "";
+    if (opt->letter)
+        fprintf(out, "        '%s'{-%c,--%s}'[", again, opt->letter, opt->name);
+    else
+        fprintf(out, "        '%s--%s[", again, opt->name);
     zsh_text(out, opt->help);
     fputc(']', out);
     if (opt->kind != OPTION_FLAG) {
@@ -226,11 +294,35 @@ static void zsh_option(FILE *out, const struct option *opt)
     fputs("' \\\n", out);
 }
 
+/* $words[CURRENT] is the word that is being completed. */
+static void zsh_second_words(FILE *out, const struct verb *const *verbs)
+{
+    fputs("    if (( CURRENT == 2 )); then\n        compadd -- ", out);
+    print_first_words(out, verbs);
+    fputs("--help --version\n        return\n    fi\n"
+          "    case \"${words[2,CURRENT-1]} \" in\n    'help ') compadd -- ",
+          out);
+    print_first_words(out, verbs);
+    fputs("&& return ;;\n", out);
+    for (size_t i = 0; verbs[i]; i++) {
+        if (!begins_group(verbs, i) || !second_words(NULL, verbs, i))
+            continue;
+        const int length = first_word(verbs[i]);
+        fprintf(out, "    '%.*s '|'help %.*s ') compadd -- ", length, verbs[i]->name, length,
+                verbs[i]->name);
+        second_words(out, verbs, i);
+        fputs(" && return ;;\n", out);
+    }
+    fputs("    esac\n", out);
+}
+
 void options_complete_zsh(const struct verb *const *verbs, FILE *out)
 {
     fputs("#compdef pomona\n# zsh completion for pomona; made by `pomona complete zsh`\n"
-          "_pomona()\n{\n    case \"${words[2]}${words[3]:+ ${words[3]}} \" in\n",
+          "_pomona()\n{\n",
           out);
+    zsh_second_words(out, verbs);
+    fputs("    case \"${words[2,CURRENT-1]} \" in\n", out);
     for (const struct verb *const *verb = verbs; *verb; verb++) {
         if ((*verb)->hidden)
             continue;
@@ -239,9 +331,5 @@ void options_complete_zsh(const struct verb *const *verbs, FILE *out)
             zsh_option(out, opt);
         fputs("        '--help[prints help]' '*:file:_files' ;;\n", out);
     }
-    fputs("    *) compadd ", out);
-    for (const struct verb *const *verb = verbs; *verb; verb++)
-        if (!(*verb)->hidden)
-            fprintf(out, "%s ", (*verb)->name);
-    fputs("--help --version ;;\n    esac\n}\n_pomona \"$@\"\n", out);
+    fputs("    esac\n}\n_pomona \"$@\"\n", out);
 }

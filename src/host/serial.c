@@ -3,8 +3,8 @@
  * read on the loop's thread as long as the device takes it. With the instruction clock it waits in
  * the buffer until the machine samples it; a regular file is then read at that instant, so that
  * what the guest sees when is the same in every run. A terminal is put in raw mode and restored at
- * exit, and when a signal asks for the end; Ctrl-A is its escape: x leaves, p presses the power key,
- * h helps, Ctrl-A sends one. */
+ * exit, and when a signal asks for the end; Ctrl-A is its escape: x leaves, p presses the power
+ * key, h helps, Ctrl-A sends one. */
 
 #include "host/serial.h"
 
