@@ -153,8 +153,8 @@ for name in names:
     options = set(re.findall(r"^ +(?:-\w, )?(--[a-z0-9-]+)", run(*name.split(), "--help")[1].decode(), re.M)) - {"--help"}
     check(f"\n.SS pomona {name} " in man and f"'{name} '*)" in bash and f"'{name} '*)" in zsh, name, "is not in the man page or the completions")
     for option in options:
-        check(option in bash.split(f"'{name} '*)")[1].split(" '*)")[0] and option + "[" in zsh.split(f"'{name} '*)")[1].split(" '*)")[0],
-              name, option)
+        check(option in bash.split(f"'{name} '*)")[1].split(" '*)")[0] and
+              re.search(re.escape(option) + r"(}')?\[", zsh.split(f"'{name} '*)")[1].split(" '*)")[0]), name, option)
     if name not in ("run", "machine", "help", "complete", "adt json") and not name.endswith(" cat"):
         check("--json" in options, name, "has no --json")
     if name not in ("machine", "help", "complete", "adt build", "nvram new", "bundle info", "bundle import"):
