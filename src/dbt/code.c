@@ -17,6 +17,9 @@
 
 #include "internal.h"
 
+/* What is asked of the host at a time, and how much of it is left then. */
+#define READY_STEP ((size_t)128 << 10)
+#define READY_LEFT ((size_t)8 << 10)
 /* Links with slots that are noted between two cuts, at most. */
 #define CONNECTED (16u << 10)
 
@@ -41,6 +44,45 @@ static void ask_for_large(void *base, size_t size)
 #ifdef MADV_HUGEPAGE
     madvise(base, size, MADV_HUGEPAGE);
 #endif
+}
+
+/* Asks for the pages of code memory from FIRST to LAST, in both views. In vain: they come when they
+ * are touched. */
+static void populate(struct dbt *dbt, size_t first, size_t last)
+{
+#if defined MADV_POPULATE_READ && defined MADV_POPULATE_WRITE
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    first &= ~(page - 1);
+    last = (last + page - 1) & ~(page - 1);
+    if (!madvise(dbt->code_write + first, last - first, MADV_POPULATE_WRITE))
+        madvise(dbt->code + first, last - first, MADV_POPULATE_READ);
+#endif
+}
+
+static void ready_up(struct dbt *dbt, size_t *ready, size_t at, size_t end)
+{
+    if (at + READY_LEFT <= *ready || *ready >= end)
+        return;
+    const size_t first = *ready, last = first + READY_STEP;
+    *ready = last < end ? last : end;
+    populate(dbt, first, *ready);
+}
+
+static void ready_down(struct dbt *dbt, size_t *ready, size_t at, size_t end)
+{
+    if (at >= *ready + READY_LEFT || *ready <= end)
+        return;
+    const size_t last = *ready;
+    *ready = last > end + READY_STEP ? last - READY_STEP : end;
+    populate(dbt, *ready, last);
+}
+
+void dbt_code_ready(struct dbt *dbt)
+{
+    struct dbt_region *now = dbt->now;
+    ready_up(dbt, &now->ready[DBT_FRONT_CODE], now->code, now->cold_start);
+    ready_up(dbt, &now->ready[DBT_FRONT_COLD], now->cold, now->ready[DBT_FRONT_LITERALS]);
+    ready_down(dbt, &now->ready[DBT_FRONT_LITERALS], now->literals, now->ready[DBT_FRONT_COLD]);
 }
 
 /* [hot | code], the code from FD a second time for writing. */
@@ -325,6 +367,9 @@ void dbt_code_begin(struct dbt *dbt)
         region->blocks = part(n, count, 0, most(dbt, DBT_BYTES_A_BLOCK));
         region->links = part(n, count, 0, most(dbt, DBT_BYTES_A_LINK));
         region->slots = part(n, count, DBT_JUMPS, most(dbt, DBT_BYTES_A_SLOT));
+        region->ready[DBT_FRONT_CODE] = region->start;
+        region->ready[DBT_FRONT_COLD] = region->cold_start;
+        region->ready[DBT_FRONT_LITERALS] = region->end;
         begin_region(region);
     }
     dbt->jump_links = (uint32_t)most(dbt, DBT_BYTES_A_LINK);

@@ -159,10 +159,19 @@ struct dbt_part {
     uint32_t first, count, limit; /* index of the first, of the next, of the last + 1 */
 };
 
+/* Where a region is filled: upwards, upwards, downwards. */
+enum dbt_front {
+    DBT_FRONT_CODE,
+    DBT_FRONT_COLD,
+    DBT_FRONT_LITERALS,
+    DBT_FRONTS
+};
+
 /* A part of the code memory, which is emptied as a whole: code from its start, rare paths from its middle,
  * constants from its end downwards; with its part of all blocks, links and slots. */
 struct dbt_region {
     size_t start, code, cold_start, cold, literals, end; /* offsets */
+    size_t ready[DBT_FRONTS]; /* where the pages end that the host has given already */
     struct dbt_part blocks, links, slots;
 };
 
@@ -308,6 +317,8 @@ void dbt_code_begin(struct dbt *dbt);
 void dbt_code_destroy(struct dbt *dbt);
 /* Drops everything but the stubs. */
 void dbt_flush(struct dbt *dbt);
+/* Has the host give pages for the next blocks of the region, in pieces rather than one by one. */
+void dbt_code_ready(struct dbt *dbt);
 /* Goes on to the next region, with everything in it dropped. */
 void dbt_next_region(struct dbt *dbt);
 /* The block at PA for MODE; NULL: none. */

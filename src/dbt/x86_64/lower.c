@@ -532,6 +532,7 @@ bool dbt_lower(struct dbt *dbt, struct lower *l)
     const unsigned links = 2 * l->count + 2 + LOWER_GROUPS; /* at most */
     if (now->links.limit - now->links.count < links || now->blocks.count == now->blocks.limit)
         return false;
+    dbt_code_ready(dbt);
     l->dbt = dbt;
     l->ended = false;
     l->clean32 = l->clean64 = l->made32 = l->made64 = 0;
