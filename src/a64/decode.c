@@ -7,16 +7,25 @@
 
 #include "dis.h"
 
+/* A row of a bucket: what is compared stands together. Behind a bucket's last everything matches A64_ROW_NONE. */
+struct candidate {
+    uint32_t mask, value;
+    uint16_t row;
+};
+
 #include "a64_rows.inc"
 
 const struct a64_row *a64_decode(uint32_t word)
 {
-    for (const uint16_t *id = &bucket_rows[bucket_start[word >> 21]]; *id != A64_ROW_NONE; id++) {
-        const struct a64_row *row = &a64_rows[*id];
-        if ((word & row->mask) == row->value && !(row->unless && row->unless(word)))
+    for (const struct candidate *next = &bucket_rows[bucket_start[word >> 21]];; next++) {
+        if ((word & next->mask) != next->value)
+            continue;
+        if (next->row == A64_ROW_NONE)
+            return NULL;
+        const struct a64_row *row = &a64_rows[next->row];
+        if (!row->unless || !row->unless(word))
             return row;
     }
-    return NULL;
 }
 
 const struct a64_row *a64_decode_for(uint32_t word, const struct a64_features *features)

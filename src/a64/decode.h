@@ -27,19 +27,21 @@ enum a64_flag {
     A64_F_BTI = 1 << 13,  /* may be the target of an indirect branch in a guarded page */
 };
 
+/* What decoding and translation look at stands first, in one line of the host's cache. */
 struct a64_row {
-    const char *name;    /* Arm's name of the encoding */
-    const char *group;   /* its class in the Arm manual's tables */
-    const char *pattern; /* 32 characters, bit 31 first */
-    uint32_t mask, value;
+    _Alignas(64) uint32_t mask;
+    uint32_t value;
     enum a64_feat feat;
     uint32_t flags;
     bool implemented;
-    bool (*unless)(uint32_t word); /* NULL, or: the row does not match where this holds */
-    uint32_t unless_bits;          /* what it looks at */
-    void (*print)(struct a64_dis *dis);
+    uint32_t unless_bits;           /* what `unless` looks at */
+    bool (*unless)(uint32_t word);  /* NULL, or: the row does not match where this holds */
     uint64_t (*imm)(uint32_t word); /* NULL, or the immediate that the decoder precomputes */
-    const char *rx, *wx, *rv, *wv;  /* registers read and written, by letters of the pattern */
+    const char *wx, *wv, *rx, *rv;  /* registers written and read, by letters of the pattern */
+    const char *name;               /* Arm's name of the encoding */
+    const char *group;              /* its class in the Arm manual's tables */
+    const char *pattern;            /* 32 characters, bit 31 first */
+    void (*print)(struct a64_dis *dis);
 };
 
 extern const struct a64_row a64_rows[A64_ROW_COUNT];
@@ -86,7 +88,7 @@ static inline uint32_t a64_code_word(const uint32_t *host)
 
 /* Fills *INSN for WORD; undefined words get exec_undefined of src/interp. Never fails. */
 void a64_insn_decode(struct a64_insn *insn, uint32_t word, const struct a64_features *features);
-/* The same for the word of guest code at HOST, as CPU is about to execute it: notes that its row was met. */
-void a64_insn_fetch(struct a64_cpu *cpu, struct a64_insn *insn, const uint32_t *host);
+/* The same for a WORD that CPU is about to execute: notes that its row was met. */
+void a64_insn_meet(struct a64_cpu *cpu, struct a64_insn *insn, uint32_t word);
 
 #endif

@@ -230,9 +230,9 @@ def make_rows_inc(rows):
         key = tuple(entry)
         if key not in seen:
             seen[key] = len(flat)
-            flat += entry + [0xFFFF]
+            flat += [f"{{{hex(rows[k].mask)}u,{hex(rows[k].value)}u,{k}}}" for k in entry] + ["{0,0,A64_ROW_NONE}"]
         starts.append(seen[key])
-    out += f"static const uint16_t bucket_rows[] = {{{','.join(map(str, flat))}}};\n"
+    out += f"static const struct candidate bucket_rows[] = {{{','.join(flat)}}};\n"
     out += f"static const uint16_t bucket_start[2048] = {{{','.join(map(str, starts))}}};\n"
     return out
 

@@ -30,6 +30,7 @@
 #define DBT_CONSTANTS 64           /* of vector code */
 #define DBT_BUCKETS   32u
 #define DBT_BUCKET_ROOM 8192u
+#define DBT_DECODED   2048u /* words that are known decoded */
 #define DBT_RANGE     4096u        /* pages that one slot may hold */
 
 /* A place that remembers one translation.
@@ -268,6 +269,7 @@ struct dbt {
         uintptr_t fill[2][DBT_FILL_COUNT][2];
     } stub;
     struct lower *lower; /* what a translation works in */
+    struct a64_insn decoded[DBT_DECODED]; /* words met lately; `exec` is NULL: none */
     void *tables;        /* the memory of all that follows */
     size_t tables_size;
     struct dbt_block *blocks;
@@ -428,6 +430,8 @@ void dbt_perf_close(struct dbt *dbt);
 /* ---- x86_64/ ---- */
 
 struct lower;
+/* Before L is used first. */
+void dbt_lower_prepare(struct lower *l);
 /* Emits the block that L describes (x86_64/lower.h); false: no room. */
 bool dbt_lower(struct dbt *dbt, struct lower *l);
 void dbt_emit_stubs(struct dbt *dbt);

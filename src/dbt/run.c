@@ -103,6 +103,8 @@ int dbt_init(struct a64_cpu *cpu)
     find_features(dbt);
     name_vectors(dbt);
     dbt->lower = malloc(sizeof(*dbt->lower));
+    if (dbt->lower)
+        dbt_lower_prepare(dbt->lower);
     status = dbt->lower && !dbt_check_create(dbt) ? dbt_code_create(dbt) : -ENOMEM;
     if (status) {
         dbt_free(cpu);

@@ -65,7 +65,7 @@ static struct block *decode(struct a64_cpu *cpu, struct interp *interp, uint64_t
     *block = (struct block){.pa = pa, .generation = generation};
     while (block->count < limit) {
         struct a64_insn *insn = &block->insn[block->count];
-        a64_insn_fetch(cpu, insn, &host[block->count]);
+        a64_insn_meet(cpu, insn, a64_code_word(&host[block->count]));
         block->count++;
         if (insn->flags & A64_F_END)
             break;

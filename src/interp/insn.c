@@ -36,9 +36,9 @@ void a64_insn_decode(struct a64_insn *insn, uint32_t word, const struct a64_feat
     insn->imm = row->imm ? row->imm(word) : 0;
 }
 
-void a64_insn_fetch(struct a64_cpu *cpu, struct a64_insn *insn, const uint32_t *host)
+void a64_insn_meet(struct a64_cpu *cpu, struct a64_insn *insn, uint32_t word)
 {
-    a64_insn_decode(insn, a64_code_word(host), &cpu->feat);
+    a64_insn_decode(insn, word, &cpu->feat);
     if (insn->row != A64_ROW_NONE)
         atomic_store_explicit(&cpu->sys->row_met[insn->row], true, memory_order_relaxed);
 }

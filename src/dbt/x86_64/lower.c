@@ -389,10 +389,9 @@ static void find_live_flags(struct lower *l)
         live = lower_looks(l, &l->insn[i]) || (live && !(l->insn[i].flags & A64_F_WF));
 }
 
-static lower_fn *lowering_of(const struct lower *l, const struct a64_insn *insn)
+/* The lowering that one of the tables has for the row of function ID. */
+static lower_fn *find_lowering(unsigned id)
 {
-    if (insn->row == A64_ROW_NONE || (insn->flags & A64_F_FP && l->mode & DBT_MODE_NO_FP))
-        return NULL;
     static lower_fn *const *const tables[] = {
         lower_arith_table,
         lower_bits_table,
@@ -418,11 +417,28 @@ static lower_fn *lowering_of(const struct lower *l, const struct a64_insn *insn)
         lower_simd_shift_table,
         lower_simd_shl_table,
     };
-    const unsigned id = a64_exec_ids[insn->row];
     for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
         if (tables[i][id])
             return tables[i][id];
     return NULL;
+}
+
+void dbt_lower_prepare(struct lower *l)
+{
+    for (unsigned row = 0; row < A64_ROW_COUNT; row++) {
+        const char *writes = a64_rows[row].wv;
+        l->row[row] = (struct lower_row){
+            .lowering = find_lowering(a64_exec_ids[row]),
+            .vectors = (uint8_t)(!writes ? 0 : writes[1] ? 2 : 1),
+        };
+    }
+}
+
+static lower_fn *lowering_of(const struct lower *l, const struct a64_insn *insn)
+{
+    if (insn->row == A64_ROW_NONE || (insn->flags & A64_F_FP && l->mode & DBT_MODE_NO_FP))
+        return NULL;
+    return l->row[insn->row].lowering;
 }
 
 /* Whether the block gets to vector registers before anything can leave it but a fault, and not by the
@@ -467,11 +483,11 @@ static void lower_head(struct lower *l)
  * count in its row, at most four from there on, and ra). */
 static void follow_vectors(struct lower *l, const struct a64_insn *insn)
 {
-    const char *writes = insn->row == A64_ROW_NONE ? NULL : a64_rows[insn->row].wv;
-    if (!writes)
+    const unsigned vectors = insn->row == A64_ROW_NONE ? 0 : l->row[insn->row].vectors;
+    if (!vectors)
         return;
     uint32_t written = 1u << insn->rd;
-    if (writes[1])
+    if (vectors > 1)
         written = 15u << insn->rd | (uint32_t)(15ull << insn->rd >> 32) | 1u << insn->ra;
     l->clean32 = (l->clean32 & ~written) | l->made32;
     l->clean64 = (l->clean64 & ~written) | l->made64;

@@ -51,6 +51,15 @@ struct lower_loop {
     bool vectors;    /* V0..V31 are in host registers where turns begin */
 };
 
+struct lower;
+typedef void lower_fn(struct lower *l, const struct a64_insn *insn);
+
+/* What a row's instructions are translated by. */
+struct lower_row {
+    lower_fn *lowering; /* NULL: by a call of the interpreter's function */
+    uint8_t vectors;    /* vector registers it writes: 0, 1, or more */
+};
+
 struct lower {
     struct dbt *dbt;
     struct x86 a;    /* the block */
@@ -75,10 +84,9 @@ struct lower {
     struct lower_group group[LOWER_GROUPS];
     struct lower_loop loop;
     bool flags_live[DBT_MAX_INSNS + 1]; /* NZCV as it is before instruction i may be looked at */
-    struct a64_insn insn[DBT_MAX_INSNS];
+    struct a64_insn insn[DBT_MAX_INSNS]; /* with all that follows not cleared for a new block */
+    struct lower_row row[A64_ROW_COUNT];
 };
-
-typedef void lower_fn(struct lower *l, const struct a64_insn *insn);
 
 /* How a lowering gets into its class's table: lower_NAME() calls FUNCTION, and stands for row NAME. */
 #define ONE(name, function, ...)                                                                   \
