@@ -143,100 +143,123 @@ static inline uintptr_t x86_here(const struct x86 *a)
 #define X_8    0x8000u
 #define X_L    0x10000u /* VEX: 256 bits */
 
-/* ModRM, SIB and displacement; IMM bytes of the instruction follow. EVEX scales 8-bit
- * displacements, so they are avoided there (WIDE). */
-static inline void x86_modrm(struct x86 *a, unsigned reg, struct x86_rm rm, unsigned imm, bool wide)
+/* Bytes of the longest instruction, for which room is looked for once. */
+#define X86_LONGEST 16
+
+static inline bool x86_has_room(struct x86 *a)
+{
+    if (a->end - a->p >= X86_LONGEST)
+        return true;
+    a->full = true;
+    return false;
+}
+
+static inline uint8_t *x86_put32(uint8_t *p, uint32_t value)
+{
+    memcpy(p, &value, 4);
+    return p + 4;
+}
+
+/* ModRM, SIB and displacement at P, which has room; the instruction ends there but for IMM bytes that follow. EVEX
+ * scales 8-bit displacements, so they are avoided there (WIDE). */
+static inline void x86_modrm(struct x86 *a, uint8_t *p, unsigned reg, struct x86_rm rm,
+                             unsigned imm, bool wide)
 {
     reg = (reg & 7) << 3;
     if (rm.reg >= 0) {
-        x86_u8(a, 0xc0 | reg | (rm.reg & 7));
-        return;
+        *p++ = (uint8_t)(0xc0 | reg | (rm.reg & 7));
+    } else if (rm.base < 0 && rm.index >= 0) {
+        *p++ = (uint8_t)(reg | 4);
+        *p++ = (uint8_t)((unsigned)rm.shift << 6 | ((unsigned)rm.index & 7) << 3 | 5);
+        p = x86_put32(p, (uint32_t)rm.disp);
+    } else if (rm.base < 0) {
+        *p++ = (uint8_t)(reg | 5);
+        x86_note(a, p, rm.at, imm);
+        p = x86_put32(p, (uint32_t)(rm.at - ((uintptr_t)p + (uintptr_t)a->run + 4 + imm)));
+    } else {
+        const bool sib = rm.index >= 0 || (rm.base & 7) == RSP;
+        const bool byte = rm.disp == (int8_t)rm.disp && !wide;
+        const unsigned mod = rm.disp == 0 && (rm.base & 7) != RBP ? 0 : byte ? 1 : 2;
+        *p++ = (uint8_t)(mod << 6 | reg | (sib ? 4u : (unsigned)rm.base & 7));
+        *p = (uint8_t)((unsigned)rm.shift << 6 |
+                       ((rm.index >= 0 ? (unsigned)rm.index : 4u) & 7) << 3 |
+                       ((unsigned)rm.base & 7));
+        p += sib;
+        x86_put32(p, (uint32_t)rm.disp);
+        p += mod == 2 ? 4 : mod;
     }
-    if (rm.base < 0 && rm.index >= 0) {
-        x86_u8(a, reg | 4);
-        x86_u8(a, (unsigned)rm.shift << 6 | ((unsigned)rm.index & 7) << 3 | 5);
-        x86_u32(a, (uint32_t)rm.disp);
-        return;
-    }
-    if (rm.base < 0) {
-        x86_u8(a, reg | 5);
-        x86_note(a, a->p, rm.at, imm);
-        x86_u32(a, (uint32_t)(rm.at - (x86_here(a) + 4 + imm)));
-        return;
-    }
-    const bool sib = rm.index >= 0 || (rm.base & 7) == RSP;
-    unsigned mod = 2;
-    if (rm.disp == 0 && (rm.base & 7) != RBP)
-        mod = 0;
-    else if (rm.disp == (int8_t)rm.disp && !wide)
-        mod = 1;
-    x86_u8(a, mod << 6 | reg | (sib ? 4u : (unsigned)rm.base & 7));
-    if (sib)
-        x86_u8(a, (unsigned)rm.shift << 6 | ((rm.index >= 0 ? (unsigned)rm.index : 4u) & 7) << 3 |
-                      ((unsigned)rm.base & 7));
-    if (mod == 1)
-        x86_u8(a, (uint8_t)rm.disp);
-    else if (mod == 2)
-        x86_u32(a, (uint32_t)rm.disp);
+    a->p = p;
+}
+
+/* Bits 3 of the base, or of the register that stands in its place, and of the index. */
+static inline unsigned x86_rm_b(struct x86_rm rm)
+{
+    return rm.reg >= 0 ? (unsigned)rm.reg >> 3 : rm.base >= 0 ? (unsigned)rm.base >> 3 : 0;
+}
+
+static inline unsigned x86_rm_x(struct x86_rm rm)
+{
+    return rm.index >= 0 ? (unsigned)rm.index >> 3 : 0;
 }
 
 /* A legacy-encoded instruction with a ModRM byte. */
 static inline void x86_op(struct x86 *a, unsigned op, unsigned reg, struct x86_rm rm, unsigned imm)
 {
     static const uint8_t prefix[4] = {0, 0x66, 0xf3, 0xf2};
-    if (X_PP(op))
-        x86_u8(a, prefix[X_PP(op)]);
-    const unsigned b = rm.reg >= 0 ? (unsigned)rm.reg >> 3 : rm.base >= 0 ? (unsigned)rm.base >> 3 : 0;
-    const unsigned x = rm.index >= 0 ? (unsigned)rm.index >> 3 : 0;
-    const unsigned rex = (op & X_W ? 8u : 0u) | (reg >> 3 & 1) << 2 | (x & 1) << 1 | (b & 1);
-    if (rex || (op & X_8 && (reg >= 4 || rm.reg >= 4)))
-        x86_u8(a, 0x40 | rex);
-    if (X_MAP(op))
-        x86_u8(a, 0x0f);
-    if (X_MAP(op) >= 2)
-        x86_u8(a, X_MAP(op) == 2 ? 0x38 : 0x3a);
-    x86_u8(a, op & 0xff);
-    x86_modrm(a, reg, rm, imm, false);
+    if (!x86_has_room(a))
+        return;
+    uint8_t *p = a->p;
+    *p = prefix[X_PP(op)];
+    p += X_PP(op) != 0;
+    const unsigned rex = (op & X_W ? 8u : 0u) | (reg >> 3 & 1) << 2 | (x86_rm_x(rm) & 1) << 1 |
+                         (x86_rm_b(rm) & 1);
+    *p = (uint8_t)(0x40 | rex);
+    p += rex || (op & X_8 && (reg >= 4 || rm.reg >= 4));
+    *p = 0x0f;
+    p += X_MAP(op) != 0;
+    *p = X_MAP(op) == 2 ? 0x38 : 0x3a;
+    p += X_MAP(op) >= 2;
+    *p++ = op & 0xff;
+    x86_modrm(a, p, reg, rm, imm, false);
 }
 
 /* A VEX-encoded instruction; registers 0..15. */
 static inline void x86_vex(struct x86 *a, unsigned op, unsigned reg, unsigned vvvv,
                            struct x86_rm rm, unsigned imm)
 {
-    const unsigned b = rm.reg >= 0 ? (unsigned)rm.reg >> 3 : rm.base >= 0 ? (unsigned)rm.base >> 3 : 0;
-    const unsigned x = rm.index >= 0 ? (unsigned)rm.index >> 3 : 0;
+    const unsigned b = x86_rm_b(rm), x = x86_rm_x(rm);
     const unsigned last =
         (op & X_W ? 0x80u : 0) | (~vvvv & 15) << 3 | (op & X_L ? 4u : 0) | X_PP(op);
+    if (!x86_has_room(a))
+        return;
+    uint8_t *p = a->p;
     if (!(b & 1) && !(x & 1) && X_MAP(op) == 1 && !(op & X_W)) {
-        x86_u8(a, 0xc5);
-        x86_u8(a, (~reg >> 3 & 1) << 7 | last);
+        *p++ = 0xc5;
+        *p++ = (uint8_t)((~reg >> 3 & 1) << 7 | last);
     } else {
-        x86_u8(a, 0xc4);
-        x86_u8(a, (~reg >> 3 & 1) << 7 | (~x & 1) << 6 | (~b & 1) << 5 | X_MAP(op));
-        x86_u8(a, last);
+        *p++ = 0xc4;
+        *p++ = (uint8_t)((~reg >> 3 & 1) << 7 | (~x & 1) << 6 | (~b & 1) << 5 | X_MAP(op));
+        *p++ = (uint8_t)last;
     }
-    x86_u8(a, op & 0xff);
-    x86_modrm(a, reg, rm, imm, false);
+    *p++ = op & 0xff;
+    x86_modrm(a, p, reg, rm, imm, false);
 }
 
 /* An EVEX-encoded instruction of 128 bits; registers 0..31, mask register K (0: none), Z: zeroing. */
 static inline void x86_evex(struct x86 *a, unsigned op, unsigned reg, unsigned vvvv,
                             struct x86_rm rm, unsigned k, bool z, unsigned imm)
 {
-    unsigned b, x;
-    if (rm.reg >= 0) {
-        b = (unsigned)rm.reg >> 3 & 1;
-        x = (unsigned)rm.reg >> 4 & 1;
-    } else {
-        b = rm.base >= 0 ? (unsigned)rm.base >> 3 & 1 : 0;
-        x = rm.index >= 0 ? (unsigned)rm.index >> 3 & 1 : 0;
-    }
-    x86_u8(a, 0x62);
-    x86_u8(a, (~reg >> 3 & 1) << 7 | (~x & 1) << 6 | (~b & 1) << 5 | (~reg >> 4 & 1) << 4 | X_MAP(op));
-    x86_u8(a, (op & X_W ? 0x80u : 0) | (~vvvv & 15) << 3 | 4 | X_PP(op));
-    x86_u8(a, (z ? 0x80u : 0) | (op & X_L ? 0x20u : 0) | (~vvvv >> 4 & 1) << 3 | k);
-    x86_u8(a, op & 0xff);
-    x86_modrm(a, reg, rm, imm, true);
+    const unsigned b = x86_rm_b(rm) & 1, x = rm.reg >= 0 ? (unsigned)rm.reg >> 4 & 1 : x86_rm_x(rm);
+    if (!x86_has_room(a))
+        return;
+    uint8_t *p = a->p;
+    *p++ = 0x62;
+    *p++ = (uint8_t)((~reg >> 3 & 1) << 7 | (~x & 1) << 6 | (~b & 1) << 5 | (~reg >> 4 & 1) << 4 |
+                     X_MAP(op));
+    *p++ = (uint8_t)((op & X_W ? 0x80u : 0) | (~vvvv & 15) << 3 | 4 | X_PP(op));
+    *p++ = (uint8_t)((z ? 0x80u : 0) | (op & X_L ? 0x20u : 0) | (~vvvv >> 4 & 1) << 3 | k);
+    *p++ = op & 0xff;
+    x86_modrm(a, p, reg, rm, imm, true);
 }
 
 /* A scalar EVEX instruction on registers that rounds to nearest and raises no exceptions. */
@@ -298,10 +321,12 @@ static inline void x86_store64_imm(struct x86 *a, struct x86_rm dst, int32_t imm
 static inline void x86_imm(struct x86 *a, unsigned dst, uint64_t imm)
 {
     if (imm == (uint32_t)imm) {
-        if (dst >= 8)
-            x86_u8(a, 0x41);
-        x86_u8(a, 0xb8 | (dst & 7));
-        x86_u32(a, (uint32_t)imm);
+        if (!x86_has_room(a))
+            return;
+        *a->p = 0x41;
+        a->p += dst >= 8;
+        *a->p = (uint8_t)(0xb8 | (dst & 7));
+        a->p = x86_put32(a->p + 1, (uint32_t)imm);
     } else if (imm == (uint64_t)(int64_t)(int32_t)imm) {
         x86_op(a, 0xc7 | X_W, 0, x86_r((int)dst), 4);
         x86_u32(a, (uint32_t)imm);
@@ -584,15 +609,19 @@ struct x86_label {
 
 static inline struct x86_label x86_jcc(struct x86 *a, enum x86_cc cc)
 {
-    x86_u8(a, 0x0f);
-    x86_u8(a, 0x80u | cc);
-    x86_u32(a, 0);
+    if (x86_has_room(a)) {
+        *a->p = 0x0f;
+        a->p[1] = (uint8_t)(0x80 | cc);
+        a->p = x86_put32(a->p + 2, 0);
+    }
     return (struct x86_label){a->p};
 }
 static inline struct x86_label x86_jmp(struct x86 *a)
 {
-    x86_u8(a, 0xe9);
-    x86_u32(a, 0);
+    if (x86_has_room(a)) {
+        *a->p = 0xe9;
+        a->p = x86_put32(a->p + 1, 0);
+    }
     return (struct x86_label){a->p};
 }
 /* Lets LABEL lead to TARGET, an executable address; A: any emitter of the code memory that it is in. */
