@@ -15,15 +15,20 @@ static uint32_t *page_bucket(struct dbt *dbt, uint64_t pa)
 
 /* ---- words ---- */
 
-static bool is_known(const struct dbt_page *page, unsigned i)
+/* The bits of COUNT words from FIRST on in group GROUP of `known`. */
+static uint64_t bits_of(unsigned group, unsigned first, unsigned count)
 {
-    return page->known[i / 64] >> (i % 64) & 1;
+    const unsigned start = group * 64, last = first + count;
+    uint64_t bits = ~0ull;
+    if (first > start)
+        bits <<= first - start;
+    return last < start + 64 ? bits & ((1ull << (last - start)) - 1) : bits;
 }
 
 static void know(struct dbt_page *page, unsigned first, unsigned count)
 {
-    for (unsigned i = first; i < first + count; i++)
-        page->known[i / 64] |= 1ull << (i % 64);
+    for (unsigned group = first / 64; group <= (first + count - 1) / 64; group++)
+        page->known[group] |= bits_of(group, first, count);
 }
 
 void dbt_page_note(struct dbt_page *page, unsigned first, const uint32_t *words, unsigned count)
@@ -35,9 +40,14 @@ void dbt_page_note(struct dbt_page *page, unsigned first, const uint32_t *words,
 bool dbt_page_differs(const struct dbt_page *page, unsigned first, const uint32_t *words,
                       unsigned count)
 {
-    for (unsigned k = 0; k < count; k++)
-        if (is_known(page, first + k) && page->words[first + k] != words[k])
-            return true;
+    for (unsigned group = first / 64; group <= (first + count - 1) / 64; group++) {
+        uint64_t left = page->known[group] & bits_of(group, first, count);
+        for (; left; left &= left - 1) {
+            const unsigned i = group * 64 + (unsigned)__builtin_ctzll(left);
+            if (page->words[i] != words[i - first])
+                return true;
+        }
+    }
     return false;
 }
 

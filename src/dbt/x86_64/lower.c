@@ -430,6 +430,7 @@ void dbt_lower_prepare(struct lower *l)
         l->row[row] = (struct lower_row){
             .lowering = find_lowering(a64_exec_ids[row]),
             .vectors = (uint8_t)(!writes ? 0 : writes[1] ? 2 : 1),
+            .plain = lower_moves_plainly(row),
         };
     }
 }

@@ -58,6 +58,7 @@ typedef void lower_fn(struct lower *l, const struct a64_insn *insn);
 struct lower_row {
     lower_fn *lowering; /* NULL: by a call of the interpreter's function */
     uint8_t vectors;    /* vector registers it writes: 0, 1, or more */
+    bool plain;         /* lower_moves_plainly() */
 };
 
 struct lower {
@@ -126,6 +127,10 @@ static inline uint32_t lower_place(const struct lower *l, unsigned i)
 {
     return l->offset + i * 4;
 }
+
+/* Whether an instruction of ROW does not end groups, and writes no general register but those that its fields d, n
+ * and a name. */
+bool lower_moves_plainly(unsigned row);
 
 /* ---- guest registers ---- */
 

@@ -98,6 +98,14 @@ static struct lower_group *room(struct lower *l)
     return NULL;
 }
 
+/* Whether the instruction has nothing to do with register BASE, at a glance. */
+static bool passes_by(const struct lower *l, const struct a64_insn *insn, unsigned base)
+{
+    const unsigned field = base == GUEST_SP ? 31 : base;
+    return insn->row != A64_ROW_NONE && l->row[insn->row].plain && insn->rd != field &&
+           insn->rn != field && insn->ra != field;
+}
+
 struct lower_group *lower_begin_group(struct lower *l)
 {
     const struct a64_insn *first = &l->insn[l->at];
@@ -110,6 +118,8 @@ struct lower_group *lower_begin_group(struct lower *l)
         return NULL;
     for (unsigned i = l->at; i < l->count; i++) {
         const struct a64_insn *insn = &l->insn[i];
+        if (passes_by(l, insn, walk.group.base))
+            continue;
         const struct lower_shape *shape = lower_shape_of(insn);
         if (insn->row == A64_ROW_NONE || insn->flags & A64_F_SYS ||
             (is_mine(&walk, insn, shape) && !join(&walk, insn, i, shape)))

@@ -4,6 +4,8 @@
 
 #include "lower_mem.h"
 
+#include <string.h>
+
 #define SHAPE(name, suffix, bytes, store)                                                          \
     [A64_EXEC_##name##_off_##suffix] = {LOWER_AT, bytes, store},                                   \
     [A64_EXEC_##name##_pre_##suffix] = {LOWER_BEFORE, bytes, store},                               \
@@ -97,4 +99,11 @@ uint64_t lower_written(const struct a64_insn *insn)
 uint64_t lower_loaded(const struct a64_insn *insn)
 {
     return written(insn, false);
+}
+
+bool lower_moves_plainly(unsigned row)
+{
+    const char *writes = a64_rows[row].wx;
+    const uint32_t flags = A64_F_SYS | A64_F_END;
+    return !(a64_rows[row].flags & flags) && (!writes || !writes[strspn(writes, "dtnu")]);
 }
