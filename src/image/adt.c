@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The Apple device tree as a tree of nodes in memory. The file has no header and no size of its
  * own: a node is two counts, its properties (32-byte name, length, value padded to four) and then
- * its children, each likewise, so reading means walking. Depth and counts are bounded by the file's
- * size and a fixed nesting limit. */
+ * its children, each likewise, so reading means walking. Depth and counts have fixed limits, so
+ * that the time for what is not a device tree is bounded too. */
 
 #include "adt.h"
 
@@ -12,6 +12,8 @@
 #define PROPERTY_HEADER 36
 #define PLACEHOLDER     0x80000000u
 #define MAX_DEPTH       32
+/* Properties, and children, of one node; trees of devices have a few hundred. */
+#define MAX_ENTRIES 4096
 
 struct reader {
     const struct blob *in;
@@ -92,8 +94,7 @@ static int read_node(struct reader *r, struct adt_node *node, unsigned depth)
         return blob_error(r->in, r->at, r->err,
                           "truncated: a device tree node is cut off; get a whole copy");
     const uint32_t properties = get_le32(p), children = get_le32(p + 4);
-    if (depth > MAX_DEPTH || properties > r->in->size / PROPERTY_HEADER ||
-        children > r->in->size / 8)
+    if (depth > MAX_DEPTH || properties > MAX_ENTRIES || children > MAX_ENTRIES)
         return blob_error(r->in, r->at, r->err,
                           "a node of %u properties and %u children: not a device tree; give one as "
                           "it is or in an IM4P",

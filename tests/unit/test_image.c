@@ -567,6 +567,15 @@ static void test_adt(void **state)
 static void test_adt_abused(void **state)
 {
     abuse("tree.adt", read_adt);
+    /* A file whose children take time in the square of their number is no device tree. */
+    static uint8_t wide[8 + 8 * 4097];
+    const struct blob in = {.data = wide, .size = sizeof(wide), .name = "wide"};
+    struct error err = {0};
+    put_le32(wide + 4, 4096);
+    assert_int_equal(read_adt(&in, &err), 0);
+    put_le32(wide + 4, 4097);
+    assert_int_equal(read_adt(&in, &err), -1);
+    assert_int_equal(err.code, ERROR_DATA);
 }
 
 /* ---- trust caches ---- */
