@@ -100,6 +100,11 @@ int boot_load(struct machine *machine, const struct boot_options *options, struc
     *entry = (struct boot_entry){.el2 = options->el2};
     if (boot_sniff(options, &kind, err))
         return -1;
+    if (kind != BOOT_RAW && (options->raw_address || options->raw_entry))
+        return error_set(err, ERROR_USAGE,
+                         "a %s says itself where it goes and starts: leave --load-address and "
+                         "--entry-offset out, or give --boot raw",
+                         boot_kind_name(kind));
     switch (kind) {
     case BOOT_LINUX:
         return linux_load(machine, options, entry, err);

@@ -44,6 +44,14 @@ bool linux_recognise(const struct blob *in)
 
 static int open_zboot(const struct blob *in, struct blob *out, struct error *err)
 {
+    static const struct {
+        const char *method; /* as the kernel's build names it */
+        int (*decode)(const struct blob *in, struct blob *out, struct error *err);
+    } known[] = {{"gzip", gzip_decode},
+                 {"zstd22", zstd_decode},
+                 {"zstd", zstd_decode},
+                 {"xzkern", xz_decode},
+                 {"lzma", xz_decode}};
     char method[33] = {0};
     struct blob payload;
     memcpy(method, in->data + ZBOOT_COMPRESSION, 32);
@@ -52,10 +60,9 @@ static int open_zboot(const struct blob *in, struct blob *out, struct error *err
     if (blob_slice(in, get_le32(in->data + ZBOOT_PAYLOAD_OFFSET),
                    get_le32(in->data + ZBOOT_PAYLOAD_SIZE), &payload, "the compressed kernel", err))
         return -1;
-    if (!strcmp(method, "gzip"))
-        return gzip_decode(&payload, out, err);
-    if (!strncmp(method, "zstd", 4))
-        return zstd_decode(&payload, out, err);
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+        if (!strcmp(method, known[i].method))
+            return known[i].decode(&payload, out, err);
     return blob_error(in, ZBOOT_COMPRESSION, err,
                       "EFI zboot compression \"%s\" is not supported: unpack the kernel first",
                       method);

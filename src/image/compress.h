@@ -41,6 +41,8 @@ size_t adc_decode(const uint8_t *in, size_t size, uint8_t *out, size_t room);
 bool gzip_recognise(const struct blob *in);
 int gzip_decode(const struct blob *in, struct blob *out, struct error *err);
 int zstd_decode(const struct blob *in, struct blob *out, struct error *err);
+/* One stream of xz, or of the older .lzma; what follows it does not matter. */
+int xz_decode(const struct blob *in, struct blob *out, struct error *err);
 
 /* IN as an LZFSE stream; as complzss, header and all. */
 int lzfse_encode(const struct blob *in, struct blob *out, struct error *err);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* gzip and zstd through their libraries, and the chain that undoes whatever it recognises. */
+/* gzip, zstd and xz through their libraries, and the chain that undoes whatever it recognises. */
 
 #include "compress.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include <lzma.h>
 #include <zlib.h>
 #include <zstd.h>
 
@@ -14,6 +15,8 @@
 #define CHUNK (1u << 30)
 /* Nested compression beyond this is a file that unpacks to itself. */
 #define LAYERS 4
+/* What a stream may ask for, dictionary and all. */
+#define XZ_MEMORY (256ull << 20)
 
 struct sink {
     uint8_t *data;
@@ -121,6 +124,43 @@ int zstd_decode(const struct blob *in, struct blob *out, struct error *err)
     struct sink sink = {0};
     const int result = zstd_all(ctx, in, &sink, err);
     ZSTD_freeDCtx(ctx);
+    if (result)
+        free(sink.data);
+    else
+        blob_adopt(out, sink.data, sink.used, in->name);
+    return result;
+}
+
+/* Decompresses up to the end of the stream: 0, or -1 and *ERR. */
+static int xz_all(lzma_stream *xz, const struct blob *in, struct sink *sink, struct error *err)
+{
+    lzma_ret status = LZMA_OK;
+    xz->next_in = in->data;
+    xz->avail_in = in->size;
+    while (status == LZMA_OK) {
+        if (sink_room(sink, in, xz->total_in, err))
+            return -1;
+        xz->next_out = sink->data + sink->used;
+        xz->avail_out = sink->capacity - sink->used;
+        status = lzma_code(xz, LZMA_FINISH);
+        sink->used = sink->capacity - xz->avail_out;
+    }
+    if (status == LZMA_STREAM_END)
+        return 0;
+    if (status == LZMA_MEM_ERROR || status == LZMA_MEMLIMIT_ERROR)
+        return error_set(err, ERROR_OS, "%s: no memory to decompress it", in->name);
+    return blob_error(in, xz->total_in, err,
+                      "xz data is corrupted or truncated here: get a whole copy");
+}
+
+int xz_decode(const struct blob *in, struct blob *out, struct error *err)
+{
+    lzma_stream xz = LZMA_STREAM_INIT;
+    if (lzma_auto_decoder(&xz, XZ_MEMORY, 0) != LZMA_OK)
+        return error_set(err, ERROR_OS, "%s: no memory to decompress", in->name);
+    struct sink sink = {0};
+    const int result = xz_all(&xz, in, &sink, err);
+    lzma_end(&xz);
     if (result)
         free(sink.data);
     else
