@@ -181,12 +181,14 @@ static inline void x86_modrm(struct x86 *a, uint8_t *p, unsigned reg, struct x86
         const bool byte = rm.disp == (int8_t)rm.disp && !wide;
         const unsigned mod = rm.disp == 0 && (rm.base & 7) != RBP ? 0 : byte ? 1 : 2;
         *p++ = (uint8_t)(mod << 6 | reg | (sib ? 4u : (unsigned)rm.base & 7));
-        *p = (uint8_t)((unsigned)rm.shift << 6 |
-                       ((rm.index >= 0 ? (unsigned)rm.index : 4u) & 7) << 3 |
-                       ((unsigned)rm.base & 7));
-        p += sib;
-        x86_put32(p, (uint32_t)rm.disp);
-        p += mod == 2 ? 4 : mod;
+        if (sib)
+            *p++ = (uint8_t)((unsigned)rm.shift << 6 |
+                             ((rm.index >= 0 ? (unsigned)rm.index : 4u) & 7) << 3 |
+                             ((unsigned)rm.base & 7));
+        if (mod == 1)
+            *p++ = (uint8_t)rm.disp;
+        else if (mod == 2)
+            p = x86_put32(p, (uint32_t)rm.disp);
     }
     a->p = p;
 }
