@@ -57,7 +57,7 @@ struct values {
     bool json, no_header, verbose;
     bool mach_header, fileset_entries, load_addresses, kext_uuids, kernel_uuid, kernel_uuid_only;
     bool prelink_info, metadata, boot_properties;
-    const char *variant;
+    const char *variant, *boot, *system, *auxiliary;
     struct key_options keys;
 };
 
@@ -70,6 +70,9 @@ static const struct option inspect_options[] = {
     FLAG("json", 0, json, "prints as JSON, with all columns"),
     {"variant-suffix", 'V', OPTION_STRING, offsetof(struct values, variant), "NAME", NULL,
      "the kernel has to be of this variant (release, development, kasan)"},
+    OPTION("boot-path", 'B', OPTION_FILE, boot, "KC", "the boot collection"),
+    OPTION("system-path", 'S', OPTION_FILE, system, "KC", "the system's"),
+    OPTION("auxiliary-path", 'A', OPTION_FILE, auxiliary, "KC", "the auxiliary one"),
     FLAG("no-header", 0, no_header, "leaves out the line that names the columns"),
     FLAG("verbose", 'v', verbose, "with --show-mach-header, --show-fileset-entries: members' too"),
     FLAG("show-kext-load-addresses", 0, load_addresses, "columns with address and size as linked"),
@@ -340,37 +343,72 @@ static int check_variant(const struct kc *kc, const char *variant, struct error 
                       build ? build : "of no variant that it names", variant);
 }
 
-static int work_inspect(const void *context, struct kc *kc, const struct operands *operands,
-                        struct error *err)
+/* One collection, whose kernel has to be of VARIANT (NULL: any); as JSON it is added to ARRAY, or
+ * is all there is where that is NULL. */
+static int inspect(const struct values *values, const char *path, const char *variant,
+                   json_t *array, struct error *err)
 {
-    const struct values *values = context;
-    if (values->variant && check_variant(kc, values->variant, err))
+    struct kc_input input;
+    if (kc_input_open(&input, path, &values->keys, false, err))
         return -1;
-    if (values->prelink_info)
-        return print_prelink_info(kc, err);
-    if (needs_info(values, kc) && kc_load_info(kc, err))
-        return -1;
-    json_t *all = values->json ? json_object() : NULL;
-    show_parts(values, kc, all);
-    return all && print_json(all) ? -1 : 0;
+    struct kc *kc = &input.kc;
+    int result = variant ? check_variant(kc, variant, err) : 0;
+    if (!result && values->prelink_info) {
+        result = print_prelink_info(kc, err);
+    } else if (!result && (!needs_info(values, kc) || !(result = kc_load_info(kc, err)))) {
+        json_t *all = values->json ? json_object() : NULL;
+        if (array)
+            json_object_set_new(all, "file", json_text(path, strlen(path)));
+        show_parts(values, kc, all);
+        result = array ? json_array_append_new(array, all) : all && print_json(all) ? -1 : 0;
+    }
+    kc_input_close(&input);
+    return result;
 }
 
+/* kmutil names a collection by its kind; the operand is one of any kind. */
 static int run_inspect(const struct verb *self, int argc, char **argv)
 {
     struct values values = {0};
-    return kc_verb(self, argc, argv, &values, &values.keys, false, work_inspect);
+    struct operands operands;
+    struct error err = {0};
+    int status, result = 0;
+    if (!verb_parse(self, argc, argv, &values, &operands, &status))
+        return status;
+    /* Only the boot collection has a kernel. */
+    const struct {
+        const char *path, *variant;
+    } files[] = {{values.boot, values.variant},
+                 {values.system, NULL},
+                 {values.auxiliary, NULL},
+                 {operands.count ? operands.items[0] : NULL, values.variant}};
+    unsigned count = 0;
+    for (size_t i = 0; i < 4; i++)
+        count += files[i].path != NULL;
+    if (!count)
+        return usage(self);
+    json_t *array = values.json && count > 1 ? json_array() : NULL;
+    for (size_t i = 0; !result && i < 4; i++)
+        if (files[i].path)
+            result = inspect(&values, files[i].path, files[i].variant, array, &err);
+    if (result) {
+        json_decref(array);
+        return report(&err);
+    }
+    return array ? print_json(array) : finish_output();
 }
 
 const struct verb verb_kc_inspect = {
     .name = "kc inspect",
-    .synopsis = "[OPTIONS] KC",
+    .synopsis = "[OPTIONS] KC | -B|-S|-A KC...",
     .summary = "lists the kexts of a kernel collection",
     .description =
         "The options are those of kmutil's inspect. The first column is the bundle identifier, "
         "the second the version, so that lists for kmutil's -b can be made with awk. KC is an "
-        "MH_FILESET or an older prelinked kernel, in whatever it is wrapped.",
+        "MH_FILESET or an older prelinked kernel, in whatever it is wrapped. Of several, boot, "
+        "system and auxiliary, the lists follow each other; with --json an array has an object "
+        "with its file for each.",
     .options = inspect_options,
-    .min_operands = 1,
     .max_operands = 1,
     .run = run_inspect,
 };

@@ -76,6 +76,15 @@ shell = subprocess.run(f"{pomona} kc inspect -V release --no-header {path} | gre
                        stdout=subprocess.PIPE, check=True).stdout.decode()
 same("awk", sorted(shell.split()[1::2]), sorted(b for b in versions if "SEPHiber" not in b))
 
+# Collections by their kind, as kmutil has it: one is as the operand, of several all are listed; the variant is the kernel's.
+for option in ("-B", "--boot-path", "-S", "--system-path", "-A", "--auxiliary-path"):
+    same(option, kc("inspect", "--json", option, path), kc("inspect", "--json", path))
+several = ("-A", paths["modules"], "-S", paths["prelinked"], "-B", path)
+same("several", kc("inspect", "-V", "release", *several), "".join(kc("inspect", paths[k]) for k in ("fileset", "prelinked", "modules")))
+same("several as JSON", json.loads(kc("inspect", "--json", *several)),
+     [{"file": paths[k], **json.loads(kc("inspect", "--json", paths[k]))} for k in ("fileset", "prelinked", "modules")])
+same("the second of several", "nothing" in kc("inspect", "--json", "-B", path, "-A", f"{work}/nothing", status=66), True)
+same("none", "usage: pomona kc inspect" in kc("inspect", status=64), True)
 assert "RELEASE_ARM64_VMAPPLE, not development" in kc("inspect", "-V", "development", path, status=65)
 judge.cases += 1
 
