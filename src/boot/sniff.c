@@ -7,7 +7,6 @@
  * file is a flat image, whatever is in it. */
 
 #include "../a64/decode.h"
-#include "../image/compress.h"
 #include "../image/container.h"
 #include "../image/im4p.h"
 #include "../image/macho.h"
@@ -118,7 +117,7 @@ static int kind_inside(const struct boot_options *options, const struct blob *bl
     *kind = kind_of(blob);
     if (*kind != BOOT_RAW)
         return 0;
-    if (decompress_any(blob, &plain, err))
+    if (image_unpack(blob, source_keys(options->context), &plain, err))
         return -1;
     if (plain.data != blob->data)
         *kind = kind_of(&plain);

@@ -64,7 +64,8 @@ static int sign(const struct values *values, const char *path, struct error *err
                                      .linker = values->linker};
     if (macho_input_open(&input, path, NULL, &values->keys, err))
         return -1;
-    int result = values->entitlements ? blob_open(&entitlements, values->entitlements, err) : 0;
+    int result =
+        values->entitlements ? input_open(&entitlements, values->entitlements, NULL, err) : 0;
     if (!result) {
         how.identifier = identifier_of(values, &input.macho, path);
         how.entitlements = values->entitlements ? &entitlements : NULL;

@@ -388,7 +388,8 @@ static int prepare(struct run *run, struct error *err)
     if (!run->loop)
         return error_set(err, ERROR_OS, "the host refused an event loop");
     if (open_serials(run, err) || check_profile(run, err) ||
-        (run->values.symbols && symbols_open(&run->symbols, run->values.symbols, err)))
+        (run->values.symbols &&
+         symbols_open(&run->symbols, run->values.symbols, &run->context, err)))
         return -1;
     run->machine = machine_create(&run->config, run->loop, err);
     return run->machine ? 0 : -1;

@@ -40,20 +40,22 @@ const char *container_plain_name(const char *name)
     return name;
 }
 
-static int refuse_encrypted_archive(const struct source *in, struct error *err)
+static int refuse_encrypted_archive(const struct blob *head, struct error *err)
 {
-    uint8_t magic[4];
-    if (source_peek(in, 0, magic, 4) != 4 || memcmp(magic, "AEA1", 4))
+    if (head->size < 4 || memcmp(head->data, "AEA1", 4))
         return 0;
-    return source_error(in, 0, err,
-                        "an Apple Encrypted Archive: its key is had from Apple's server only; "
-                        "decrypt it elsewhere (aea decrypt) and give the result");
+    return blob_error(head, 0, err,
+                      "an Apple Encrypted Archive: its key is had from Apple's server only; "
+                      "decrypt it elsewhere (aea decrypt) and give the result");
 }
 
 /* Undoes the outermost wrapper of IN. 1: there is none. */
 static int unwrap_once(const struct source *in, struct source *out, struct error *err)
 {
-    if (refuse_encrypted_archive(in, err))
+    uint8_t magic[4];
+    const struct blob head = {
+        .data = magic, .size = source_peek(in, 0, magic, sizeof(magic)), .name = in->name};
+    if (refuse_encrypted_archive(&head, err))
         return -1;
     if (udif_recognise(in))
         return udif_unwrap(in, out, err);
@@ -208,6 +210,8 @@ int image_open_with(struct blob *out, const char *path, const struct source_cont
 int image_unpack(const struct blob *in, const struct im4p_keys *keys, struct blob *out,
                  struct error *err)
 {
+    if (refuse_encrypted_archive(in, err))
+        return -1;
     return im4p_recognise(in) ? im4p_payload(in, keys, out, err) : decompress_any(in, out, err);
 }
 

@@ -60,7 +60,7 @@ static inline int image_open(struct blob *out, const char *path, struct error *e
     return image_open_with(out, path, NULL, err);
 }
 /* IMG4, IM4P (encrypted: with KEYS, which may be NULL) and compression around IN undone; a view of
- * IN when there is none. */
+ * IN when there is none. An Apple Encrypted Archive is refused. */
 int image_unpack(const struct blob *in, const struct im4p_keys *keys, struct blob *out,
                  struct error *err);
 /* Both. */

@@ -30,12 +30,13 @@ int img4_open(const struct blob *in, struct img4 *out, struct error *err)
     struct der outer, element, inner;
     uint64_t at = 0;
     *out = (struct img4){0};
-    if (der_next(in, &at, &outer, err))
+    const bool sequence = !in->size || in->data[0] == DER_SEQUENCE;
+    if (sequence && der_next(in, &at, &outer, err))
         return -1;
-    if (note_part(&outer, out))
+    if (sequence && note_part(&outer, out))
         return 0;
-    if (!der_sequence_is(in, "IMG4"))
-        return blob_error(in, 0, err, "not an IMG4, IM4P, IM4M or IM4R");
+    if (!sequence || !der_sequence_is(in, "IMG4"))
+        return blob_error(in, 0, err, "not an IMG4, IM4P, IM4M or IM4R, nor a saved ticket");
     for (at = 0; at < outer.content.size;) {
         uint64_t in_context = 0;
         if (der_next(&outer.content, &at, &element, err))

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "container.h"
 #include "macho.h"
 
 #define EHDR_SIZE  64
@@ -151,10 +152,11 @@ static int fail(struct symbols *symbols)
     return -1;
 }
 
-int symbols_open(struct symbols *symbols, const char *name, struct error *err)
+int symbols_open(struct symbols *symbols, const char *name, const struct source_context *context,
+                 struct error *err)
 {
     *symbols = (struct symbols){0};
-    if (blob_open(&symbols->file, name, err))
+    if (image_open_plain_with(&symbols->file, name, context, err))
         return -1;
     const struct blob *file = &symbols->file;
     if (macho_recognise(file)) {

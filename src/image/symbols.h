@@ -5,7 +5,7 @@
 /* Names for the addresses of a guest's program: from an ELF file's symbol table, a Mach-O's or a
  * kernel collection's, or text as nm prints it (System.map, /proc/kallsyms). */
 
-#include "blob.h"
+#include "source.h"
 
 struct symbol {
     uint64_t value;   /* first: macho_last_at() */
@@ -19,8 +19,10 @@ struct symbols {
     size_t count;
 };
 
-/* Reads the symbols of the file NAME. 0, or -1 and *ERR: it cannot be read, or has none. */
-int symbols_open(struct symbols *symbols, const char *name, struct error *err);
+/* Reads the symbols of the file NAME, nested and in whatever wrapping; CONTEXT may be NULL. 0, or
+ * -1 and *ERR: it cannot be read, or has none. */
+int symbols_open(struct symbols *symbols, const char *name, const struct source_context *context,
+                 struct error *err);
 void symbols_free(struct symbols *symbols);
 /* The last one at or before ADDRESS; NULL: none. */
 const struct symbol *symbols_at(const struct symbols *symbols, uint64_t address);

@@ -140,6 +140,9 @@ for names, xml_digest, der_digest, flags in PUBLISHED:
     said = check("signed", 4096, "exe", {2: NO_REQUIREMENTS, 5: xml_digest, 7: der_digest})
     same("exec flags", said["code_directories"][0]["exec_segment"]["flags"], ["main-binary"] + flags)
     same("--ent", run(pomona, "macho", "info", "--ent", f"{work}/signed"), open(f"{work}/list.plist").read())
+    piped = subprocess.run([pomona, "macho", "sign", "--adhoc", "--entitlements", "-", "--identifier", "exe", f"{work}/unsigned"],
+                           stdin=open(f"{work}/list.plist"), stdout=subprocess.PIPE, check=True).stdout
+    same("entitlements from standard input", piped, open(f"{work}/signed", "rb").read())
     both = info("signed", "--sig", "--ent")["entitlements"]
     same("entitlements", (both["xml"], both["der"]), ({n: True for n in names},) * 2)
 
