@@ -218,17 +218,23 @@ static int list(const struct source *in, const char *folder, container_visit *vi
 
 /* ---- extracting ---- */
 
-static int copy_entry(const struct volume *volume, intptr_t *entry, struct source *out,
-                      struct error *err)
+/* What the library reads with: a file or an attribute of one. */
+struct stream {
+    intptr_t *handle;
+    int (*size)(intptr_t *handle, size64_t *size, intptr_t **problem);
+    ssize_t (*read)(intptr_t *handle, void *buffer, size_t size, off64_t at, intptr_t **problem);
+    const char *complaint;
+};
+
+static int copy_stream(const struct stream *stream, struct source *out, struct error *err)
 {
     intptr_t *problem = NULL;
     size64_t size = 0;
     uint8_t *buffer = malloc(COPY_SIZE);
-    int result = buffer && libfsapfs_file_entry_get_size(entry, &size, &problem) == 1 ? 0 : -1;
+    int result = buffer && stream->size(stream->handle, &size, &problem) == 1 ? 0 : -1;
     for (uint64_t at = 0; !result && at < size;) {
         const size_t piece = size - at < COPY_SIZE ? (size_t)(size - at) : COPY_SIZE;
-        const ssize_t count =
-            libfsapfs_file_entry_read_buffer_at_offset(entry, buffer, piece, (off64_t)at, &problem);
+        const ssize_t count = stream->read(stream->handle, buffer, piece, (off64_t)at, &problem);
         if (count <= 0)
             result = -1;
         else if (source_append(out, buffer, (size_t)count, err))
@@ -238,7 +244,7 @@ static int copy_entry(const struct volume *volume, intptr_t *entry, struct sourc
     }
     free(buffer);
     if (result)
-        return library_error(out, "the file cannot be read", &problem, err);
+        return library_error(out, stream->complaint, &problem, err);
     return out->size == size ? 0 : -1;
 }
 
@@ -246,30 +252,16 @@ static int copy_entry(const struct volume *volume, intptr_t *entry, struct sourc
 static int copy_attribute(intptr_t *entry, const char *name, struct source *out, struct error *err)
 {
     intptr_t *attribute = NULL, *problem = NULL;
-    size64_t size = 0;
     const int found = libfsapfs_file_entry_get_extended_attribute_by_utf8_name(
         entry, (const uint8_t *)name, strlen(name), &attribute, &problem);
     if (found != 1)
         return found ? library_error(out, "an attribute cannot be found", &problem, err) : 0;
-    uint8_t *buffer = malloc(COPY_SIZE);
-    int result =
-        buffer && libfsapfs_extended_attribute_get_size(attribute, &size, &problem) == 1 ? 0 : -1;
-    for (uint64_t at = 0; !result && at < size;) {
-        const ssize_t count = libfsapfs_extended_attribute_read_buffer_at_offset(
-            attribute, buffer, size - at < COPY_SIZE ? (size_t)(size - at) : COPY_SIZE, (off64_t)at,
-            &problem);
-        if (count <= 0)
-            result = -1;
-        else if (source_append(out, buffer, (size_t)count, err))
-            break;
-        else
-            at += (uint64_t)count;
-    }
-    free(buffer);
+    const struct stream stream = {attribute, libfsapfs_extended_attribute_get_size,
+                                  libfsapfs_extended_attribute_read_buffer_at_offset,
+                                  "an attribute cannot be read"};
+    const int result = copy_stream(&stream, out, err);
     libfsapfs_extended_attribute_free(&attribute, NULL);
-    if (result)
-        return library_error(out, "an attribute cannot be read", &problem, err);
-    return out->size == size ? 1 : -1;
+    return result ? -1 : 1;
 }
 
 /* A file that the file system compressed. 0: ENTRY is none; negative: it cannot be read. */
@@ -303,13 +295,16 @@ static int copy_file(const struct volume *volume, intptr_t *entry, const char *m
     if ((mode & MODE_TYPE) == MODE_DIR || (mode & MODE_TYPE) == MODE_LINK)
         return source_error(volume->in, 0, err, "'%s' is a %s, not a file", member,
                             (mode & MODE_TYPE) == MODE_DIR ? "folder" : "symbolic link");
+    const struct stream data = {entry, libfsapfs_file_entry_get_size,
+                                libfsapfs_file_entry_read_buffer_at_offset,
+                                "the file cannot be read"};
     size64_t size = 0;
     libfsapfs_file_entry_get_size(entry, &size, NULL);
     if (source_spool(volume->in, member, size, out, err))
         return -1;
     int result = copy_compressed(volume, entry, out, err);
     if (!result)
-        result = copy_entry(volume, entry, out, err);
+        result = copy_stream(&data, out, err);
     if (result >= 0)
         return 0;
     source_close(out);

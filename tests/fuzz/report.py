@@ -12,7 +12,7 @@ WHAT = {
     "boot": "the boot protocols: kernels, device trees, RAM disks of every kind",
     "devices": "a driver that does anything to the vmapple board's devices",
     "disass": "the decoder and disassembler",
-    "disk": "disk images, partition tables, HFS+, APFS, compressed files",
+    "disk": "disk images, partition tables, HFS+, APFS, ZIP, xar and cpio archives, compressed files",
     "dtb": "Linux device trees",
     "encode": "LZFSE and LZSS: packed and unpacked again",
     "im4p": "IM4P payloads",
