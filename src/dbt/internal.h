@@ -60,6 +60,8 @@ struct dbt_fp_constants {
     uint64_t ones[2];
 };
 
+#define DBT_STREAMS 6 /* of a loop, at most */
+
 /* What emitted code reaches RIP-relative; stands right before the code. */
 struct dbt_hot {
     uint64_t page;         /* the virtual page of the block that runs */
@@ -80,6 +82,7 @@ struct dbt_hot {
      * host's own. Its exception flags are what FPSR has yet to get: see x86_64/lower_fp.h. */
     uint32_t mxcsr_guest, mxcsr_seen, mxcsr_host;
     uint64_t strip_end; /* of the loop that runs: see x86_64/lower_loop.c */
+    uint64_t strip_base[DBT_STREAMS];
     uint32_t unordered; /* what FCMP makes of NaNs: see from_float() in x86_64/lower.c */
     _Alignas(16) struct dbt_fp_constants fp[3]; /* half, single, double */
     union a64_vreg constant[DBT_CONSTANTS]; /* x86_64/vector_constants.c */

@@ -38,6 +38,10 @@ struct lower_group {
     /* Of a loop's strip (lower_loop.c); off the base and another register, shifted, unless that is 31. */
     bool loop;
     uint8_t index, shift;
+    /* Where the slot's value plus the one of these two that the loop leaves alone is kept for the
+     * strip, so that only `varying` is added to it; NULL: none is. */
+    const uint64_t *folded;
+    uint8_t varying;
 };
 
 /* The block as a loop, if it is one. */

@@ -93,16 +93,19 @@ static void write_back(struct lower *l, const struct a64_insn *insn, enum mode m
 
 /* ---- the access ---- */
 
-/* An access: it is at [BASE + RCX + DISP]. */
+/* An access: it is at [RCX + (INDEX << SHIFT) + DISP]. */
 struct access {
     struct lower_miss miss;
-    int base;
+    int index;
+    unsigned shift;
     int32_t disp;
 };
 
 static struct x86_rm operand(const struct access *access, unsigned offset)
 {
-    return x86_mx(access->base, RCX, 0, access->disp + (int32_t)offset);
+    const int32_t disp = access->disp + (int32_t)offset;
+    return access->shift ? x86_mx(RCX, access->index, access->shift, disp)
+                         : x86_mx(access->index, RCX, 0, disp);
 }
 
 /* Whether the address is the base and a constant. */
@@ -120,8 +123,14 @@ static void reach(struct lower *l, const struct a64_insn *insn, enum mode mode,
     const int base = host_of[lower_base(insn)];
     if (first && group->lowest == disp)
         return;
+    if (group->folded && !in_rax) {
+        access->index = (int)lower_src(l, 1, group->varying, RAX);
+        access->shift = group->varying == group->base ? 0 : group->shift;
+        x86_mov(&l->a, 1, RCX, x86_at(group->folded));
+        return;
+    }
     if (constant(mode) && base >= 0 && !in_rax) {
-        access->base = base;
+        access->index = base;
         access->disp = disp;
     } else {
         address(l, insn, mode);
@@ -144,7 +153,7 @@ enum { STORE = 1, VECTOR = 2 };
 static bool begin(struct lower *l, const struct a64_insn *insn, enum mode mode, unsigned size,
                   unsigned count, unsigned kind, struct access *access)
 {
-    *access = (struct access){.base = RAX};
+    *access = (struct access){.index = RAX};
     if (needs_care(l, insn, mode, size)) {
         lower_call(l, insn);
         return false;

@@ -28,7 +28,7 @@
 /* Guest instructions in a strip: interrupts are taken within 2,000. */
 #define STRIP_INSNS 1500
 
-#define STREAMS   (LOWER_GROUPS - 2)
+_Static_assert(DBT_STREAMS + 2 == LOWER_GROUPS, "two are for the rest of the block");
 #define REGISTERS 33
 
 /* ---- registers over a turn ---- */
@@ -78,7 +78,7 @@ struct moves {
 /* What is known of a loop while it is looked at; its streams are in l->group. */
 struct survey {
     struct turn whole, now;
-    struct moves moves[STREAMS];
+    struct moves moves[DBT_STREAMS];
     unsigned streams;
 };
 
@@ -120,7 +120,7 @@ static struct lower_group *find_stream(struct lower *l, struct survey *survey,
             stream->shift == like->shift)
             return stream;
     }
-    if (survey->streams == STREAMS)
+    if (survey->streams == DBT_STREAMS)
         return NULL;
     l->group[survey->streams] = *like;
     return &l->group[survey->streams++];
@@ -170,6 +170,26 @@ static void stretch(struct lower_group *stream, const struct moves *moves, unsig
     stream->loop = true;
 }
 
+/* Whether no instruction of the loop writes register N. */
+static bool stays(const struct lower *l, unsigned end, unsigned n)
+{
+    for (unsigned i = 0; i <= end; i++)
+        if (lower_written(&l->insn[i]) >> n & 1)
+            return false;
+    return true;
+}
+
+/* Of a stream off two registers, one mostly is where an array begins. */
+static void fold(struct lower *l, unsigned end, unsigned number)
+{
+    struct lower_group *stream = &l->group[number];
+    const bool base_stays = stays(l, end, stream->base);
+    if (stream->index == 31 || !(base_stays || stays(l, end, stream->index)))
+        return;
+    stream->folded = &l->dbt->hot->strip_base[number];
+    stream->varying = (uint8_t)(base_stays ? stream->index : stream->base);
+}
+
 /* A register that tells how many turns were made; REGISTERS: none. Better one with a host's. */
 static unsigned find_counter(const struct turn *whole)
 {
@@ -210,6 +230,7 @@ static bool survey_loop(struct lower *l, struct lower_loop *loop)
     for (unsigned i = 0; i < survey.streams; i++) {
         loop->members |= l->group[i].members;
         stretch(&l->group[i], &survey.moves[i], loop->turns);
+        fold(l, end, i);
     }
     loop->end = end;
     loop->streams = survey.streams;
@@ -229,6 +250,16 @@ static void stream_address(struct lower *l, const struct lower_group *stream)
     }
     const int index = (int)lower_src(l, 1, stream->index, RCX);
     x86_lea(a, 1, RAX, x86_mx(base, index, stream->shift, stream->lowest));
+}
+
+/* RCX is what is added to the stream's addresses. */
+static void keep_folded(struct lower *l, const struct lower_group *stream)
+{
+    struct x86 *a = &l->a;
+    const bool index = stream->varying == stream->base;
+    const unsigned n = lower_src(l, 1, index ? stream->index : stream->base, RAX);
+    x86_lea(a, 1, RCX, x86_mx(RCX, (int)n, index ? stream->shift : 0, 0));
+    x86_store(a, 1, x86_at(stream->folded), RCX);
 }
 
 static bool uses_vectors(const struct lower *l, unsigned end)
@@ -258,6 +289,8 @@ void lower_loop_begin(struct lower *l)
         for (unsigned i = 0; i < loop.streams && !l->a.full; i++) {
             stream_address(l, &l->group[i]);
             lower_check_strip(l, &l->group[i]);
+            if (l->group[i].folded)
+                keep_folded(l, &l->group[i]);
         }
         const unsigned counter = lower_src(l, 1, loop.counter, RAX);
         x86_lea(&l->a, 1, RAX, x86_m((int)counter, (int32_t)loop.step * (int32_t)loop.turns));
