@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -41,8 +42,10 @@ struct dbt_store {
     char name[32];
     int directory;
     struct header header;
-    uint8_t *data; /* records: those read, then those added */
-    size_t loaded, used, room;
+    uint8_t *data;  /* the records read, in a mapping of `mapped` bytes */
+    size_t mapped;
+    uint8_t *fresh; /* those added */
+    size_t loaded, used, room; /* bytes of those read, of all; room for those added */
     struct entry *entries;
     uint32_t count, entry_room;
     uint32_t bucket[BUCKETS];
@@ -59,16 +62,29 @@ static void say(const struct dbt_store *store, const char *what, const char *why
         store->said(store->ctx, text);
 }
 
-/* No secret: it tells accidents, not enemies. Each step is a bijection of the words before. */
+static uint64_t mix_word(uint64_t sum, const uint8_t *p)
+{
+    uint64_t word;
+    memcpy(&word, p, 8);
+    sum = (sum ^ word) * 0x9e3779b97f4a7c15ull;
+    return sum ^ sum >> 29;
+}
+
+/* No secret: it tells accidents, not enemies. Each step is a bijection of the words before; four
+ * sums go side by side, as one alone waits for its multiplications. */
 static uint64_t mix(uint64_t sum, const void *bytes, size_t size)
 {
     const uint8_t *p = bytes;
-    uint64_t word = 0;
-    for (; size >= 8; p += 8, size -= 8) {
-        memcpy(&word, p, 8);
-        sum = (sum ^ word) * 0x9e3779b97f4a7c15ull;
-        sum ^= sum >> 29;
+    uint64_t side[3] = {1, 2, 3};
+    for (; size >= 32; p += 32, size -= 32) {
+        sum = mix_word(sum, p);
+        for (unsigned i = 0; i < 3; i++)
+            side[i] = mix_word(side[i], p + 8 + 8 * i);
     }
+    for (; size >= 8; p += 8, size -= 8)
+        sum = mix_word(sum, p);
+    for (unsigned i = 0; i < 3; i++)
+        sum = mix_word(sum, (const uint8_t *)&side[i]);
     return sum;
 }
 
@@ -110,21 +126,22 @@ static bool enter(struct dbt_store *store, uint64_t key, size_t at)
 
 static struct dbt_record *record_at(const struct dbt_store *store, size_t at)
 {
-    return (struct dbt_record *)(void *)(store->data + at);
+    uint8_t *record = at < store->loaded ? store->data + at : store->fresh + (at - store->loaded);
+    return (struct dbt_record *)(void *)record;
 }
 
 /* Enters the records read; what is behind one that cannot be is left out. */
 static void index_records(struct dbt_store *store)
 {
     size_t at = 0;
-    while (at + sizeof(struct dbt_record) <= store->used) {
+    while (at + sizeof(struct dbt_record) <= store->loaded) {
         const struct dbt_record *record = record_at(store, at);
-        if (record->size < sizeof(*record) || record->size % 8 || record->size > store->used - at ||
-            record->zero || !enter(store, record->key, at))
+        if (record->size < sizeof(*record) || record->size % 8 ||
+            record->size > store->loaded - at || record->zero || !enter(store, record->key, at))
             break;
         at += record->size;
     }
-    store->damaged = at != store->used;
+    store->damaged = at != store->loaded;
     if (store->damaged)
         say(store, store->name, "damaged: the rest is not used");
     store->loaded = store->used = at;
@@ -135,16 +152,16 @@ void dbt_store_add(struct dbt_store *store, struct dbt_record *record)
     record->zero = 0;
     record->sum = record_sum(record);
     pthread_mutex_lock(&store->lock);
-    const size_t end = store->used + record->size;
-    bool fits = end <= MOST_BYTES;
+    const size_t added = store->used - store->loaded, end = added + record->size;
+    bool fits = store->loaded + end <= MOST_BYTES;
     if (fits && end > store->room) {
         const size_t wanted = end * 2 < 1u << 20 ? 1u << 20 : end * 2;
-        fits = grow(&store->data, 1, wanted);
+        fits = grow(&store->fresh, 1, wanted);
         store->room = fits ? wanted : store->room;
     }
     if (fits && enter(store, record->key, store->used)) {
-        memcpy(store->data + store->used, record, record->size);
-        store->used = end;
+        memcpy(store->fresh + added, record, record->size);
+        store->used += record->size;
     }
     pthread_mutex_unlock(&store->lock);
 }
@@ -236,15 +253,27 @@ static int open_file(struct dbt_store *store, int flags, int lock)
     return -1;
 }
 
+/* Memory of its own, in large pages where there are any; NULL: none. */
+static void *reserve(size_t size)
+{
+    void *base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (base == MAP_FAILED)
+        return NULL;
+#ifdef MADV_HUGEPAGE
+    madvise(base, size, MADV_HUGEPAGE);
+#endif
+    return base;
+}
+
 static void load(struct dbt_store *store)
 {
     const int fd = open_file(store, O_RDONLY, LOCK_SH);
     if (fd < 0)
         return;
     const size_t size = store->header.end - sizeof(struct header);
-    if (size <= MOST_BYTES && grow(&store->data, 1, size + 1)) {
-        store->room = size;
-        store->used = read_at(fd, store->data, size, sizeof(struct header)) ? size : 0;
+    if (size && size <= MOST_BYTES && (store->data = reserve(size))) {
+        store->mapped = size;
+        store->loaded = read_at(fd, store->data, size, sizeof(struct header)) ? size : 0;
     }
     close(fd);
     index_records(store);
@@ -283,7 +312,7 @@ static void save(struct dbt_store *store)
     const size_t size = store->used - store->loaded;
     if (!size)
         return;
-    const uint8_t *fresh = store->data + store->loaded;
+    const uint8_t *fresh = store->fresh;
     const int fd = open_file(store, O_RDWR, LOCK_EX);
     const bool grows = fd >= 0 && !store->damaged && store->header.end + size <= MOST_BYTES;
     if (!(grows ? append(store, fd, fresh, size) : replace(store, fresh, size)))
@@ -334,7 +363,9 @@ void dbt_store_close(struct dbt_store *store)
     save(store);
     close(store->directory);
     pthread_mutex_destroy(&store->lock);
-    free(store->data);
+    if (store->data)
+        munmap(store->data, store->mapped);
+    free(store->fresh);
     free(store->entries);
     free(store);
 }
