@@ -21,7 +21,7 @@
 #define READY_STEP ((size_t)128 << 10)
 #define READY_LEFT ((size_t)8 << 10)
 /* Links with slots that are noted between two cuts, at most. */
-#define CONNECTED (16u << 10)
+#define CONNECTED (32u << 10)
 
 /* ---- memory ---- */
 

@@ -18,7 +18,7 @@
 #include "dbt.h"
 
 #define DBT_MAX_INSNS 64u
-#define DBT_JUMPS     4096u        /* entries of the jump cache */
+#define DBT_JUMPS     16384u        /* entries of the jump cache */
 #define DBT_PAGE_BITS 12
 #define DBT_CODE_SIZE (48u << 20)
 #define DBT_REGIONS   16u
