@@ -40,7 +40,7 @@
  * the jump cache: an address with the mode, and its code. Of a jump into another page: the page, and the code. */
 struct dbt_slot {
     uint64_t tag;
-    uint64_t limit; /* 0: empty; of a jump's, the address that it was filled for */
+    uint64_t limit; /* 0: empty; of a jump's, the page that it leads to */
     uint64_t value;
     /* The buckets, of those for the half of the address space that its pages lie in, that name it: it may be filled with
      * a page of these without telling. */
@@ -49,7 +49,7 @@ struct dbt_slot {
     uint16_t more;   /* pages behind the first */
 };
 #define DBT_FLIPPING 0xffffu
-/* A tag that is no page's and no instruction's address. */
+/* A tag that is no page's. */
 #define DBT_NO_TAG 1u
 
 /* Masks and bounds of a floating-point format, in every element of 16 bytes. */
@@ -262,7 +262,7 @@ struct dbt {
     struct dbt_region region[DBT_REGIONS], *now; /* and the one that is being filled */
     unsigned region_count;
     struct {
-        uintptr_t enter, leave, exec, exec_flags, attention, link, empty_jump,
+        uintptr_t enter, leave, exec, exec_flags, attention, link,
             lookup, vectors, flags, read_fpsr, clear_mxcsr;
         uintptr_t indirect[4]; /* by BTYPE */
         uintptr_t look;

@@ -52,12 +52,13 @@ static bool in_range(const struct dbt_slot *slot, uint64_t page, const struct ra
 }
 
 /* Nobody's name for it counts from now on. A site keeps its value: code that has made a check
- * already goes on with it to the end of its block. */
+ * already goes on with it to the end of its block. An empty place of the jump cache has the tag of
+ * an address that is looked for in its neighbour. */
 static void empty(const struct dbt *dbt, struct dbt_slot *slot)
 {
-    const bool jump = slot < dbt->hot->slot + DBT_JUMPS;
-    *slot =
-        (struct dbt_slot){.tag = DBT_NO_TAG, .value = jump ? dbt->stub.empty_jump : slot->value};
+    const uint64_t number = (uint64_t)(slot - dbt->hot->slot);
+    const uint64_t tag = number < DBT_JUMPS ? (number ^ 1) << 2 : DBT_NO_TAG;
+    *slot = (struct dbt_slot){.tag = tag, .value = slot->value};
 }
 
 /* Empties the slots that LOG names, and LOG. */
@@ -160,7 +161,7 @@ void dbt_fill(struct dbt *dbt, struct dbt_slot *slot, uint64_t va, struct dbt_sl
     if (!global)
         name_local(dbt, slot);
     value.named = slot->named;
-    value.limit = va;
+    value.limit = va & ~A64_PAGE_MASK;
     *slot = value;
 }
 

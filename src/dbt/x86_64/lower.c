@@ -361,14 +361,12 @@ void lower_jump_rax(struct lower *l, unsigned count, unsigned btype)
     x86_op(a, 0x81, ALU_AND, x86_r(RCX), 4);
     x86_u32(a, (DBT_JUMPS - 1) << 2);
     x86_lea(a, 1, RDX, x86_at(hot->slot));
-    x86_lea(a, 1, RDX, x86_mx(RDX, RCX, 3, 0));
-    x86_mov_rr(a, 1, RCX, RAX);
-    x86_alu(a, ALU_XOR, 1, RCX, x86_at(&hot->mode_mix[btype]));
-    x86_alu(a, ALU_CMP, 1, RCX, x86_m(RDX, 0));
+    x86_alu(a, ALU_XOR, 1, RAX, x86_at(&hot->mode_mix[btype]));
+    x86_alu(a, ALU_CMP, 1, RAX, x86_mx(RDX, RCX, 3, offsetof(struct dbt_slot, tag)));
     x86_jcc_to(a, CC_NE, l->dbt->stub.indirect[btype]);
-    x86_alu_imm(a, ALU_AND, 1, x86_r(RAX), -(int32_t)(A64_PAGE_MASK + 1));
+    x86_mov(a, 1, RAX, x86_mx(RDX, RCX, 3, offsetof(struct dbt_slot, limit)));
     x86_store(a, 1, x86_at(&hot->page), RAX);
-    x86_jmp_rm(a, x86_m(RDX, offsetof(struct dbt_slot, value)));
+    x86_jmp_rm(a, x86_mx(RDX, RCX, 3, offsetof(struct dbt_slot, value)));
 }
 
 /* ---- blocks ---- */

@@ -36,9 +36,9 @@ static void lower_b(struct lower *l, const struct a64_insn *insn)
 }
 
 /* X30 = the address behind the branch. */
-static void set_link(struct lower *l)
+static void set_link(struct lower *l, unsigned scratch)
 {
-    const unsigned dst = lower_dst(30, RAX);
+    const unsigned dst = lower_dst(30, scratch);
     x86_mov(&l->a, 1, dst, x86_at(&l->dbt->hot->page));
     x86_lea(&l->a, 1, dst, x86_m((int)dst, (int32_t)lower_place(l, l->at + 1)));
     lower_done(l, 30, dst);
@@ -47,7 +47,7 @@ static void set_link(struct lower *l)
 static void lower_bl(struct lower *l, const struct a64_insn *insn)
 {
     lower_save_flags(l);
-    set_link(l);
+    set_link(l, RAX);
     lower_jump(l, &l->a, target_of(l, insn), l->at + 1);
     l->ended = true;
 }
@@ -136,11 +136,8 @@ static unsigned next_btype(const struct lower *l, const struct a64_insn *insn, e
 /* To RAX. NZCV is in memory. */
 static void indirect(struct lower *l, const struct a64_insn *insn, enum kind kind)
 {
-    if (kind == CALL) {
-        x86_mov_rr(&l->a, 1, RCX, RAX);
-        set_link(l);
-        x86_mov_rr(&l->a, 1, RAX, RCX);
-    }
+    if (kind == CALL)
+        set_link(l, RCX);
     lower_jump_rax(l, l->at + 1, next_btype(l, insn, kind));
     l->ended = true;
 }

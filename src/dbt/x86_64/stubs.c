@@ -134,28 +134,16 @@ static uintptr_t emit_exit(struct dbt *dbt, struct x86 *a, enum dbt_exit exit)
     return here;
 }
 
-/* RAX: the address to go on at, after a miss in the jump cache. */
+/* RAX: the address to go on at, mixed with the mode, after a miss in the jump cache. */
 static void emit_indirect(struct dbt *dbt, struct x86 *a, unsigned btype)
 {
     dbt->stub.indirect[btype] = x86_here(a);
+    x86_alu(a, ALU_XOR, 1, RAX, x86_at(&dbt->hot->mode_mix[btype]));
     x86_store(a, 1, CPU(pc), RAX);
     if (btype)
         x86_store8_imm(a, CPU(ps.btype), btype);
     x86_imm(a, RAX, DBT_EXIT_LOOKUP);
     x86_jmp_to(a, dbt->stub.leave);
-}
-
-/* Where an empty place of the jump cache leads, whose tag an odd address with the mode in its upper
- * bits has: RAX is that address less one. */
-static void emit_empty_jump(struct dbt *dbt, struct x86 *a)
-{
-    dbt->stub.empty_jump = x86_here(a);
-    x86_alu_imm(a, ALU_ADD, 1, x86_r(RAX), DBT_NO_TAG);
-    x86_mov_rr(a, 1, RCX, RAX);
-    x86_shift_imm(a, SHIFT_SHR, 1, RCX, 48 + DBT_BTYPE_SHIFT);
-    x86_alu_imm(a, ALU_AND, 0, x86_r(RCX), 3);
-    x86_store8(a, CPU(ps.btype), RCX);
-    x86_jmp_to(a, dbt->stub.indirect[0]);
 }
 
 /* Called: EAX, which has FLAGS_UCOMIS, to the other form. Keeps all other registers. */
@@ -440,7 +428,6 @@ void dbt_emit_stubs(struct dbt *dbt)
     dbt->stub.exec_flags = emit_exec(dbt, &a, true);
     for (unsigned btype = 0; btype < 4; btype++)
         emit_indirect(dbt, &a, btype);
-    emit_empty_jump(dbt, &a);
     emit_vectors(dbt, &a);
     dbt->stub.lookup = emit_exit(dbt, &a, DBT_EXIT_LOOKUP);
     dbt->stub.attention = emit_exit(dbt, &a, DBT_EXIT_ATTENTION);
