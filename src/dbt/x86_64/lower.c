@@ -41,20 +41,25 @@ static void save(struct lower *l)
 
 void lower_save_flags(struct lower *l)
 {
+    lower_find_flags(l);
     if (l->flags.host && l->flags.dirty)
         save(l);
 }
 
 void lower_clobber(struct lower *l)
 {
-    if (l->flags.host && l->flags.dirty && l->flags_live[l->at])
+    const bool put_off = l->at <= l->flags.until;
+    if (l->flags.host && l->flags.dirty && l->flags_live[l->at] && !put_off)
         save(l);
+    l->flags.lost |= l->flags.host && l->flags.dirty && put_off;
     l->flags.host = false;
 }
 
 void lower_set_flags(struct lower *l, enum flags_kind kind)
 {
     l->flags.host = l->flags.dirty = true;
+    l->flags.lost = false;
+    l->flags.until = 0;
     l->flags.kind = kind;
 }
 
@@ -100,6 +105,7 @@ void lower_load_nzcv(struct lower *l, unsigned nzcv)
 
 void lower_need_flags(struct lower *l)
 {
+    lower_find_flags(l);
     if (!l->flags.host) {
         load(l);
         l->flags.host = true;
@@ -154,6 +160,7 @@ enum x86_cc lower_condition(struct lower *l, unsigned cond)
 {
     static const uint8_t cc[14] = {CC_E, CC_NE, CC_AE, CC_B,  CC_S,  CC_NS, CC_O,
                                    CC_NO, CC_A, CC_BE, CC_GE, CC_L, CC_G,  CC_LE};
+    lower_find_flags(l);
     const bool carry = cond == 2 || cond == 3 || cond == 8 || cond == 9;
     if (l->flags.host && is_float(l))
         return float_condition(l, cond);
@@ -233,10 +240,13 @@ static bool moves_sp(const struct a64_insn *insn)
 
 void lower_call(struct lower *l, const struct a64_insn *insn)
 {
+    if (l->flags_live[l->at])
+        lower_save_flags(l);
     lower_clobber(l);
     lower_count(l, &l->a, l->at);
     l->counted = l->at;
     call(l, &l->a, insn);
+    l->flags.lost = false;
     l->vectors = false;
     if (moves_sp(insn))
         lower_sp_written(l, false);
@@ -246,6 +256,8 @@ void lower_call_cold(struct lower *l, const struct a64_insn *insn)
 {
     struct x86 *cold = &l->cold;
     const bool count = l->mode & DBT_MODE_COUNT && l->at != l->counted;
+    if (l->flags.lost)
+        lower_flags_to(l, cold);
     if (count)
         x86_alu_imm(cold, ALU_ADD, 1, CPU(icount), (int32_t)(l->at - l->counted));
     call(l, cold, insn);
@@ -257,6 +269,7 @@ void lower_call_cold(struct lower *l, const struct a64_insn *insn)
 
 void lower_leave(struct lower *l, struct x86 *a)
 {
+    lower_flags_to(l, a);
     lower_count(l, a, l->at + 1);
     x86_imm(a, RAX, lower_place(l, l->at + 1));
     x86_jmp_to(a, l->dbt->stub.lookup);
@@ -555,7 +568,7 @@ bool dbt_lower(struct dbt *dbt, struct lower *l)
     l->counted = 0;
     memset(l->group, 0, sizeof(l->group));
     l->loop.body = 0;
-    l->flags.host = l->flags.dirty = l->flags.plain = false;
+    memset(&l->flags, 0, sizeof(l->flags));
     l->before = before;
     if (dbt->notes)
         dbt->notes->count = 0;

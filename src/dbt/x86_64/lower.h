@@ -84,6 +84,8 @@ struct lower {
     struct {
         bool host, dirty; /* in EFLAGS; not in memory */
         bool plain;       /* memory has them without FLAGS_UCOMIS for certain */
+        bool lost;        /* neither: they are to be made again by instruction `setter` (lower_flags.c) */
+        uint8_t setter, until; /* clobbered up to instruction `until`, they get lost */
         enum flags_kind kind;
     } flags;
     struct lower_group group[LOWER_GROUPS];
@@ -241,6 +243,16 @@ enum x86_cc lower_carry_condition(struct lower *l, unsigned cond);
 void lower_load_nzcv(struct lower *l, unsigned nzcv);
 /* NZCV must be in memory before what follows, also if EFLAGS still holds it. */
 void lower_save_flags(struct lower *l);
+/* Whether instruction `at` finds NZCV in EFLAGS that the instruction which it is from, from now on its `setter`, can
+ * make again. */
+bool lower_can_set_again(struct lower *l);
+/* Before a branch: whether NZCV is not missed before the next comparison but in rare paths, and is from now on only
+ * made again for them. */
+bool lower_put_off_flags(struct lower *l);
+/* NZCV that was lost comes to EFLAGS. */
+void lower_find_flags(struct lower *l);
+/* On a way out that A emits NZCV comes to memory; nothing changes elsewhere. Before it A may use RAX, RCX, RDX. */
+void lower_flags_to(struct lower *l, struct x86 *a);
 /* Whether anybody looks at what instruction `at` leaves in NZCV. */
 static inline bool lower_flags_wanted(const struct lower *l)
 {
@@ -263,8 +275,8 @@ void lower_jump(struct lower *l, struct x86 *a, int64_t place, unsigned count);
 void lower_link(struct lower *l, struct x86_label jump, int64_t place, bool single);
 /* At the start of a block: makes it a loop if it can be one. */
 void lower_loop_begin(struct lower *l);
-/* A branch: whether it ends the loop's turn, and NZCV may stay in EFLAGS alone. */
-bool lower_loop_keeps_flags(const struct lower *l);
+/* A branch on NZCV: whether it ends the loop's turn; NZCV is then in memory, or nobody misses it there. */
+bool lower_loop_ends(struct lower *l);
 /* A branch on CC: if it ends the loop's turn, emits what it does. */
 bool lower_loop_back(struct lower *l, enum x86_cc cc);
 /* Goes on at the address in RAX, with PSTATE.BTYPE. */

@@ -13,19 +13,25 @@ static int64_t target_of(const struct lower *l, const struct a64_insn *insn)
     return (int64_t)insn->imm + lower_place(l, l->at);
 }
 
-/* A jump on CC to where INSN branches, out of the block. NZCV is in memory. */
+/* A jump on CC to where INSN branches, out of the block. */
 static void side_exit(struct lower *l, const struct a64_insn *insn, enum x86_cc cc)
 {
     if (lower_loop_back(l, cc))
         return;
-    const struct x86_label taken = x86_jcc(&l->a, cc);
+    struct x86_label taken = x86_jcc(&l->a, cc);
     const int64_t target = target_of(l, insn);
-    if (!(target & ~(int64_t)A64_PAGE_MASK) && !(l->mode & DBT_MODE_COUNT)) {
-        lower_link(l, taken, target, false);
-        return;
+    const bool missing = l->flags.lost || (l->flags.host && l->flags.dirty);
+    const bool near = !(target & ~(int64_t)A64_PAGE_MASK) && !(l->mode & DBT_MODE_COUNT);
+    if (missing || !near) {
+        x86_land(&l->cold, taken);
+        lower_flags_to(l, &l->cold);
     }
-    x86_land(&l->cold, taken);
-    lower_jump(l, &l->cold, target, l->at + 1);
+    if (near && missing)
+        taken = x86_jmp(&l->cold);
+    if (near)
+        lower_link(l, taken, target, false);
+    else
+        lower_jump(l, &l->cold, target, l->at + 1);
 }
 
 static void lower_b(struct lower *l, const struct a64_insn *insn)
@@ -58,7 +64,7 @@ static void lower_b_cond(struct lower *l, const struct a64_insn *insn)
         lower_b(l, insn);
         return;
     }
-    if (!lower_loop_keeps_flags(l))
+    if (!lower_loop_ends(l) && !lower_put_off_flags(l))
         lower_save_flags(l);
     side_exit(l, insn, lower_condition(l, insn->word & 15));
 }
@@ -123,8 +129,8 @@ static void lower_tbnz(struct lower *l, const struct a64_insn *insn)
 /* How an indirect branch goes on, which PSTATE.BTYPE tells its target. */
 enum kind { JUMP, CALL, RETURN };
 
-/* A jump through X16 or X17, as of linker veneers, counts as a call too, and one from a page that is
- * not guarded (BTypeNext of the Arm manual's BR). */
+/* A jump through X16 or X17, as of linker veneers, counts as a call too, and one from a page that
+ * is not guarded (BTypeNext of the Arm manual's BR). */
 static unsigned next_btype(const struct lower *l, const struct a64_insn *insn, enum kind kind)
 {
     if (kind == RETURN || !a64_has(&l->dbt->cpu->feat, A64_FEAT_BTI))
@@ -175,7 +181,7 @@ static bool is_landing_pad(uint32_t word, unsigned btype)
         const unsigned targets = word >> 6 & 3;
         return targets == 3 || (targets == 1 && btype != 3) || (targets == 2 && btype != 2);
     }
-    return word == 0xd503233f || word == 0xd503237f || /* PACIASP, PACIBSP */
+    return word == 0xd503233f || word == 0xd503237f ||         /* PACIASP, PACIBSP */
            exception == 0xd4200000 || exception == 0xd4400000; /* BRK, HLT */
 }
 

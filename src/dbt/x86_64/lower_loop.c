@@ -326,109 +326,31 @@ static bool sets_flags_first(const struct lower *l)
     return false;
 }
 
-/* The instruction that NZCV at the end of a turn is from. */
-static unsigned find_setter(const struct lower *l)
+/* NZCV may stay in EFLAGS alone over the end of a turn. */
+static bool keeps_flags(struct lower *l)
 {
-    unsigned i = l->loop.end;
-    while (i && !(l->insn[--i].flags & A64_F_WF))
-        ;
-    return i;
-}
-
-/* Whether NZCV at the end of a turn can be made again from what is in registers then. */
-static bool can_set_again(const struct lower *l)
-{
-    const unsigned setter = find_setter(l);
-    const struct a64_insn *insn = &l->insn[setter];
-    const uint64_t operands = 1ull << insn->rd | 1ull << lower_base(insn) | 1ull << insn->rm;
-    for (unsigned i = setter + 1; i <= l->loop.end; i++)
-        if (lower_written(&l->insn[i]) & operands & ~(1ull << 31))
-            return false;
-    switch (a64_exec_ids[insn->row]) {
-    case A64_EXEC_adds_imm_w:
-    case A64_EXEC_adds_imm_x:
-    case A64_EXEC_subs_imm_w:
-    case A64_EXEC_subs_imm_x:
-        return true;
-    case A64_EXEC_adds_shift_w:
-    case A64_EXEC_adds_shift_x:
-    case A64_EXEC_subs_shift_w:
-    case A64_EXEC_subs_shift_x:
-    case A64_EXEC_subs_ext_w:
-    case A64_EXEC_subs_ext_x:
-    case A64_EXEC_ands_imm_w:
-    case A64_EXEC_ands_imm_x:
-    case A64_EXEC_ands_shift_w:
-    case A64_EXEC_ands_shift_x:
-        return insn->rd == 31;
-    }
-    return false;
-}
-
-/* NZCV of the addition or subtraction whose result overwrote its operand. */
-static void undo_and_set(struct lower *l, const struct a64_insn *insn)
-{
-    const unsigned id = a64_exec_ids[insn->row];
-    const int w = id == A64_EXEC_adds_imm_x || id == A64_EXEC_subs_imm_x;
-    const bool sub = id == A64_EXEC_subs_imm_w || id == A64_EXEC_subs_imm_x;
-    const int32_t imm = (int32_t)insn->imm;
-    const int result = (int)lower_src(l, 1, insn->rd, RAX);
-    x86_lea(&l->a, w, RAX, x86_m(result, sub ? imm : -imm));
-    x86_alu_imm(&l->a, sub ? ALU_SUB : ALU_ADD, w, x86_r(RAX), imm);
-    lower_set_flags(l, sub ? FLAGS_SUB : FLAGS_ADD);
-}
-
-static void swap_emitters(struct lower *l)
-{
-    const struct x86 a = l->a;
-    l->a = l->cold;
-    l->cold = a;
-}
-
-/* In the rare paths: NZCV comes to memory. */
-static void set_again(struct lower *l)
-{
-    struct a64_insn insn = l->insn[find_setter(l)];
-    const typeof(l->flags) flags = l->flags;
-    l->flags.host = false;
-    l->at = find_setter(l);
-    swap_emitters(l);
-    if (insn.rd != 31 && insn.rd == insn.rn) {
-        undo_and_set(l, &insn);
-    } else {
-        insn.rd = 31;
-        lower_arith_table[a64_exec_ids[insn.row]](l, &insn);
-    }
-    lower_save_flags(l);
-    swap_emitters(l);
-    l->at = l->loop.end;
-    l->flags = flags;
-}
-
-bool lower_loop_keeps_flags(const struct lower *l)
-{
-    const bool integer = l->flags.host && l->flags.dirty && l->flags.kind <= FLAGS_LOGIC;
-    return ends_turn(l) && !(l->mode & DBT_MODE_SINGLE) && integer && sets_flags_first(l) &&
-           can_set_again(l);
+    return !(l->mode & DBT_MODE_SINGLE) && sets_flags_first(l) && lower_can_set_again(l);
 }
 
 /* ---- the end of a turn ---- */
 
-/* A strip goes on to its end; KEPT: without NZCV in memory. */
-static void next_turn(struct lower *l, bool kept)
+/* A strip goes on to its end. */
+static void next_turn(struct lower *l)
 {
     struct x86 *a = &l->a;
     const unsigned counter = lower_src(l, 1, l->loop.counter, RAX);
+    const typeof(l->flags) flags = l->flags;
     x86_alu(a, ALU_CMP, 1, counter, x86_at(&l->dbt->hot->strip_end));
     x86_jcc_to(a, CC_NE, l->loop.body);
-    if (!kept) {
-        lower_link(l, x86_jmp(a), l->offset, false);
-        return;
+    if (flags.dirty) {
+        l->flags.host = false;
+        l->flags.lost = true;
+        x86_land(&l->cold, x86_jmp(a));
+        lower_flags_to(l, &l->cold);
+        l->flags = flags;
+        a = &l->cold;
     }
-    const struct x86_label out = x86_jmp(a);
-    x86_land(&l->cold, out);
-    set_again(l);
-    lower_link(l, x86_jmp(&l->cold), l->offset, false);
+    lower_link(l, x86_jmp(a), l->offset, false);
 }
 
 /* Accesses are checked alone until the counter comes past a multiple of what a strip adds to it, or
@@ -445,16 +367,24 @@ static void next_single_turn(struct lower *l)
     lower_link(l, x86_jmp(a), l->offset, false);
 }
 
+bool lower_loop_ends(struct lower *l)
+{
+    if (!ends_turn(l))
+        return false;
+    if (!keeps_flags(l))
+        lower_save_flags(l);
+    return true;
+}
+
 bool lower_loop_back(struct lower *l, enum x86_cc cc)
 {
-    const bool kept = l->flags.host && l->flags.dirty;
     if (!ends_turn(l))
         return false;
     const struct x86_label out = x86_jcc(&l->a, cc ^ 1);
     if (l->mode & DBT_MODE_SINGLE)
         next_single_turn(l);
     else
-        next_turn(l, kept);
+        next_turn(l);
     x86_land(&l->a, out);
     return true;
 }
