@@ -57,10 +57,27 @@ static bool other_halves_follow(const struct lower *l, const struct a64_insn *in
     return vec_other_halves_follow(l, insn, id, 3u << 22 | 0x1fu << 16 | 0x3ff);
 }
 
-/* To V<rd> come the sums of each element of V<rm>'s low half and its fellow of the upper half. */
+/* DST = each element of V<n>'s low half, and its fellow of the upper half behind it. */
+static void interleave_halves(struct lower *l, unsigned dst, unsigned n, unsigned size)
+{
+    vec_k(l, VPSHUFB, dst, lower_vsrc(l, n, dst), size ? K_HALVES_H : K_HALVES_B);
+}
+
+/* Whether the two instructions behind the next one add another register's halves to V<rd>. */
+static bool other_pair_follows(const struct lower *l, const struct a64_insn *insn)
+{
+    const unsigned id = a64_exec_ids[insn->row];
+    const struct a64_insn *second = insn + 2;
+    return l->at + 3 < l->count && second->row != A64_ROW_NONE && a64_exec_ids[second->row] == id &&
+           !((second->word ^ insn->word) & (3u << 22 | 0x3ff)) && second->rm != insn->rd &&
+           other_halves_follow(l, second, id);
+}
+
+/* To V<rd> come the sums of each element of V<rm>'s low half and its fellow of the upper half; and
+ * of another register's too, where that is one instruction more. */
 static void add_halves(struct lower *l, const struct a64_insn *insn, unsigned size, bool sign)
 {
-    vec_k(l, VPSHUFB, S0, lower_vsrc(l, insn->rm, S0), size ? K_HALVES_H : K_HALVES_B);
+    interleave_halves(l, S0, insn->rm, size);
     if (size) {
         vec_k(l, VPMADDWD, S0, S0, K_0001);
     } else if (sign) {
@@ -68,6 +85,11 @@ static void add_halves(struct lower *l, const struct a64_insn *insn, unsigned si
         vec_r(l, VPMADDUBSW, S0, S1, S0);
     } else {
         vec_k(l, VPMADDUBSW, S0, S0, K_01B);
+    }
+    if (size && l->dbt->avx512vnni && other_pair_follows(l, insn)) {
+        interleave_halves(l, S1, insn[2].rm, size);
+        vec_k(l, VPDPWSSD, S0, S1, K_0001);
+        l->at += 2;
     }
     const unsigned dst = lower_vdst(l, insn->rd, S0);
     vec(l, op_add[size + 1], dst, S0, vec_rm(l, insn->rd));

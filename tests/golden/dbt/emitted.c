@@ -49,6 +49,12 @@ static void print_hot(const struct dbt_hot *hot)
     HOT(system_generation);
     HOT(code_generation);
     HOT(tlb);
+    HOT(strip_end);
+    for (unsigned i = 0; i < DBT_STREAMS; i++) {
+        char base[32];
+        snprintf(base, sizeof base, "strip_base[%u]", i);
+        symbol(&hot->strip_base[i], base);
+    }
     HOT(ctx[0]);
     HOT(ctx[1]);
     HOT(ctx_offset[0]);

@@ -108,3 +108,4 @@ uqrshl d0, d1, d2
 sqrdmlah v0.8h, v1.8h, v2.8h
 sqrdmlsh v0.4h, v1.4h, v2.h[3]
 pmull v0.8h, v1.8b, v2.8b
+saddw v0.4s, v0.4s, v1.4h; saddw2 v0.4s, v0.4s, v1.8h; saddw v0.4s, v0.4s, v2.4h; saddw2 v0.4s, v0.4s, v2.8h
