@@ -40,8 +40,9 @@ static int load_segment(struct machine *machine, const struct blob *file, const 
 {
     struct blob content;
     if (ph->filesz > ph->memsz)
-        return blob_error(file, ph->offset, err,
-                          "a segment is larger in the file than in memory: corrupted");
+        return blob_error(
+            file, ph->offset, err,
+            "a segment is larger in the file than in memory: corrupted; get a whole copy");
     if (blob_slice(file, ph->offset, ph->filesz, &content, "a segment", err))
         return -1;
     if (boot_place(machine, ph->paddr, &content, file->name, err))

@@ -124,12 +124,13 @@ static int read_header(const struct blob *image, struct layout *layout, struct e
         return blob_error(image, IMAGE_FLAGS, err,
                           "a big-endian kernel: Apple's CPUs are little-endian only");
     if (size && size < image->size / 2)
-        return blob_error(image, IMAGE_SIZE, err,
-                          "image_size 0x%llx is smaller than the file: corrupted header",
-                          (unsigned long long)size);
+        return blob_error(
+            image, IMAGE_SIZE, err,
+            "image_size 0x%llx is smaller than the file: corrupted header; get a whole copy",
+            (unsigned long long)size);
     if (text_offset >= MIB(2))
         return blob_error(image, IMAGE_TEXT_OFFSET, err,
-                          "text_offset 0x%llx is above 2 MiB: corrupted header",
+                          "text_offset 0x%llx is above 2 MiB: corrupted header; get a whole copy",
                           (unsigned long long)text_offset);
     if (check_sections(image, err))
         return -1;

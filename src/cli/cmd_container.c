@@ -139,7 +139,8 @@ static int open_manifest(const struct source *file, struct plist **manifest, str
     struct source member;
     struct blob text;
     if (!container_zip.recognise(file))
-        return source_error(file, 0, err, "not a ZIP archive, so not an IPSW");
+        return source_error(file, 0, err,
+                            "not a ZIP archive, so not an IPSW: give a restore image");
     if (container_zip.extract(file, MANIFEST, &member, err))
         return -1;
     int result = source_map(&member, &text, err);

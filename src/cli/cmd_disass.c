@@ -358,14 +358,16 @@ struct piece {
     uint64_t address, offset, size;
 };
 
-static void disassemble_piece(struct context *c, const struct values *values, struct piece piece)
+static int disassemble_piece(struct context *c, const struct values *values, struct piece piece,
+                             struct error *err)
 {
-    const struct blob *file = &c->macho->file;
+    struct blob code;
     if (values->count && piece.size > values->count * 4)
         piece.size = values->count * 4;
-    const uint8_t *bytes = blob_at(file, piece.offset, piece.size);
-    if (bytes)
-        disassemble(c, bytes, (size_t)piece.size, piece.address);
+    if (blob_slice(&c->macho->file, piece.offset, piece.size, &code, "the code", err))
+        return -1;
+    disassemble(c, code.data, code.size, piece.address);
+    return 0;
 }
 
 /* From ADDRESS to the end of its segment. */
@@ -438,14 +440,15 @@ static int chosen_piece(const struct context *c, const struct values *values, st
 #define SOME_INSTRUCTIONS 0x00000400u
 #define PURE_INSTRUCTIONS 0x80000000u
 
-static void every_section(struct context *c, const struct values *values)
+static int every_section(struct context *c, const struct values *values, struct error *err)
 {
     struct macho_command command;
     struct macho_section section;
+    int result = 0;
     if (c->otool && !c->json)
         printf("%s:\n", c->name);
-    for (uint64_t cursor = 0; macho_next_command(c->macho, &cursor, &command);)
-        for (uint32_t i = 0; macho_command_section(&command, i, &section); i++) {
+    for (uint64_t cursor = 0; !result && macho_next_command(c->macho, &cursor, &command);)
+        for (uint32_t i = 0; !result && macho_command_section(&command, i, &section); i++) {
             if (!(section.flags & (SOME_INSTRUCTIONS | PURE_INSTRUCTIONS)) &&
                 strcmp(section.name, "__text"))
                 continue;
@@ -453,9 +456,10 @@ static void every_section(struct context *c, const struct values *values)
                 printf(c->otool ? "Contents of (%s,%s) section\n"
                                 : "\nDisassembly of section %s,%s:\n",
                        section.segment, section.name);
-            disassemble_piece(c, values,
-                              (struct piece){section.addr, section.offset, section.size});
+            result = disassemble_piece(
+                c, values, (struct piece){section.addr, section.offset, section.size}, err);
         }
+    return result;
 }
 
 /* Symbols of the file and of the dSYM that was asked for. */
@@ -491,9 +495,9 @@ static int disassemble_macho(const struct values *values, const char *path, stru
         macho_fixups_load(&input.macho, &c.fixups, NULL);
         result = chosen_piece(&c, values, &piece, err);
         if (result > 0)
-            every_section(&c, values);
+            result = every_section(&c, values, err);
         else if (!result)
-            disassemble_piece(&c, values, piece);
+            result = disassemble_piece(&c, values, piece, err);
     }
     progress_end(&c.progress);
     macho_symbols_free(&c.symbols);

@@ -483,12 +483,14 @@ static int work_fixups(const struct values *values, const struct macho_input *in
 #define SECTION_TYPE     0xffu
 #define CSTRING_LITERALS 2u
 
-static void print_strings(const struct macho *macho, const struct macho_section *section,
-                          json_t *array)
+static int print_strings(const struct macho *macho, const struct macho_section *section,
+                         json_t *array, struct error *err)
 {
-    const uint8_t *p = blob_at(&macho->file, section->offset, section->size);
-    for (uint64_t at = 0; p && at < section->size;) {
-        const char *text = (const char *)p + at;
+    struct blob all;
+    if (blob_slice(&macho->file, section->offset, section->size, &all, "a section of strings", err))
+        return -1;
+    for (uint64_t at = 0; at < section->size;) {
+        const char *text = (const char *)all.data + at;
         const size_t length = strnlen(text, (size_t)(section->size - at));
         if (array) {
             json_array_append_new(array, json_pack("{s:o, s:o}", "address",
@@ -501,16 +503,19 @@ static void print_strings(const struct macho *macho, const struct macho_section 
         }
         at += length + 1;
     }
+    return 0;
 }
 
-static void strings_of(const struct macho *macho, json_t *array)
+static int strings_of(const struct macho *macho, json_t *array, struct error *err)
 {
     struct macho_command command;
     struct macho_section section;
-    for (uint64_t cursor = 0; macho_next_command(macho, &cursor, &command);)
-        for (uint32_t i = 0; macho_command_section(&command, i, &section); i++)
+    int result = 0;
+    for (uint64_t cursor = 0; !result && macho_next_command(macho, &cursor, &command);)
+        for (uint32_t i = 0; !result && macho_command_section(&command, i, &section); i++)
             if ((section.flags & SECTION_TYPE) == CSTRING_LITERALS)
-                print_strings(macho, &section, array);
+                result = print_strings(macho, &section, array, err);
+    return result;
 }
 
 static int work_strings(const struct values *values, const struct macho_input *input,
@@ -520,12 +525,16 @@ static int work_strings(const struct values *values, const struct macho_input *i
     struct macho_member member;
     struct macho inner;
     json_t *array = values->json ? json_array() : NULL;
-    strings_of(&input->macho, array);
-    for (uint64_t cursor = 0; macho_next_command(&input->macho, &cursor, &command);)
-        if (macho_command_member(&command, &member) &&
-            !macho_open_inner(&input->macho, member.fileoff, &inner, NULL))
-            strings_of(&inner, array);
-    return array && print_json(array) ? -1 : 0;
+    int result = strings_of(&input->macho, array, err);
+    for (uint64_t cursor = 0; !result && macho_next_command(&input->macho, &cursor, &command);)
+        if (macho_command_member(&command, &member))
+            result = macho_open_inner(&input->macho, member.fileoff, &inner, err) ||
+                             strings_of(&inner, array, err)
+                         ? -1
+                         : 0;
+    if (result)
+        json_decref(array);
+    return result || (array && print_json(array)) ? -1 : 0;
 }
 
 /* ---- verbs ---- */

@@ -80,29 +80,37 @@ static void print_symbol(json_t *array, const struct macho *macho,
 }
 
 /* Those of one header. */
-static void print_table(const struct values *values, const struct macho *macho, json_t *array)
+static int print_table(const struct values *values, const struct macho *macho, json_t *array,
+                       struct error *err)
 {
     struct macho_symbol symbol;
+    if (macho_check_symbols(macho, err))
+        return -1;
     for (uint32_t index = 0; macho_next_symbol(macho, &index, &symbol);) {
         const bool defined =
             !(symbol.type & MACHO_N_STAB) && (symbol.type & MACHO_N_TYPE) != MACHO_N_UNDF;
         if (defined || values->all)
             print_symbol(array, macho, &symbol);
     }
+    return 0;
 }
 
-static int print_tables(const struct values *values, const struct macho *macho)
+static int print_tables(const struct values *values, const struct macho *macho, struct error *err)
 {
     struct macho_command command;
     struct macho_member member;
     struct macho inner;
     json_t *array = values->json ? json_array() : NULL;
-    print_table(values, macho, array);
-    for (uint64_t cursor = 0; macho_next_command(macho, &cursor, &command);)
-        if (macho_command_member(&command, &member) &&
-            !macho_open_inner(macho, member.fileoff, &inner, NULL))
-            print_table(values, &inner, array);
-    return array && print_json(array) ? -1 : 0;
+    int result = print_table(values, macho, array, err);
+    for (uint64_t cursor = 0; !result && macho_next_command(macho, &cursor, &command);)
+        if (macho_command_member(&command, &member))
+            result = macho_open_inner(macho, member.fileoff, &inner, err) ||
+                             print_table(values, &inner, array, err)
+                         ? -1
+                         : 0;
+    if (result)
+        json_decref(array);
+    return result || (array && print_json(array)) ? -1 : 0;
 }
 
 /* ---- exports ---- */
@@ -304,7 +312,7 @@ static int print_symbols(const struct values *values, const struct macho *macho,
         return look_up(values, macho, err);
     if (values->dsym)
         return print_functions(values, macho, err);
-    return print_tables(values, macho);
+    return print_tables(values, macho, err);
 }
 
 static int run_symbols(const struct verb *self, int argc, char **argv)

@@ -73,9 +73,10 @@ static int read_property(struct reader *r, struct adt_node *node)
     if (!memchr(p, 0, 32) || !p[0])
         return blob_error(r->in, r->at, r->err, "not a device tree: no property name here");
     if (!value)
-        return blob_error(r->in, r->at + 32, r->err,
-                          "property %s says it has %u bytes: truncated or not a device tree",
-                          (const char *)p, size);
+        return blob_error(
+            r->in, r->at + 32, r->err,
+            "property %s says it has %u bytes: truncated or not a device tree; get a whole copy",
+            (const char *)p, size);
     struct adt_property *property = append_property(node, (const char *)p, value, size);
     if (!property)
         return no_memory(r);

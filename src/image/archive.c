@@ -95,7 +95,8 @@ static int next_entry(struct reader *reader, struct archive *archive, struct arc
         return 0;
     if (status == ARCHIVE_OK || status == ARCHIVE_WARN)
         return 1;
-    return source_error(reader->in, reader->at, err, "the archive is corrupted: %s",
+    return source_error(reader->in, reader->at, err,
+                        "the archive is corrupted: %s; get a whole copy",
                         archive_error_string(archive));
 }
 
@@ -138,7 +139,8 @@ static int copy_member(struct reader *reader, struct archive *archive, struct so
     }
     if (status == ARCHIVE_EOF)
         return 0;
-    return source_error(reader->in, reader->at, err, "the archive's member is corrupted: %s",
+    return source_error(reader->in, reader->at, err,
+                        "the archive's member is corrupted: %s; get a whole copy",
                         archive_error_string(archive));
 }
 

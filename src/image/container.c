@@ -129,7 +129,8 @@ int container_each_file_system(const struct source *in, container_use *use, void
     else
         result = source_error(
             &plain, 0, err,
-            "neither an archive nor a file system: there is nothing to look for a name in");
+            "neither an archive nor a file system: there is nothing to look for a name in; "
+            "give an archive, a disk image or a volume");
     source_close(&plain);
     return result;
 }

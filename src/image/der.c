@@ -52,7 +52,8 @@ int der_next(const struct blob *in, uint64_t *offset, struct der *out, struct er
     const uint64_t length_size = tag_size ? read_length(in, *offset + tag_size, &length) : 0;
     if (!length_size)
         return blob_error(in, *offset, err,
-                          "no DER element here: the file is truncated or not what it seems");
+                          "no DER element here: the file is truncated or not what it seems; get a "
+                          "whole copy");
     const uint64_t header = tag_size + length_size;
     if (blob_slice(in, *offset + header, length, &out->content, "a DER element", err))
         return -1;

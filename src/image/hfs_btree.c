@@ -21,7 +21,8 @@
 
 int hfs_damaged(const struct hfs_volume *v, uint64_t offset, const char *what, struct error *err)
 {
-    return source_error(v->in, offset, err, "the HFS+ volume's %s is damaged", what);
+    return source_error(v->in, offset, err, "the HFS+ volume's %s is damaged; get a whole copy",
+                        what);
 }
 
 static void read_extents(const uint8_t *p, struct hfs_extent *out)

@@ -36,7 +36,9 @@ int img4_open(const struct blob *in, struct img4 *out, struct error *err)
     if (sequence && note_part(&outer, out))
         return 0;
     if (!sequence || !der_sequence_is(in, "IMG4"))
-        return blob_error(in, 0, err, "not an IMG4, IM4P, IM4M or IM4R, nor a saved ticket");
+        return blob_error(in, 0, err,
+                          "not an IMG4, IM4P, IM4M or IM4R, nor a saved ticket; 'img4 "
+                          "create' makes one");
     for (at = 0; at < outer.content.size;) {
         uint64_t in_context = 0;
         if (der_next(&outer.content, &at, &element, err))

@@ -227,7 +227,8 @@ static int add_modules(struct kc *kc, struct error *err)
     const uint8_t *info = blob_at(&kc->macho.file, infos.offset, infos.size);
     const uint8_t *start = blob_at(&kc->macho.file, starts.offset, starts.size);
     if (!info || !start)
-        return blob_error(&kc->macho.file, infos.offset, err, "truncated: the list of kexts");
+        return blob_error(&kc->macho.file, infos.offset, err,
+                          "truncated: the list of kexts; get a whole copy");
     /* The kernel, which has no kmod_info, ends the list of headers. */
     for (uint64_t at = 0; at + 8 <= infos.size && at + 8 <= starts.size; at += 8)
         if (add_module(kc, pointer(kc, get_le64(info + at)), pointer(kc, get_le64(start + at)),

@@ -316,13 +316,13 @@ static int decode_entropy_block(struct decoder *dec, const struct blob *in, uint
     if (v1 ? read_v1_header(in, *at, b, err) : read_v2_header(in, *at, b, err))
         return -1;
     if (!block_is_sane(b) || !build_tables(dec))
-        return blob_error(in, *at, err, "LZFSE block header is corrupted");
+        return blob_error(in, *at, err, "LZFSE block header is corrupted; get a whole copy");
     const uint64_t payload = *at + b->header_size;
     const uint8_t *literals = blob_at(in, payload, (uint64_t)b->literal_size + b->lmd_size);
     if (!literals)
         return blob_error(in, payload, err, "LZFSE payload ends early: get a whole copy");
     if (!decode_literals(dec, literals) || !decode_matches(dec, literals + b->literal_size))
-        return blob_error(in, payload, err, "LZFSE payload is corrupted");
+        return blob_error(in, payload, err, "LZFSE payload is corrupted; get a whole copy");
     *at = payload + b->literal_size + b->lmd_size;
     return 0;
 }
@@ -348,7 +348,7 @@ static int decode_lzvn_block(struct decoder *dec, const struct blob *in, uint64_
     if (!header || !data)
         return blob_error(in, *at, err, "LZVN block ends early: get a whole copy");
     if (lzvn_decode(data, packed, dec->out + dec->produced, raw_size, dec->produced) != raw_size)
-        return blob_error(in, *at, err, "LZVN block is corrupted");
+        return blob_error(in, *at, err, "LZVN block is corrupted; get a whole copy");
     dec->produced += raw_size;
     *at += 12 + (uint64_t)packed;
     return 0;
@@ -363,7 +363,8 @@ static int grow(struct decoder *dec, const struct blob *in, uint64_t at, uint32_
      * 271 a byte. */
     const uint64_t limit = 2359ull * MAX_MATCHES + MAX_LITERALS + 271ull * in->size;
     if (raw_size > limit)
-        return blob_error(in, at + 4, err, "LZFSE block promises %u bytes: corrupted", raw_size);
+        return blob_error(in, at + 4, err,
+                          "LZFSE block promises %u bytes: corrupted; get a whole copy", raw_size);
     const size_t need = dec->produced + raw_size + COPY_SLACK;
     if (need > DECOMPRESSED_MAX)
         return decompressed_too_large(in, at, err);
@@ -389,7 +390,9 @@ static int decode_block(struct decoder *dec, const struct blob *in, uint64_t *at
     const bool known =
         magic == MAGIC_RAW || magic == MAGIC_V1 || magic == MAGIC_V2 || magic == MAGIC_LZVN;
     if (!known)
-        return blob_error(in, *at, err, "0x%08x is no LZFSE block: the stream is corrupted", magic);
+        return blob_error(in, *at, err,
+                          "0x%08x is no LZFSE block: the stream is corrupted; get a whole copy",
+                          magic);
     if (grow(dec, in, *at, raw_size, err))
         return -1;
     if (magic == MAGIC_RAW)

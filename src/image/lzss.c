@@ -116,9 +116,10 @@ int lzss_decode(const struct blob *in, struct blob *out, struct error *err)
     /* A pair of two bytes gives so much at most: a header that promises more lies, and must not
      * cost memory. */
     if (raw_size / (lzvn ? LZVN_MATCH_MAX : MATCH_MAX) > stream.size)
-        return blob_error(in, 12, err,
-                          "%.8s promises %u bytes from a stream of %zu: corrupted header",
-                          (const char *)in->data, raw_size, stream.size);
+        return blob_error(
+            in, 12, err,
+            "%.8s promises %u bytes from a stream of %zu: corrupted header; get a whole copy",
+            (const char *)in->data, raw_size, stream.size);
     uint8_t *buffer = malloc(raw_size ? raw_size : 1);
     const ssize_t produced =
         !buffer ? -1
@@ -132,9 +133,10 @@ int lzss_decode(const struct blob *in, struct blob *out, struct error *err)
     blob_adopt(out, buffer, (size_t)produced, in->name);
     if ((size_t)produced != raw_size || compress_adler32(buffer, raw_size) != sum) {
         blob_free(out);
-        return blob_error(in, 8, err,
-                          "%.8s: %zd of %u bytes and a wrong Adler-32: the file is corrupted",
-                          (const char *)in->data, produced, raw_size);
+        return blob_error(
+            in, 8, err,
+            "%.8s: %zd of %u bytes and a wrong Adler-32: the file is corrupted; get a whole copy",
+            (const char *)in->data, produced, raw_size);
     }
     return 0;
 }

@@ -56,7 +56,7 @@ static int open_at(const struct blob *file, uint64_t offset, struct macho *out, 
 {
     const uint8_t *p = blob_at(file, offset, MACHO_HEADER_SIZE);
     if (!p || get_le32(p) != MH_MAGIC_64)
-        return blob_error(file, offset, err, "no 64-bit Mach-O header here");
+        return blob_error(file, offset, err, "no 64-bit Mach-O header here: get a whole copy");
     if (get_le32(p + 4) != CPU_TYPE_ARM64)
         return blob_error(file, offset + 4, err,
                           "CPU type 0x%x is not arm64: this kernel is for another machine",

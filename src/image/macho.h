@@ -127,7 +127,9 @@ struct macho_symbol {
 #define MACHO_N_SECT 0x0e
 #define MACHO_N_EXT  0x01
 
-/* The symbols of LC_SYMTAB, *INDEX from 0 on. False at the end. */
+/* The symbols of LC_SYMTAB, *INDEX from 0 on. False at the end, and when the table is not wholly in
+ * the file, which macho_check_symbols() tells: 0, or -1 and *ERR. */
+int macho_check_symbols(const struct macho *macho, struct error *err);
 bool macho_next_symbol(const struct macho *macho, uint32_t *index, struct macho_symbol *out);
 
 /* Those that are defined, of a file and of all its members, by address, and those that only an

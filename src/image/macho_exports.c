@@ -35,7 +35,8 @@ struct walk {
 
 static int damaged(const struct walk *walk, uint64_t at, const char *what)
 {
-    return blob_error(&walk->trie, at, walk->err, "the export trie is damaged: %s", what);
+    return blob_error(&walk->trie, at, walk->err,
+                      "the export trie is damaged: %s; get a whole copy", what);
 }
 
 static bool read_uleb(const struct blob *in, uint64_t *at, uint64_t *value)

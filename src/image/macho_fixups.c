@@ -192,7 +192,8 @@ static int walk_segment(struct walk *walk, uint64_t at)
     const uint32_t count = p ? get_le16(p + 20) : 0;
     const uint8_t *pages = p ? blob_at(&walk->data, at + STARTS_SIZE, 2ull * count) : NULL;
     if (!pages)
-        return blob_error(&walk->data, at, walk->err, "truncated: the page starts of fixups");
+        return blob_error(&walk->data, at, walk->err,
+                          "truncated: the page starts of fixups; get a whole copy");
     const uint32_t page_size = get_le16(p + 4);
     struct macho_segment segment;
     uint64_t start;
@@ -226,7 +227,8 @@ static int walk_data(struct walk *walk)
     const uint8_t *p = head ? blob_at(&walk->data, starts, 4) : NULL;
     const uint32_t count = p ? get_le32(p) : 0;
     if (!p || !blob_at(&walk->data, starts + 4, 4ull * count))
-        return blob_error(&walk->data, 0, walk->err, "truncated: the header of chained fixups");
+        return blob_error(&walk->data, 0, walk->err,
+                          "truncated: the header of chained fixups; get a whole copy");
     if (get_le32(head))
         return blob_error(&walk->data, 0, walk->err, "chained fixups of version %u",
                           get_le32(head));

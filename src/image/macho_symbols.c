@@ -16,20 +16,30 @@ struct table {
     struct blob strings;
 };
 
-static bool find_table(const struct macho *macho, struct table *out)
+/* 1, 0 when there is none, -1 and *ERR when the file ends before. */
+static int find_table(const struct macho *macho, struct table *out, struct error *err)
 {
     struct macho_command command;
+    struct blob entries;
     for (uint64_t cursor = 0; macho_next_command(macho, &cursor, &command);) {
         if (command.cmd != LC_SYMTAB || command.size < 24)
             continue;
-        const uint32_t offset = get_le32(command.data + 8);
         out->count = get_le32(command.data + 12);
-        out->entries = blob_at(&macho->file, offset, (uint64_t)out->count * NLIST_SIZE);
-        return out->entries &&
-               !blob_slice(&macho->file, get_le32(command.data + 16), get_le32(command.data + 20),
-                           &out->strings, "strings", NULL);
+        if (blob_slice(&macho->file, get_le32(command.data + 8), (uint64_t)out->count * NLIST_SIZE,
+                       &entries, "the symbol table", err) ||
+            blob_slice(&macho->file, get_le32(command.data + 16), get_le32(command.data + 20),
+                       &out->strings, "the symbols' names", err))
+            return -1;
+        out->entries = entries.data;
+        return 1;
     }
-    return false;
+    return 0;
+}
+
+int macho_check_symbols(const struct macho *macho, struct error *err)
+{
+    struct table table;
+    return find_table(macho, &table, err) < 0 ? -1 : 0;
 }
 
 static bool read_symbol(const struct table *table, uint32_t index, struct macho_symbol *out)
@@ -51,7 +61,7 @@ static bool read_symbol(const struct table *table, uint32_t index, struct macho_
 bool macho_next_symbol(const struct macho *macho, uint32_t *index, struct macho_symbol *out)
 {
     struct table table;
-    if (!find_table(macho, &table))
+    if (find_table(macho, &table, NULL) <= 0)
         return false;
     while (*index < table.count)
         if (read_symbol(&table, (*index)++, out))
@@ -63,7 +73,7 @@ static int add_defined(const struct macho *macho, struct macho_symbols *out)
 {
     struct table table;
     struct macho_symbol symbol;
-    if (!find_table(macho, &table))
+    if (find_table(macho, &table, NULL) <= 0)
         return 0;
     struct macho_symbol *more =
         realloc(out->items, (out->count + table.count + 1) * sizeof(*out->items));
@@ -251,7 +261,7 @@ const char *macho_indirect_symbol(const struct macho *macho, uint64_t address)
     const uint64_t index = section.reserved1 + (address - section.addr) / size;
     for (uint64_t cursor = 0; macho_next_command(macho, &cursor, &command);) {
         if (command.cmd != LC_DYSYMTAB || command.size < 64 ||
-            index >= get_le32(command.data + 60) || !find_table(macho, &table))
+            index >= get_le32(command.data + 60) || find_table(macho, &table, NULL) <= 0)
             continue;
         const uint8_t *entry = blob_at(&macho->file, get_le32(command.data + 56) + index * 4, 4);
         if (entry && get_le32(entry) < table.count && read_symbol(&table, get_le32(entry), &symbol))

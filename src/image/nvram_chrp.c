@@ -63,7 +63,9 @@ static int read_partition(const struct nvram *nvram, size_t at, struct partition
     const struct blob bank = nvram_blob(nvram);
     const uint8_t *p = blob_at(&bank, at, UNIT);
     if (!p)
-        return blob_error(&bank, at, err, "truncated: an NVRAM partition is cut off here");
+        return blob_error(
+            &bank, at, err,
+            "truncated: an NVRAM partition is cut off here; 'nvram new' makes a sound bank");
     *out = (struct partition){.at = at, .size = (size_t)get_le16(p + 2) * UNIT, .signature = p[0]};
     memcpy(out->name, p + 4, 12);
     if (p[1] != checksum(p))
@@ -71,8 +73,10 @@ static int read_partition(const struct nvram *nvram, size_t at, struct partition
                           "NVRAM partition '%s' has checksum 0x%02x, not 0x%02x", out->name, p[1],
                           checksum(p));
     if (out->size < UNIT || out->size > nvram->size - at)
-        return blob_error(&bank, at + 2, err, "NVRAM partition '%s' of %zu bytes: corrupted",
-                          out->name, out->size);
+        return blob_error(
+            &bank, at + 2, err,
+            "NVRAM partition '%s' of %zu bytes: corrupted; 'nvram new' makes a sound bank",
+            out->name, out->size);
     return 0;
 }
 
@@ -193,7 +197,7 @@ static int read_bank(struct nvram *nvram, struct error *err)
     if (partition.size < APPLE_SIZE || get_le32(nvram->bank + ADLER_OFFSET) != sum)
         return blob_error(&bank, ADLER_OFFSET, err,
                           "the Adler-32 is 0x%08x, of the bank it is 0x%08x: the bank is truncated "
-                          "or corrupted, and XNU panics on it",
+                          "or corrupted, and XNU panics on it; 'nvram new' makes a sound bank",
                           get_le32(nvram->bank + ADLER_OFFSET), sum);
     nvram->generation = get_le32(nvram->bank + GENERATION_OFFSET);
     if (find_partitions(nvram, found, err))

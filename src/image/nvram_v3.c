@@ -64,14 +64,17 @@ static int read_record(const struct nvram *nvram, size_t at, struct record *out,
     if (!p || get_le16(p) == 0xffff)
         return 0;
     if (get_le16(p) != RECORD_MARK || !(p = blob_at(&bank, at, RECORD_SIZE)))
-        return blob_error(&bank, at, err, "no NVRAM record and no free space here: corrupted");
+        return blob_error(
+            &bank, at, err,
+            "no NVRAM record and no free space here: corrupted; 'nvram new' makes a sound bank");
     *out = (struct record){
         .at = at, .state = p[2], .name_size = get_le32(p + 8), .data_size = get_le32(p + 12)};
     out->name = blob_at(&bank, at + RECORD_SIZE, out->name_size);
     out->data = blob_at(&bank, at + RECORD_SIZE + (uint64_t)out->name_size, out->data_size);
     if (!out->name || !out->data || !sound_name(out))
         return blob_error(&bank, at + 8, err,
-                          "an NVRAM record of %u and %u bytes does not fit: corrupted",
+                          "an NVRAM record of %u and %u bytes does not fit: corrupted; 'nvram new' "
+                          "makes a sound bank",
                           out->name_size, out->data_size);
     out->size = RECORD_SIZE + (size_t)out->name_size + out->data_size;
     if (out->state == STATE_ADDED && get_le32(p + 32) != crc32(0, out->data, (uInt)out->data_size))
@@ -96,8 +99,10 @@ static int check_header(struct nvram *nvram, struct error *err)
     const struct blob bank = nvram_blob(nvram);
     const size_t size = store_size(nvram);
     if (size > nvram->size || size < HEADER_SIZE)
-        return blob_error(&bank, 4, err, "truncated: the store has 0x%zx bytes, the file 0x%zx",
-                          size, nvram->size);
+        return blob_error(
+            &bank, 4, err,
+            "truncated: the store has 0x%zx bytes, the file 0x%zx; 'nvram new' makes a sound bank",
+            size, nvram->size);
     if (nvram->bank[14] != VERSION)
         return blob_error(&bank, 14, err, "NVV3 store of version %u, not 1", nvram->bank[14]);
     nvram->generation = get_le32(nvram->bank + 8);

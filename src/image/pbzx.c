@@ -52,7 +52,8 @@ static int unpack_chunk(const struct source *in, uint64_t *at, struct source *ou
     const uint64_t unpacked = (uint64_t)get_be32(head) << 32 | get_be32(head + 4);
     const uint64_t size = (uint64_t)get_be32(head + 8) << 32 | get_be32(head + 12);
     if (size > LARGEST || unpacked > LARGEST)
-        return source_error(in, *at, err, "a pbzx chunk of 0x%llx bytes: corrupted",
+        return source_error(in, *at, err,
+                            "a pbzx chunk of 0x%llx bytes: corrupted; get a whole copy",
                             (unsigned long long)size);
     uint8_t *data = malloc(size ? size : 1);
     if (!data)

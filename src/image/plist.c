@@ -252,11 +252,11 @@ static int parse(struct parser *p, size_t size, struct error *err)
         if (XML_Parse(p->xml, (const char *)p->in->data + at, piece, at + (size_t)piece == size) !=
             XML_STATUS_OK)
             return blob_error(p->in, (uint64_t)XML_GetCurrentByteIndex(p->xml), err,
-                              "not a property list: %s",
+                              "not a property list: %s; give an XML, binary or JSON one",
                               p->problem ? p->problem : XML_ErrorString(XML_GetErrorCode(p->xml)));
         at += (size_t)piece;
     }
-    return p->root ? 0 : blob_error(p->in, 0, err, "an empty property list");
+    return p->root ? 0 : blob_error(p->in, 0, err, "an empty property list: get a whole copy");
 }
 
 static int parse_xml(const struct blob *in, struct plist **root, struct error *err)

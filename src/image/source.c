@@ -176,7 +176,8 @@ int source_range(const struct source *in, uint64_t offset, uint64_t size, const 
 {
     *out = (struct source){.fd = -1};
     if (offset > in->size || size > in->size - offset)
-        return source_error(in, offset, err, "truncated: %s needs 0x%llx bytes here", member,
+        return source_error(in, offset, err,
+                            "truncated: %s needs 0x%llx bytes here; get a whole copy", member,
                             (unsigned long long)size);
     *out = (struct source){.fd = fcntl(in->fd, F_DUPFD_CLOEXEC, 0),
                            .offset = in->offset + offset,

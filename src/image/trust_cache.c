@@ -83,7 +83,9 @@ int trust_cache_parse(const struct blob *in, struct trust_cache *out, struct err
     *out = (struct trust_cache){0};
     const uint8_t *p = blob_at(in, 0, HEADER_SIZE);
     if (!p)
-        return blob_error(in, 0, err, "truncated: a trust cache has a header of 24 bytes");
+        return blob_error(in, 0, err,
+                          "truncated: a trust cache has a header of 24 bytes; get a whole "
+                          "copy");
     if (get_le32(p) > LATEST)
         return blob_error(
             in, 0, err, "version %u: not a trust cache of version 0, 1 or 2; 'tc create' makes one",

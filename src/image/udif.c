@@ -147,7 +147,8 @@ static int check_run(const struct source *in, const struct run *run, struct erro
     if (run->type != RUN_RAW && !unpacker(run->type))
         return source_error(in, run->offset, err, "run type 0x%x is unknown", run->type);
     if (run->count > LARGEST_RUN / SECTOR || run->size > LARGEST_RUN)
-        return source_error(in, run->offset, err, "a run of 0x%llx sectors: corrupted",
+        return source_error(in, run->offset, err,
+                            "a run of 0x%llx sectors: corrupted; get a whole copy",
                             (unsigned long long)run->count);
     return 0;
 }
@@ -159,7 +160,8 @@ static int write_run(const struct source *in, const struct run *run, struct sour
     const uint64_t at = run->sector * SECTOR;
     size_t made;
     if (run->sector > LARGEST_DISK / SECTOR || run->count > LARGEST_DISK / SECTOR)
-        return source_error(in, run->offset, err, "a run at sector 0x%llx: corrupted",
+        return source_error(in, run->offset, err,
+                            "a run at sector 0x%llx: corrupted; get a whole copy",
                             (unsigned long long)run->sector);
     if (run->type != RUN_ZERO && run->type != RUN_IGNORE) {
         if (check_run(in, run, err))
@@ -182,12 +184,14 @@ static int write_table(const struct source *in, uint64_t data_fork, const struct
     const struct plist *data = plist_get(table, "Data");
     if (!data || data->kind != PLIST_DATA || data->size < MISH_HEADER ||
         memcmp(data->data, "mish", 4))
-        return source_error(in, 0, err, "a blkx entry without its table: corrupted");
+        return source_error(in, 0, err,
+                            "a blkx entry without its table: corrupted; get a whole copy");
     const uint64_t first = get_be64(data->data + 8), start = get_be64(data->data + 24);
     const uint32_t count = get_be32(data->data + 200);
     if (count > (data->size - MISH_HEADER) / RUN_SIZE)
-        return source_error(in, 0, err, "a blkx table of %u runs in %zu bytes: corrupted", count,
-                            data->size);
+        return source_error(in, 0, err,
+                            "a blkx table of %u runs in %zu bytes: corrupted; get a whole copy",
+                            count, data->size);
     for (uint32_t i = 0; i < count; i++) {
         const uint8_t *p = data->data + MISH_HEADER + (size_t)i * RUN_SIZE;
         const struct run run = {.type = get_be32(p),

@@ -71,7 +71,8 @@ static int copy_member(const struct source *in, zip_file_t *file, struct source 
     while (!result && (count = zip_fread(file, buffer, COPY_SIZE)) > 0)
         result = source_append(out, buffer, (size_t)count, err);
     if (!result && count < 0)
-        result = source_error(out, out->size, err, "the ZIP archive's member is corrupted: %s",
+        result = source_error(out, out->size, err,
+                              "the ZIP archive's member is corrupted: %s; get a whole copy",
                               zip_file_strerror(file));
     free(buffer);
     return result;

@@ -78,6 +78,15 @@ for words, file, rest, makes in verbs:
     check(status == 65 and re.match(r"pomona: bad: offset 0x[0-9a-f]+: .*\w\w", err), words, "bad:", status, err)
     check(not os.path.exists("made"), words, "left a file")
 
+# A file that is cut off says so, whatever it is asked for.
+for words, source, size in (("macho disass", kernel, 2052), ("macho disass -x __TEXT_EXEC.__text", kernel, 2052),
+                            ("macho strings", collection, 3000), ("macho symbols", dylib, 1000), ("macho fixups", dylib, 1000),
+                            ("kc inspect", collection, 3000), ("kc extract -o made --all", collection, 3000), ("adt print", tree, 100),
+                            ("img4 extract", im4p, 100), ("nvram list", v3, 100), ("tc info", trust, 30)):
+    open("cut", "wb").write(open(source, "rb").read()[:size])
+    status, _, err = run(*words.split(), "cut")
+    check(status == 65 and re.match("pomona: cut: offset 0x[0-9a-f]+: .*(get a whole copy|makes (one|a sound bank))", err), words, "cut off:", status, err)
+
 # The same files encrypted, Mach-O compressed in it. Two files have a key each.
 keys = ["0123456789abcdef" * 6, "fedcba9876543210" * 6]
 
