@@ -216,7 +216,7 @@ enum dbt_stat {
     STAT_GUEST_BYTES,
     STAT_CODE_BYTES,
     STAT_COLD_BYTES,
-    STAT_NANOSECONDS,
+    STAT_NANOSECONDS, /* in ticks of target_clock() until it is shown */
     STAT_TAKEN,
     STAT_TAKEN_INSNS,
     STAT_EVICTIONS,
@@ -312,6 +312,7 @@ struct dbt {
     struct dbt_check *check; /* both engines run; NULL: they do not */
     FILE *perf; /* perf's map; NULL: none */
     uint64_t stats[STAT_COUNT];
+    uint64_t began, began_clock; /* in nanoseconds and in ticks of target_clock() */
 };
 
 /* ---- code.c ---- */

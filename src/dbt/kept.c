@@ -429,6 +429,7 @@ static bool take(void *ctx, const struct dbt_record *record)
         view((const struct kept *)record, &pieces) != record->size || !matches(search, &pieces))
         return false;
     const struct kept *kept = pieces.kept;
+    dbt_code_ready(dbt);
     if (!place_parts(dbt->now, kept, &parts)) {
         dbt_next_region(dbt);
         if (!place_parts(dbt->now, kept, &parts))

@@ -10,6 +10,7 @@
 #include <cpuid.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "../a64/exception.h"
 #include "../a64/system.h"
@@ -43,11 +44,20 @@ const char *const dbt_statistics[STAT_COUNT + 1] = {
     [STAT_FILL_MISSES] = "page caches not filled",
 };
 
+static uint64_t nanoseconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
 void dbt_count(const struct a64_cpu *cpu, uint64_t *values)
 {
     const struct dbt *dbt = cpu->engine;
+    const double passed = (double)(target_clock() - dbt->began_clock);
+    const double tick = passed > 0 ? (double)(nanoseconds() - dbt->began) / passed : 0;
     for (unsigned i = 0; i < STAT_COUNT; i++)
-        values[i] += dbt->stats[i];
+        values[i] += i == STAT_NANOSECONDS ? (uint64_t)((double)dbt->stats[i] * tick) : dbt->stats[i];
 }
 
 /* Leaf 7 of CPUID; not every compiler has names for all of it. */
@@ -100,6 +110,8 @@ int dbt_init(struct a64_cpu *cpu)
     dbt->cpu = cpu;
     dbt->interp = cpu->engine;
     cpu->engine = dbt;
+    dbt->began = nanoseconds();
+    dbt->began_clock = target_clock();
     find_features(dbt);
     name_vectors(dbt);
     dbt->lower = malloc(sizeof(*dbt->lower));

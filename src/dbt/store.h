@@ -37,7 +37,7 @@ struct dbt_store *dbt_store_open(const char *directory, const uint8_t identity[D
 void dbt_store_close(struct dbt_store *store);
 /* Adds RECORD, whose sum is filled in. Any thread. */
 void dbt_store_add(struct dbt_store *store, struct dbt_record *record);
-/* Calls ACCEPT with records of KEY, the newest first, until it returns true; false: it did not. A
+/* Calls ACCEPT with records of KEY, the one behind the last found or the newest first, until it returns true; false: it did not. A
  * record is aligned to 8, and whole; it stays good during the call only, in which no other call may
  * be made. */
 bool dbt_store_find(struct dbt_store *store, uint64_t key,

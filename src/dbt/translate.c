@@ -7,8 +7,6 @@
 
 #include "internal.h"
 
-#include <time.h>
-
 #include "../a64/system.h"
 #include "a64_exec.h"
 #include "x86_64/lower.h"
@@ -53,13 +51,6 @@ static void decode(struct dbt *dbt, struct lower *l, unsigned first, const uint3
     }
 }
 
-static uint64_t now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 struct dbt_page *dbt_page_for(struct dbt *dbt, uint64_t pa, const uint32_t *host, unsigned first,
                               const uint32_t *words, unsigned count)
 {
@@ -87,12 +78,12 @@ static void count(struct dbt *dbt, unsigned insns, size_t code, size_t cold, uin
     dbt->stats[STAT_GUEST_BYTES] += insns * 4;
     dbt->stats[STAT_CODE_BYTES] += code;
     dbt->stats[STAT_COLD_BYTES] += cold;
-    dbt->stats[STAT_NANOSECONDS] += now() - start;
+    dbt->stats[STAT_NANOSECONDS] += target_clock() - start;
 }
 
 struct dbt_block *dbt_translate(struct dbt *dbt, uint64_t pa, const uint32_t *host, unsigned mode)
 {
-    const uint64_t start = now();
+    const uint64_t start = target_clock();
     struct lower *l = dbt->lower;
     uint32_t words[DBT_MAX_INSNS];
     const unsigned first = (pa & A64_PAGE_MASK) / 4;
