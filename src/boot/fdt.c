@@ -409,14 +409,34 @@ static int check_user_tree(const void *user, size_t size)
     return fdt_check_full(user, size);
 }
 
+/* Where in USER the fault is that check_user_tree() found: what in the header is wrong, where the
+ * file ends too early, or the last token that could be read. */
+static size_t user_tree_fault(const void *user, size_t size, int fault)
+{
+    if (fault == -FDT_ERR_BADMAGIC)
+        return 0;
+    if (size < sizeof(struct fdt_header) ||
+        (fault == -FDT_ERR_TRUNCATED && fdt_totalsize(user) > size))
+        return size;
+    if (fault == -FDT_ERR_BADVERSION)
+        return offsetof(struct fdt_header, version);
+    if (fault != -FDT_ERR_BADSTRUCTURE)
+        return offsetof(struct fdt_header, totalsize);
+    int at = 0, next = 0;
+    while (fdt_next_tag(user, at, &next) != FDT_END && next > at)
+        at = next;
+    return fdt_off_dt_struct(user) + (size_t)at;
+}
+
 int fdt_patch(const struct fdt_params *params, const void *user, size_t user_size, const char *name,
               void **dtb, size_t *size, struct error *err)
 {
     struct tree t = {.params = params};
     const int bad = check_user_tree(user, user_size);
     if (bad)
-        return error_set(err, ERROR_DATA, "%s: not a sound device tree blob: %s; make it with dtc",
-                         name, fdt_strerror(bad));
+        return error_set(err, ERROR_DATA,
+                         "%s: offset 0x%zx: not a sound device tree blob: %s; make it with dtc",
+                         name, user_tree_fault(user, user_size, bad), fdt_strerror(bad));
     *size = fdt_totalsize(user) + 0x1000 + strlen(params->command_line);
     t.fdt = malloc(*size);
     if (!t.fdt)
