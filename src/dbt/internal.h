@@ -235,7 +235,8 @@ enum dbt_stat {
 /* Whose a slot is, if it is an access's. */
 struct dbt_site {
     uint32_t block; /* index */
-    uint32_t place; /* the instruction's, from the start of its page */
+    uint16_t place; /* the instruction's, from the start of its page */
+    bool pair;      /* the site has two slots */
     uint32_t ticks; /* when the slot began to count misses */
 };
 
@@ -284,9 +285,9 @@ struct dbt {
     uint32_t *hash; /* of 2^hash_bits, by (pa, mode): block index + 1 */
     unsigned hash_bits;
     struct dbt_site *sites; /* by slot */
-    /* A bit for each hash of an access's address that reaches one page now and another then: it looks into the TLB
-     * every time. */
-    uint64_t flips[DBT_FLIPS / 64];
+    /* A bit for each hash of an access's address that reaches one page now and another then: it has a slot for even
+     * pages and one for odd pages; [1]: that is not enough, it looks into the TLB every time. */
+    uint64_t flips[2][DBT_FLIPS / 64];
     /* Which slots hold pages that are not the same for all ASIDs, and which hold pages of a hash. Who was
      * filled again or emptied may still be named, and who was emptied for an ASID twice. */
     struct dbt_log filled_local, filled[2][DBT_BUCKETS];
@@ -383,10 +384,22 @@ struct dbt_filled {
     uint64_t ok, addend;
 } dbt_fill_site(struct a64_cpu *cpu, struct dbt_slot *slot, uint64_t va, unsigned access, uint32_t limit, bool aligned);
 
-/* The place in dbt->flips of the access at PA. */
 static inline unsigned dbt_flips_at(uint64_t pa)
 {
     return (pa >> 2 ^ pa >> 18) & (DBT_FLIPS - 1);
+}
+
+/* Whether dbt->flips[LEVEL] has the access at PA. */
+static inline bool dbt_flips(const struct dbt *dbt, unsigned level, uint64_t pa)
+{
+    const unsigned at = dbt_flips_at(pa);
+    return dbt->flips[level][at / 64] >> at % 64 & 1;
+}
+
+static inline void dbt_note_flips(struct dbt *dbt, unsigned level, uint64_t pa)
+{
+    const unsigned at = dbt_flips_at(pa);
+    dbt->flips[level][at / 64] |= 1ull << at % 64;
 }
 
 /* ---- translate.c ---- */

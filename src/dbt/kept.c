@@ -53,7 +53,7 @@ struct kept_link {
  * multiple of 8 on. */
 struct kept {
     struct dbt_record record;
-    uint64_t flips; /* a bit an instruction: dbt->flips has its address */
+    uint64_t flips[2]; /* a bit an instruction: dbt->flips has its address */
     uint16_t place; /* of the first word in its page, in words */
     uint16_t mode, count;
     uint16_t fixes, links, slots;
@@ -109,14 +109,12 @@ static uint64_t key_of(const uint32_t *host, unsigned place, unsigned mode)
     return key;
 }
 
-/* The bits of dbt->flips that COUNT instructions from PA on have. */
-static uint64_t flips_of(const struct dbt *dbt, uint64_t pa, unsigned count)
+/* The bits of dbt->flips[LEVEL] that COUNT instructions from PA on have. */
+static uint64_t flips_of(const struct dbt *dbt, unsigned level, uint64_t pa, unsigned count)
 {
     uint64_t bits = 0;
-    for (unsigned i = 0; i < count; i++) {
-        const unsigned at = dbt_flips_at(pa + i * 4);
-        bits |= (dbt->flips[at / 64] >> at % 64 & 1) << i;
-    }
+    for (unsigned i = 0; i < count; i++)
+        bits |= (uint64_t)dbt_flips(dbt, level, pa + i * 4) << i;
     return bits;
 }
 
@@ -216,7 +214,7 @@ static bool put_links(const struct dbt *dbt, const struct lower *l, const struct
 static void put_sites(const struct dbt *dbt, const struct lower *l, uint16_t *sites)
 {
     for (uint32_t i = l->before.slots.count; i < dbt->now->slots.count; i++)
-        *sites++ = (uint16_t)(dbt->sites[i].place / 4);
+        *sites++ = (uint16_t)(dbt->sites[i].place >> 1 | dbt->sites[i].pair);
     for (uint32_t i = l->before.links.count; i < dbt->now->links.count; i++)
         if (!dbt->links[i].jump)
             sites[(int)(dbt->links[i].slot - dbt->now->slots.count)] = NO_SITE;
@@ -257,7 +255,8 @@ void dbt_keep(struct dbt *dbt, const struct lower *l, const struct dbt_block *bl
         return;
     struct kept head = {
         .record = {.key = key_of(host, place, block->mode)},
-        .flips = flips_of(dbt, block->pa, block->count),
+        .flips = {flips_of(dbt, 0, block->pa, block->count),
+                  flips_of(dbt, 1, block->pa, block->count)},
         .place = (uint16_t)place,
         .mode = block->mode,
         .count = block->count,
@@ -329,7 +328,8 @@ static bool matches(const struct search *search, const struct view *view)
     for (unsigned i = 0; i < kept->count; i++)
         if (a64_code_word(&search->host[place + i]) != view->words[i])
             return false;
-    return !(flips_of(search->dbt, search->pa, kept->count) & ~kept->flips);
+    return !(flips_of(search->dbt, 0, search->pa, kept->count) & ~kept->flips[0]) &&
+           !(flips_of(search->dbt, 1, search->pa, kept->count) & ~kept->flips[1]);
 }
 
 /* Whether the region has room for it, and where its parts go then. */
@@ -398,16 +398,18 @@ static void take_tables(struct dbt *dbt, const struct view *view, const struct p
     }
     dbt_empty_slots(dbt, slots, slots + view->kept->slots);
     for (unsigned i = 0; i < view->kept->slots; i++)
-        dbt->sites[slots + i] = (struct dbt_site){now->blocks.count, view->sites[i] * 4u, 0};
+        dbt->sites[slots + i] = (struct dbt_site){
+            .block = now->blocks.count,
+            .place = (uint16_t)((view->sites[i] & ~1u) << 1),
+            .pair = view->sites[i] & 1,
+        };
     now->slots.count += view->kept->slots;
 }
 
-static void note_flips(struct dbt *dbt, uint64_t pa, uint64_t bits)
+static void note_flips(struct dbt *dbt, unsigned level, uint64_t pa, uint64_t bits)
 {
-    for (; bits; bits &= bits - 1) {
-        const unsigned at = dbt_flips_at(pa + (unsigned)__builtin_ctzll(bits) * 4u);
-        dbt->flips[at / 64] |= 1ull << at % 64;
-    }
+    for (; bits; bits &= bits - 1)
+        dbt_note_flips(dbt, level, pa + (unsigned)__builtin_ctzll(bits) * 4u);
 }
 
 /* As if the instructions had been decoded to be executed. */
@@ -452,7 +454,8 @@ static bool take(void *ctx, const struct dbt_record *record)
     dbt->now->code += (kept->size[PART_CODE] + 15) & ~15u;
     dbt->now->cold += kept->size[PART_COLD];
     dbt->now->literals = parts.start[PART_LITERALS];
-    note_flips(dbt, search->pa, kept->flips);
+    note_flips(dbt, 0, search->pa, kept->flips[0]);
+    note_flips(dbt, 1, search->pa, kept->flips[1]);
     note_rows(dbt->cpu->sys, &pieces);
     dbt_perf_block(dbt, parts.start[PART_CODE], parts.start[PART_COLD]);
     dbt->stats[STAT_TAKEN]++;

@@ -179,8 +179,8 @@ void dbt_follow_flips(struct dbt *dbt, struct dbt_slot *slot)
         return;
     *slot = (struct dbt_slot){.tag = DBT_NO_TAG, .value = slot->value};
     struct dbt_block *block = &dbt->blocks[site->block];
-    const unsigned at = dbt_flips_at((block->pa & ~A64_PAGE_MASK) | site->place);
-    dbt->flips[at / 64] |= 1ull << at % 64;
+    const uint64_t pa = (block->pa & ~A64_PAGE_MASK) | site->place;
+    dbt_note_flips(dbt, dbt_flips(dbt, 0, pa), pa);
     if (!block->count)
         return;
     uint32_t *link = &dbt->pages[block->page].blocks;

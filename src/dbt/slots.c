@@ -11,7 +11,8 @@
 
 #define PAGE (A64_PAGE_MASK + 1)
 
-/* A site flips between pages if its slot misses as often as this, in ticks of the host. */
+/* A site flips between pages if its slot misses as often as this, in ticks of the host; or, if it
+ * has two, each a quarter as often. */
 #define TICKS_MISS 80u
 /* A slot whose pages have no neighbours of their kind looks for some again after so many misses;
  * one that found some, after no fewer than these. */
@@ -225,7 +226,7 @@ static bool came_soon(struct dbt_site *site)
 {
     const uint32_t now = target_ticks(), passed = now - site->ticks;
     site->ticks = now;
-    return passed < MISSES_ALONE * TICKS_MISS;
+    return passed < MISSES_ALONE * TICKS_MISS << 2 * site->pair;
 }
 
 struct dbt_filled dbt_fill_site(struct a64_cpu *cpu, struct dbt_slot *slot, uint64_t va,

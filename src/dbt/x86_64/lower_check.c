@@ -21,17 +21,19 @@ static struct dbt_slot *new_slot(struct lower *l)
         return NULL;
     }
     const uint32_t number = dbt->now->slots.count++;
-    dbt->sites[number] = (struct dbt_site){dbt->now->blocks.count, lower_place(l, l->at), 0};
+    dbt->sites[number] = (struct dbt_site){
+        .block = dbt->now->blocks.count,
+        .place = (uint16_t)lower_place(l, l->at),
+    };
     struct dbt_slot *slot = &dbt->hot->slot[number];
     *slot = (struct dbt_slot){.tag = DBT_NO_TAG};
     return slot;
 }
 
-/* Whether the access reaches other pages so often that a slot does not pay. */
-static bool flips(const struct lower *l)
+/* Whether the access reaches other pages so often that a slot does not pay; LEVEL 1: nor do two. */
+static bool flips(const struct lower *l, unsigned level)
 {
-    const unsigned at = dbt_flips_at(l->pa + l->at * 4);
-    return l->dbt->flips[at / 64] >> at % 64 & 1;
+    return dbt_flips(l->dbt, level, l->pa + l->at * 4);
 }
 
 /* What an access asks for. */
@@ -61,19 +63,41 @@ static void leave_on(struct x86 *a, struct others *others, enum x86_cc cc)
     others->jump[others->count++] = x86_jcc(a, cc);
 }
 
-/* RCX = what SLOT adds to RAX, if it is for its pages. Bits of the address that must be 0 come to
- * the top, above those of the page's offset in units of the size. */
+/* CF = whether RAX is for the pages of SLOT. Bits of the address that must be 0 come to the top,
+ * above those of the page's offset in units of the size. Costs TO. */
+static void compare_slot(struct lower *l, unsigned to, const struct dbt_slot *slot,
+                         const struct want *want)
+{
+    struct x86 *a = &l->a;
+    x86_mov_rr(a, 1, to, RAX);
+    x86_alu(a, ALU_SUB, 1, to, x86_at(&slot->tag));
+    if (want->aligned && want->size > 1)
+        x86_rorx(a, 1, to, x86_r((int)to), (unsigned)__builtin_ctz(want->size));
+    x86_alu(a, ALU_CMP, 1, to, x86_at(&slot->limit));
+}
+
+/* RCX = what SLOT adds to RAX, if it is for its pages. */
 static void check_slot(struct lower *l, const struct dbt_slot *slot, const struct want *want,
                        struct others *others)
 {
+    compare_slot(l, RCX, slot, want);
+    leave_on(&l->a, others, CC_AE);
+    x86_mov(&l->a, 1, RCX, x86_at(&slot->value));
+}
+
+/* The same by two slots, the second of which is the next one. No address waits for memory, and none
+ * is guessed. */
+static void check_pair(struct lower *l, const struct dbt_slot *slot, const struct want *want,
+                       struct others *others)
+{
     struct x86 *a = &l->a;
-    x86_mov_rr(a, 1, RCX, RAX);
-    x86_alu(a, ALU_SUB, 1, RCX, x86_at(&slot->tag));
-    if (want->aligned && want->size > 1)
-        x86_rorx(a, 1, RCX, x86_r(RCX), (unsigned)__builtin_ctz(want->size));
-    x86_alu(a, ALU_CMP, 1, RCX, x86_at(&slot->limit));
-    leave_on(a, others, CC_AE);
-    x86_mov(a, 1, RCX, x86_at(&slot->value));
+    compare_slot(l, RDX, slot + 1, want);
+    x86_alu(a, ALU_SBB, 1, RDX, x86_r(RDX));
+    compare_slot(l, RCX, slot, want);
+    x86_mov(a, 1, RCX, x86_at(&slot[1].value));
+    x86_cmov(a, CC_B, 1, RCX, x86_at(&slot->value));
+    x86_alu_imm(a, ALU_SBB, 1, x86_r(RDX), 0); /* 0: neither */
+    leave_on(a, others, CC_E);
 }
 
 void lower_find_entry(const struct dbt *dbt, struct x86 *a, unsigned to, bool user)
@@ -111,18 +135,43 @@ static void check_tlb(struct lower *l, const struct want *want, struct others *o
     x86_mov(a, 1, RCX, x86_m(RCX, offsetof(struct a64_tlb_entry, addend)));
 }
 
-/* The check that WANT asks for; `cold` goes on where it fails. */
-static void ask(struct lower *l, const struct dbt_slot *slot, const struct want *want)
+/* Makes the access's slot one of two, for pages of even numbers; the next one is for odd ones. */
+static bool pair(struct lower *l, const struct dbt_slot *slot)
+{
+    const struct dbt_slot *second = new_slot(l);
+    if (second)
+        l->dbt->sites[slot - l->dbt->hot->slot].pair =
+            l->dbt->sites[second - l->dbt->hot->slot].pair = true;
+    return second;
+}
+
+/* In `cold`: RCX = the slot for RAX, SLOT or, PAIRED, that or the next. */
+static void name_slot(struct lower *l, const struct dbt_slot *slot, bool paired)
+{
+    struct x86 *cold = &l->cold;
+    x86_lea(cold, 1, paired ? RDX : RCX, x86_at(slot));
+    if (!paired)
+        return;
+    _Static_assert(sizeof(*slot) == 32, "bit 12 of the address, as bit 5");
+    x86_rorx(cold, 0, RCX, x86_r(RAX), A64_PAGE_SHIFT - 5);
+    x86_alu_imm(cold, ALU_AND, 0, x86_r(RCX), 32);
+    x86_alu(cold, ALU_ADD, 1, RCX, x86_r(RDX));
+}
+
+/* The check that WANT asks for; `cold` goes on where it fails. PAIRED: SLOT is one of two. */
+static void ask(struct lower *l, const struct dbt_slot *slot, const struct want *want, bool paired)
 {
     struct x86 *cold = &l->cold;
     struct others others = {.count = 0};
-    if (flips(l))
+    if (paired)
+        check_pair(l, slot, want, &others);
+    else if (flips(l, 0))
         check_tlb(l, want, &others);
     else
         check_slot(l, slot, want, &others);
     for (unsigned i = 0; i < others.count; i++)
         x86_land(cold, others.jump[i]);
-    x86_lea(cold, 1, RCX, x86_at(slot));
+    name_slot(l, slot, paired);
     x86_imm(cold, RDX, limit_of(want));
     x86_call_to(cold, l->dbt->stub.fill[(l->mode & DBT_MODE_EL) != 0][want->fill][want->aligned]);
     x86_jcc_to(cold, CC_NE, x86_here(&l->a));
@@ -140,9 +189,10 @@ static struct lower_miss check(struct lower *l, const struct a64_insn *insn,
                                const struct want *want)
 {
     const struct dbt_slot *slot = new_slot(l);
-    if (!slot)
+    const bool paired = flips(l, 0) && !flips(l, 1);
+    if (!slot || (paired && !pair(l, slot)))
         return (struct lower_miss){{l->a.p}, 0};
-    ask(l, slot, want);
+    ask(l, slot, want, paired);
     const struct lower_miss miss = lower_rarely(l, insn);
     if (want->told)
         lower_look(l, want->size - 1, miss.slow);
@@ -159,8 +209,8 @@ static void check_group(struct lower *l, struct lower_group *group, uint32_t pla
     group->slot = new_slot(l);
     if (!group->slot)
         return;
-    ask(l, group->slot, &want);
-    if (flips(l)) /* the members look there */
+    ask(l, group->slot, &want, false);
+    if (flips(l, 0)) /* the members look there */
         x86_store(&l->a, 1, x86_at(&group->slot->value), RCX);
     lower_flags_to(l, &l->cold);
     lower_link(l, x86_jmp(&l->cold), place, true);
