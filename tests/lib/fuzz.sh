@@ -91,13 +91,14 @@ fuzz_all() {
     esac
     echo "corpora in $corpora, $walk"
     failed=0
-    # libarchive asks for as many bytes as a cpio header says that a name has, up to 4 GiB, before it finds that they are not there.
+    # libarchive asks for as many bytes as a cpio header says that a name has, up to 4 GiB, before it finds that they are not there:
+    # so much is not given, for it takes seconds to mark.
     # The seeds come as a list, for a folder's order is its file system's.
     xargs -P2 -I{} sh -c 'name=$(basename {}) corpus="$0/fuzz-$(basename {})"
         mkdir -p "$corpus"
         ls "$1"/* tests/fuzz/corpus/"${name#fuzz_}"/* 2>/dev/null | LC_ALL=C sort | paste -sd, >"$corpus.seeds"
-        {} '"$walk"' -max_total_time='"$seconds"' -rss_limit_mb=3000 -malloc_limit_mb=9000 -timeout=10 -max_len=200000 -reload=0 \
-            -artifact_prefix="$corpus/crash-" -print_final_stats=1 -seed_inputs=@"$corpus.seeds" "$corpus" \
+        ASAN_OPTIONS=allocator_may_return_null=1:max_allocation_size_mb=2000 {} '"$walk"' -max_total_time='"$seconds"' -rss_limit_mb=3000 -timeout=10 \
+            -max_len=200000 -reload=0 -artifact_prefix="$corpus/crash-" -print_final_stats=1 -seed_inputs=@"$corpus.seeds" "$corpus" \
             >"$corpus.log" 2>&1 || { tail -30 "$corpus.log"; exit 1; }' "$corpora" "$seeds" <"$dir/programs" || failed=1
     [ -z "${2:-}" ] || python3 tests/fuzz/report.py "$corpora" "$dir/programs" >docs/fuzz.md
     echo "result: $(wc -l <"$dir/programs") fuzzers, $seconds s each, $walk"
