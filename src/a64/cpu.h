@@ -57,6 +57,8 @@ struct a64_exc {
     uint32_t iss;      /* ESR_ELx.ISS, 25 bits; IL is always 1 here */
     uint64_t far;      /* FAR_ELx, or the faulting virtual address of a VMEXIT */
     uint64_t ipa;      /* the faulting intermediate physical address */
+    uint32_t bus_iss;  /* VMEXIT by an abort: the ISS if the bus answers with an external abort; */
+    bool bus_stage2;   /* and whether that is to a walk of stage 2, whose aborts are EL2's */
 };
 
 /* Interrupt lines into the CPU (level). */

@@ -103,18 +103,37 @@ static uint32_t abort_iss(unsigned access, bool read_fails)
     return access & A64_WRITE && !(access & A64_READ && read_fails) ? ISS_WNR : 0;
 }
 
-/* Memory that the VM's map does not have, or not for this access. */
+/* Memory that the VM's map does not have, or not for this access; or a descriptor that it does not
+ * have. */
 static void exit_to_monitor(struct a64_cpu *cpu, const struct a64_walk *walk, uint64_t va,
                             unsigned access, unsigned fsc)
 {
+    const bool walking = walk->fsc != FSC_NONE;
+    const bool stage2 = walking && walk->stage == 2;
     cpu->exc = (struct a64_exc){
         .kind = A64_EXC_VMEXIT,
         .ec = access & A64_EXEC ? A64_EC_IABT_LOW : A64_EC_DABT_LOW,
-        .iss = fsc | abort_iss(access, false) | (walk->fsc != FSC_NONE ? ISS_S1PTW : 0),
+        .iss = fsc | abort_iss(access, (fsc & 0x3c) != FSC_PERMISSION) | (walking ? ISS_S1PTW : 0),
         .far = va,
-        .ipa =
-            walk->fsc != FSC_NONE ? walk->pa : (walk->pa & ~A64_PAGE_MASK) | (va & A64_PAGE_MASK),
+        .ipa = walking ? walk->pa : (walk->pa & ~A64_PAGE_MASK) | (va & A64_PAGE_MASK),
+        .bus_iss = (walking ? walk->fsc : FSC_EXTERNAL) | abort_iss(access, true) |
+                   (stage2 && walk->s1ptw ? ISS_S1PTW : 0),
+        .bus_stage2 = stage2,
     };
+}
+
+void a64_external_abort(struct a64_cpu *cpu)
+{
+    const struct a64_exc exit = cpu->exc;
+    const bool fetching = exit.ec == A64_EC_IABT_LOW;
+    const bool to_el2 =
+        cpu->ps.el < 2 && (exit.bus_stage2 || a64_hcr(cpu) & (A64_HCR_TEA | A64_HCR_TGE));
+    const bool lower = cpu->ps.el == 0 || to_el2;
+    a64_raise_far(cpu,
+                  fetching ? (lower ? A64_EC_IABT_LOW : A64_EC_IABT)
+                           : (lower ? A64_EC_DABT_LOW : A64_EC_DABT),
+                  exit.bus_iss ? exit.bus_iss : FSC_EXTERNAL, exit.far, to_el2 ? 2 : 0);
+    a64_take_exception(cpu);
 }
 
 void mmu_raise(struct a64_cpu *cpu, const struct a64_walk *walk, uint64_t va, unsigned access)
@@ -127,7 +146,8 @@ void mmu_raise(struct a64_cpu *cpu, const struct a64_walk *walk, uint64_t va, un
     const bool lower = cpu->ps.el == 0 || (stage2 && cpu->ps.el < 2);
     const bool permission = (walk->fsc & 0x3c) == FSC_PERMISSION;
     const bool user = cpu->ps.el == 0 || access & A64_UNPRIV;
-    const bool read_fails = !permission || walk->s1ptw || !(walk->perm[user] & A64_READ);
+    const bool pan = access & A64_PAN && !user && walk->user_read;
+    const bool read_fails = !permission || walk->s1ptw || pan || !(walk->perm[user] & A64_READ);
     cpu->exc = (struct a64_exc){
         .kind = A64_EXC_SYNC,
         .target_el = stage2 ? 2 : 0,
@@ -187,9 +207,10 @@ void *mmu_access_page(struct a64_cpu *cpu, uint64_t va, unsigned access, bool un
         return host;
     struct a64_walk walk;
     struct a64_page page;
-    if (mmu_translate(cpu, a64_current_regime(cpu), false, context_is_el0(ctx),
-                      access | context_pan(ctx, access), va, unaligned, &walk)) {
-        mmu_raise(cpu, &walk, va, access);
+    const unsigned under_pan = access | context_pan(ctx, access);
+    if (mmu_translate(cpu, a64_current_regime(cpu), false, context_is_el0(ctx), under_pan, va,
+                      unaligned, &walk)) {
+        mmu_raise(cpu, &walk, va, under_pan);
         return NULL;
     }
     const unsigned wanted = access & (A64_READ | A64_WRITE | A64_EXEC);

@@ -178,6 +178,10 @@ enum a64_regime a64_current_regime(const struct a64_cpu *cpu);
 int a64_walk(struct a64_cpu *cpu, enum a64_regime regime, bool stage1_only, bool el0,
              unsigned access, uint64_t va, struct a64_walk *out);
 
+/* The bus answers the access of the last abort that left for the monitor (cpu->exc) with a
+ * synchronous external abort: the guest takes it. */
+void a64_external_abort(struct a64_cpu *cpu);
+
 /* Physical memory through the VM's map, for walks and debuggers; false where there is none. */
 bool a64_phys_read(struct a64_cpu *cpu, uint64_t pa, void *out, unsigned size);
 

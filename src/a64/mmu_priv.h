@@ -47,6 +47,7 @@ enum mmu_fsc {
     FSC_TRANSLATION = 0x04,
     FSC_ACCESS_FLAG = 0x08,
     FSC_PERMISSION = 0x0c,
+    FSC_EXTERNAL = 0x10,
     FSC_EXTERNAL_WALK = 0x14,
     FSC_ALIGNMENT = 0x21,
     FSC_NONE = 0x3f, /* in struct a64_walk: no fault (0x00 is an address size fault) */

@@ -261,16 +261,15 @@ static bool stage2_tables(struct walker *w, struct tables *t)
     return true;
 }
 
-/* S2AP and XN[1:0] as permissions of EL1 and EL0; what can't be read can't be executed. */
+/* S2AP and XN[1:0] as permissions of EL1 and EL0. S2AP says nothing of execution (D8.4.2.1). */
 static void stage2_permissions(const struct a64_cpu *cpu, uint64_t desc, uint8_t perm[2])
 {
     const unsigned rw = (desc >> 6 & 1 ? A64_READ : 0) | (desc >> 7 & 1 ? A64_WRITE : 0);
-    const unsigned exec = rw & A64_READ ? A64_EXEC : 0;
     unsigned xn = desc >> 53 & 3;
     if (!a64_has(&cpu->feat, A64_FEAT_XNX))
         xn &= 2;
-    perm[0] = (uint8_t)(rw | (xn == 0 || xn == 3 ? exec : 0));
-    perm[1] = (uint8_t)(rw | (xn == 0 || xn == 1 ? exec : 0));
+    perm[0] = (uint8_t)(rw | (xn == 0 || xn == 3 ? A64_EXEC : 0));
+    perm[1] = (uint8_t)(rw | (xn == 0 || xn == 1 ? A64_EXEC : 0));
 }
 
 static unsigned stage2_walk(struct walker *w, uint64_t ipa, struct stage2 *out)

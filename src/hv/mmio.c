@@ -11,10 +11,9 @@
 #include "../a64/exception.h"
 #include "hv_internal.h"
 
-#define ISS_ISV            (1u << 24)
-#define ISS_S1PTW          (1u << 7)
-#define DFSC_SYNC_EXTERNAL 0x10u
-#define PAGE               0x1000u
+#define ISS_ISV   (1u << 24)
+#define ISS_S1PTW (1u << 7)
+#define PAGE      0x1000u
 
 static uint64_t get_x(void *ctx, unsigned n)
 {
@@ -153,13 +152,7 @@ hv_return_t hv_pomona_vcpu_inject_abort(hv_vcpu_t vcpu)
     struct hv_vcpu *self = hv_vcpu_own(vcpu);
     if (!self)
         return HV_BAD_ARGUMENT;
-    struct a64_cpu *cpu = &self->cpu;
-    const bool fetching = cpu->exc.ec == A64_EC_IABT_LOW;
-    const bool lower = cpu->ps.el == 0;
-    const enum a64_ec ec = fetching ? (lower ? A64_EC_IABT_LOW : A64_EC_IABT)
-                                    : (lower ? A64_EC_DABT_LOW : A64_EC_DABT);
-    a64_raise_far(cpu, ec, DFSC_SYNC_EXTERNAL, cpu->exc.far, 0);
-    a64_take_exception(cpu);
+    a64_external_abort(&self->cpu);
     return HV_SUCCESS;
 }
 

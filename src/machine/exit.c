@@ -24,13 +24,14 @@ enum {
 };
 
 /* Fields of a data abort's syndrome. */
-#define ISS_ISV(s) ((s) >> 24 & 1)
-#define ISS_SAS(s) ((s) >> 22 & 3) /* log2 of the size */
-#define ISS_SSE(s) ((s) >> 21 & 1) /* sign-extends */
-#define ISS_SRT(s) ((s) >> 16 & 31)
-#define ISS_SF(s)  ((s) >> 15 & 1) /* 64-bit register */
-#define ISS_CM(s)  ((s) >> 8 & 1)  /* cache maintenance */
-#define ISS_WNR(s) ((s) >> 6 & 1)  /* write */
+#define ISS_ISV(s)   ((s) >> 24 & 1)
+#define ISS_SAS(s)   ((s) >> 22 & 3) /* log2 of the size */
+#define ISS_SSE(s)   ((s) >> 21 & 1) /* sign-extends */
+#define ISS_SRT(s)   ((s) >> 16 & 31)
+#define ISS_SF(s)    ((s) >> 15 & 1) /* 64-bit register */
+#define ISS_CM(s)    ((s) >> 8 & 1)  /* cache maintenance */
+#define ISS_S1PTW(s) ((s) >> 7 & 1)  /* the access is the table walk's */
+#define ISS_WNR(s)   ((s) >> 6 & 1)  /* write */
 
 static void skip_instruction(struct machine_cpu *cpu)
 {
@@ -120,7 +121,9 @@ static void data_abort(struct machine_cpu *cpu)
     uint64_t syndrome = cpu->exit->exception.syndrome;
     uint64_t address = cpu->exit->exception.physical_address;
     const hv_pomona_mmio_ops_t ops = {bus_read, bus_write, cpu};
-    if (ISS_CM(syndrome)) /* there is no cache to maintain */
+    if (ISS_S1PTW(syndrome))
+        external_abort(cpu, address, "translation tables where no memory is");
+    else if (ISS_CM(syndrome)) /* there is no cache to maintain */
         skip_instruction(cpu);
     else if (!answered(cpu->machine, address))
         external_abort(cpu, address, "access to an address where nothing is");

@@ -39,6 +39,7 @@ static const struct {
     {0xfd400020, 0, 0},                              /* ldr d0, [x1] */
     {0x4c407020, 0, 0},                              /* ld1 {v0.16b}, [x1] */
     {0x885f7c23, 0, 0},                              /* ldxr w3, [x1] */
+    {0xf8220024, 0, 0},                              /* ldadd x2, x4, [x1]: a read fails too */
     {0xd50b7e21, CM | WNR, 0},                       /* dc civac, x1 */
 };
 
@@ -77,6 +78,46 @@ static void test_walk_abort(void **state)
     assert_int_equal(guest.exit->exception.syndrome, 0x82000087);
     assert_true(guest.exit->exception.virtual_address == RAM_BASE);
     assert_true(guest.exit->exception.physical_address == NOWHERE + 8 * (RAM_BASE >> 30));
+    guest_destroy(&guest);
+}
+
+static void expect_abort(struct guest *guest, uint64_t esr, uint64_t far)
+{
+    OK(hv_pomona_vcpu_inject_abort(guest->vcpu));
+    guest_run_to(guest, 0x3c);
+    assert_int_equal(guest_sys_reg(guest, HV_SYS_REG_ESR_EL1), esr);
+    assert_true(guest_sys_reg(guest, HV_SYS_REG_FAR_EL1) == far);
+}
+
+/* The bus's answer to what exits: the external abort says whether it was of a walk, at which level,
+ * and whether of a write. */
+static void test_external_aborts(void **state)
+{
+    struct guest guest;
+    guest_with_traps(&guest);
+    guest_run_one(&guest, 0xf9400023 /* ldr x3, [x1] */, NOWHERE, 0x24);
+    expect_abort(&guest, 0x96000010, NOWHERE);
+    guest_run_one(&guest, 0xf9000023 /* str x3, [x1] */, NOWHERE, 0x24);
+    expect_abort(&guest, 0x96000050, NOWHERE);
+    guest_run_one(&guest, 0xf8220024 /* ldadd x2, x4, [x1] */, NOWHERE, 0x24);
+    expect_abort(&guest, 0x96000010, NOWHERE);
+    /* An identity map by blocks of 1 GiB; beyond them a table of level 2 that is nowhere. */
+    uint64_t *table = (uint64_t *)(guest.ram + 0x10000);
+    table[1] = 1ull << 30 | 0x701;
+    table[2] = NOWHERE | 3;
+    OK(hv_vcpu_set_sys_reg(guest.vcpu, HV_SYS_REG_MAIR_EL1, 0xff));
+    OK(hv_vcpu_set_sys_reg(guest.vcpu, HV_SYS_REG_TTBR0_EL1, RAM_BASE + 0x10000));
+    OK(hv_vcpu_set_sys_reg(guest.vcpu, HV_SYS_REG_TCR_EL1, 25 | 1ull << 23));
+    OK(hv_vcpu_set_sys_reg(guest.vcpu, HV_SYS_REG_SCTLR_EL1, 0x30100181));
+    guest_run_one(&guest, 0xf9400023, 2ull << 30, 0x24);
+    assert_int_equal(guest.exit->exception.syndrome, 0x92000087);
+    expect_abort(&guest, 0x96000016, 2ull << 30);
+    guest_run_one(&guest, 0xf9000023, 2ull << 30, 0x24);
+    expect_abort(&guest, 0x96000056, 2ull << 30);
+    guest_run_one(&guest, 0xd5087801 /* at s1e1r, x1 */, 2ull << 30, 0x24);
+    expect_abort(&guest, 0x96000156, 2ull << 30);
+    guest_run_one(&guest, 0xd61f0020 /* br x1 */, 2ull << 30, 0x20);
+    expect_abort(&guest, 0x86000016, 2ull << 30);
     guest_destroy(&guest);
 }
 
@@ -445,6 +486,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_abort_syndromes),
         cmocka_unit_test(test_walk_abort),
+        cmocka_unit_test(test_external_aborts),
         cmocka_unit_test(test_fetch_abort),
         cmocka_unit_test(test_served_inside),
         cmocka_unit_test(test_trapped_by_default),

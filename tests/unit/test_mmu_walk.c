@@ -104,7 +104,7 @@ static struct answer ref_stage2(const struct question *q, uint64_t ipa, unsigned
         const bool device = fwb ? !bits(d, 4, 4) : bits(d, 5, 4) == 0;
         const bool r = bits(d, 6, 6), w = bits(d, 7, 7);
         const unsigned xn = (unsigned)bits(d, 54, 53);
-        const bool x = r && (xn == 0 || (xn == 1 && el0) || (xn == 3 && !el0));
+        const bool x = xn == 0 || (xn == 1 && el0) || (xn == 3 && !el0); /* S2AP is of data */
         const bool allowed = access == A64_READ ? r : access == A64_WRITE ? w : x;
         if (!allowed || (ptw_forbids_device && device))
             return ref_fault(2, 12, level);

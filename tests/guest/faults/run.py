@@ -14,7 +14,9 @@ import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "../../oracle"))
+sys.dont_write_bytecode = True
+sys.path[:0] = [os.path.join(HERE, "../../oracle"), os.path.dirname(HERE)]
+from engines import engines  # noqa: E402
 import rows as table  # noqa: E402
 
 COMPILER, QEMU = "aarch64-linux-gnu-gcc", "qemu-system-aarch64"
@@ -101,21 +103,8 @@ def run(command):
     return lines
 
 
-def main():
-    pomona, tool, folder = sys.argv[1:4]
-    if not shutil.which(COMPILER) or not shutil.which(QEMU):
-        sys.exit(77)
-    words = choose(tool)
-    only = int(sys.argv[4], 16) if len(sys.argv) > 4 else None
-    if only is not None:
-        words = [w for w in words if w[1] == only]
-    elf = build(folder, words, only is not None)
-    ours = run([pomona, "run", "--machine", "virt", "--cpu", "max", "--memory", "256M", elf])
-    theirs = run([QEMU, "-M", "virt", "-cpu", "max", "-m", "256M", "-net", "none", "-display", "none", "-serial", "stdio",
-                  "-monitor", "none", "-kernel", elf])
-    if only is not None:
-        print("\n".join(f"{'  ' if a == b else '! '}{a:<90} | {b}" for a, b in zip(ours, theirs)))
-        return
+def compare(words, ours, theirs):
+    """How many lines are wrong."""
     names = {word: (name, text) for _, word, _, name, text in words}
     wrong, dirty = collections.defaultdict(list), collections.Counter()
     line = re.compile(r"([0-9a-f]+) s(\d) v=([0-9a-f]+) dirty=([0-9a-f]+)")
@@ -139,7 +128,30 @@ def main():
     print(f"{len(set(n for n, _ in names.values()))} rows, {len(words)} words, {places} places, {compared} lines compared, "
           f"{sum(map(len, wrong.values()))} differ in {len(wrong)} rows, {device} in Device memory as known; QEMU leaves changes behind in "
           f"{sum(v > 0 for v in dirty.values())} rows, here none")
-    sys.exit(1 if wrong or not compared else 0)
+    return len(wrong) + (not compared)
+
+
+def main():
+    pomona, tool, folder = sys.argv[1:4]
+    if not shutil.which(COMPILER) or not shutil.which(QEMU):
+        sys.exit(77)
+    os.makedirs(folder, exist_ok=True)
+    words = choose(tool)
+    only = int(sys.argv[4], 16) if len(sys.argv) > 4 else None
+    if only is not None:
+        words = [w for w in words if w[1] == only]
+    elf = build(folder, words, only is not None)
+    theirs = run([QEMU, "-M", "virt", "-cpu", "max", "-m", "256M", "-net", "none", "-display", "none", "-serial", "stdio",
+                  "-monitor", "none", "-kernel", elf])
+    wrong = 0
+    for engine in engines():
+        ours = run([pomona, "run", "--machine", "virt", "--cpu", "max", "--memory", "256M", *engine, elf])
+        if only is not None:
+            print("\n".join(f"{'  ' if a == b else '! '}{a:<90} | {b}" for a, b in zip(ours, theirs)))
+        else:
+            print("faults", *engine)
+            wrong += compare(words, ours, theirs)
+    sys.exit(1 if wrong else 0)
 
 
 main()

@@ -82,10 +82,13 @@ bool exception(struct frame *frame, unsigned el)
         return true;
     }
     note(frame, el);
-    if (ec != 0x15 && ec != 0x16) /* SVC and HVC return behind themselves */
+    if (ec >> 1 == 0x32 >> 1)
+        MSR("mdscr_el1", 0); /* a step; the next would come at once */
+    else if (ec != 0x15 && ec != 0x16) /* SVC and HVC return behind themselves */
         frame->elr += 4;
-    if (ec == 0x22)
+    if (ec == 0x20 || ec == 0x21 || ec == 0x22 || ec == 0x0d)
         frame->elr = frame->x[30]; /* a call to nowhere */
+    frame->spsr &= ~(0xc00 | BIT(20)); /* BTYPE, IL */
     return false;
 }
 

@@ -12,7 +12,11 @@ import shutil
 import subprocess
 import sys
 
+sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.dirname(HERE))
+from engines import engines  # noqa: E402
+
 # "NAME OF THE CASE" and what came of it.
 CASE = re.compile(r"(.*?) ((?:ok|to=|v=|plain=|before=|far=).*)")
 COMPILER, QEMU = "aarch64-linux-gnu-gcc", "qemu-system-aarch64"
@@ -75,15 +79,8 @@ def run(command, guest=None):
     return cases
 
 
-def main():
-    guest, pomona, folder = sys.argv[1:]
-    if not shutil.which(COMPILER) or not shutil.which(QEMU):
-        sys.exit(77)
-    elf = build(folder, guest)
-    ours = run([pomona, "run", "--machine", "virt", "--cpu", "max", "--el2", "--memory", "256M",
-                "--log", "encodings", elf], guest)
-    theirs = run([QEMU, "-M", "virt,virtualization=on,gic-version=3", "-cpu", "max", "-m", "256M", "-net", "none",
-                  "-display", "none", "-serial", "stdio", "-monitor", "none", "-kernel", elf])
+def compare(guest, ours, theirs):
+    """How many cases are wrong."""
     if ours.keys() != theirs.keys():
         sys.exit("the two ran different cases")
     known, wrong = collections.Counter(), 0
@@ -100,6 +97,22 @@ def main():
     for what, count in known.items():
         print(f"{count} known: {what}")
     print(f"{len(ours)} cases, {sum(known.values())} explained differences, {wrong} wrong")
+    return wrong
+
+
+def main():
+    guest, pomona, folder = sys.argv[1:]
+    if not shutil.which(COMPILER) or not shutil.which(QEMU):
+        sys.exit(77)
+    os.makedirs(folder, exist_ok=True)
+    elf = build(folder, guest)
+    theirs = run([QEMU, "-M", "virt,virtualization=on,gic-version=3", "-cpu", "max", "-m", "256M", "-net", "none",
+                  "-display", "none", "-serial", "stdio", "-monitor", "none", "-kernel", elf])
+    wrong = 0
+    for engine in engines():
+        print(guest, *engine)
+        wrong += compare(guest, run([pomona, "run", "--machine", "virt", "--cpu", "max", "--el2", "--memory", "256M", *engine,
+                                     "--log", "encodings", elf], guest), theirs)
     sys.exit(wrong != 0)
 
 
