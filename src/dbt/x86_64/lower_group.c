@@ -99,11 +99,18 @@ static struct lower_group *room(struct lower *l)
 }
 
 /* Whether the instruction has nothing to do with register BASE, at a glance. */
-static bool passes_by(const struct lower *l, const struct a64_insn *insn, unsigned base)
+static bool leaves_alone(const struct a64_insn *insn, unsigned base)
 {
     const unsigned field = base == GUEST_SP ? 31 : base;
-    return insn->row != A64_ROW_NONE && l->row[insn->row].plain && insn->rd != field &&
-           insn->rn != field && insn->ra != field;
+    return insn->rd != field && insn->rn != field && insn->ra != field;
+}
+
+/* Whether it has nothing to do with the group: with the base, and the index where there is one. */
+static bool passes_by(const struct lower *l, const struct a64_insn *insn, const struct walk *walk)
+{
+    return insn->row != A64_ROW_NONE && l->row[insn->row].plain &&
+           leaves_alone(insn, walk->group.base) &&
+           (!walk->indexed || leaves_alone(insn, walk->first->rm));
 }
 
 struct lower_group *lower_begin_group(struct lower *l)
@@ -118,7 +125,7 @@ struct lower_group *lower_begin_group(struct lower *l)
         return NULL;
     for (unsigned i = l->at; i < l->count; i++) {
         const struct a64_insn *insn = &l->insn[i];
-        if (passes_by(l, insn, walk.group.base))
+        if (passes_by(l, insn, &walk))
             continue;
         const struct lower_shape *shape = lower_shape_of(insn);
         if (insn->row == A64_ROW_NONE || insn->flags & A64_F_SYS ||

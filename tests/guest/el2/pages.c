@@ -152,6 +152,27 @@ static unsigned check_border(unsigned page)
     return bad;
 }
 
+/* Two words at sums of registers, of which the second has another index. The base is not the
+ * register that the fields of MOV look like. */
+static __attribute__((noinline)) uint64_t get_indexed(volatile uint64_t *from, uint64_t first,
+                                                      uint64_t second)
+{
+    register volatile uint64_t *base __asm__("x9") = from;
+    uint64_t one, two, index = first;
+    __asm__ volatile("ldr %0, [%3, %2]\n mov %2, %4\n ldr %1, [%3, %2]"
+                     : "=&r"(one), "=&r"(two), "+&r"(index)
+                     : "r"(base), "r"(second)
+                     : "memory");
+    return one * 31 + two;
+}
+
+static unsigned check_indexed(unsigned page, unsigned other)
+{
+    const unsigned word = (unsigned)random(WORDS);
+    const uint64_t want = *behind(page, word) * 31 + *behind(other, word);
+    return get_indexed(at(0, word), (uint64_t)page * PAGE, (uint64_t)other * PAGE) != want;
+}
+
 static void say(const char *name, uint64_t n, uint64_t bad)
 {
     text(name);
@@ -178,7 +199,8 @@ static void rounds(const char *name, unsigned swaps, unsigned reach)
             bad += check(from + (unsigned)random(reach));
         }
         for (unsigned i = 0; i < 400; i++)
-            bad += check_border(from + (unsigned)random(reach - 1));
+            bad += check_border(from + (unsigned)random(reach - 1)) +
+                   check_indexed(from + (unsigned)random(reach), from + (unsigned)random(reach));
         say(name, round, bad);
     }
 }
