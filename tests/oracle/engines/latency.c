@@ -143,6 +143,15 @@ static void copy(struct code *c)
     c->per_turn += 4 * 300;
 }
 
+/* A loop that a translator may run without a look at anything, for as long as it dares. */
+static void unchecked(struct code *c)
+{
+    count(c);
+    put(c, 0xf9400121u); /* LDR X1, [X9] */
+    put(c, asm_cbnz(20, -(int)c->at));
+    c->per_turn = c->at;
+}
+
 static void wait_for_events(struct code *c)
 {
     count(c);
@@ -198,6 +207,7 @@ static const struct {
     {"calls", calls},
     {"straight code", straight},
     {"string copy", copy},
+    {"without checks", unchecked},
     {"WFE", wait_for_events},
     {"SVC and ERET", exceptions},
     {"faults", faults},
