@@ -123,7 +123,9 @@ static void reach(struct lower *l, const struct a64_insn *insn, enum mode mode,
     const int base = host_of[lower_base(insn)];
     if (first && group->lowest == disp)
         return;
-    if (group->folded && !in_rax) {
+    const bool same =
+        lower_base(insn) == group->base && (mode != MODE_reg || insn->rm == group->index);
+    if (group->folded && same && !in_rax) {
         access->index = (int)lower_src(l, 1, group->varying, RAX);
         access->shift = group->varying == group->base ? 0 : group->shift;
         x86_mov(&l->a, 1, RCX, x86_at(group->folded));

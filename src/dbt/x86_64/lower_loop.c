@@ -33,32 +33,55 @@ _Static_assert(DBT_STREAMS + 2 == LOWER_GROUPS, "two are for the rest of the blo
 
 /* ---- registers over a turn ---- */
 
+/* What registers are in a turn: what one of them was when it began, and a constant; or anything. */
 struct turn {
-    int64_t added[REGISTERS]; /* since the turn began */
-    uint64_t other;           /* what is not a constant is done to these */
+    uint8_t origin[REGISTERS];
+    int64_t added[REGISTERS];
     bool branched;
 };
+
+#define ANYTHING REGISTERS
+
+static void begin_turn(struct turn *turn)
+{
+    *turn = (struct turn){.branched = false};
+    for (unsigned n = 0; n < REGISTERS; n++)
+        turn->origin[n] = (uint8_t)n;
+}
+
+static void forget(struct turn *turn, uint64_t registers)
+{
+    for (unsigned n = 0; n < REGISTERS && registers >> n; n++)
+        if (registers >> n & 1)
+            turn->origin[n] = ANYTHING;
+}
 
 static void follow(struct turn *turn, const struct a64_insn *insn)
 {
     const struct lower_shape *shape = lower_shape_of(insn);
-    const unsigned base = lower_base(insn);
-    int64_t constant;
+    struct lower_sum sum;
     turn->branched |= !!(insn->flags & A64_F_END);
-    if (lower_adds_constant(insn, base, &constant)) {
-        turn->added[base] += constant;
+    if (lower_makes_sum(insn, &sum) && sum.to != 31) {
+        turn->origin[sum.to] = sum.from == 31 ? ANYTHING : turn->origin[sum.from];
+        turn->added[sum.to] = turn->added[sum.from] + sum.added;
     } else if (shape->how == LOWER_BEFORE || shape->how == LOWER_BEHIND) {
-        turn->added[base] += (int64_t)insn->imm;
-        turn->other |= lower_loaded(insn);
+        turn->added[lower_base(insn)] += (int64_t)insn->imm;
+        forget(turn, lower_loaded(insn));
     } else {
-        turn->other |= lower_written(insn);
+        forget(turn, lower_written(insn));
     }
+}
+
+/* Whether each turn does nothing to register N but adding a constant. */
+static bool advances(const struct turn *whole, unsigned n)
+{
+    return n != 31 && n != ANYTHING && whole->origin[n] == n;
 }
 
 /* What a whole turn does; false: it has something that a strip must not run. */
 static bool follow_all(struct turn *turn, const struct lower *l, unsigned end)
 {
-    *turn = (struct turn){.other = 0};
+    begin_turn(turn);
     for (unsigned i = 0; i <= end; i++) {
         if (l->insn[i].row == A64_ROW_NONE || l->insn[i].flags & A64_F_SYS)
             return false;
@@ -82,33 +105,30 @@ struct survey {
     unsigned streams;
 };
 
-static bool changes(const struct survey *survey, unsigned n)
-{
-    return survey->whole.other >> n & 1;
-}
-
 /* Whether the access is off a register and a constant or another register, and how far from what
- * these were when the turn began; how far a turn moves it. */
+ * these were when the turn began; how far a turn moves it. LIKE gets those whose value they had. */
 static bool locate(const struct survey *survey, const struct a64_insn *insn,
                    struct lower_group *like, int64_t *offset, int64_t *step)
 {
+    const struct turn *now = &survey->now, *whole = &survey->whole;
     const struct lower_shape *shape = lower_shape_of(insn);
     const unsigned base = lower_base(insn), option = (unsigned)(insn->imm >> 8);
-    *like = (struct lower_group){.base = base, .index = 31};
-    if (shape->how == LOWER_ALONE || changes(survey, base))
+    *like = (struct lower_group){.base = now->origin[base], .index = 31};
+    if (shape->how == LOWER_ALONE || !advances(whole, like->base))
         return false;
-    *offset = survey->now.added[base];
-    *step = survey->whole.added[base];
+    *offset = now->added[base];
+    *step = whole->added[like->base];
     if (shape->how != LOWER_INDEXED) {
         *offset += shape->how == LOWER_BEHIND ? 0 : (int64_t)insn->imm;
         return true;
     }
-    like->index = insn->rm;
+    like->index = now->origin[insn->rm];
     like->shift = (uint8_t)a64_regoff_shift(insn->imm);
-    *offset += survey->now.added[insn->rm] * (1 << like->shift);
-    *step += survey->whole.added[insn->rm] * (1 << like->shift);
-    return insn->rm != 31 && !changes(survey, insn->rm) && like->shift <= 3 &&
-           (option == A64_EXTEND_LSL || option == A64_EXTEND_SXTX);
+    if (!advances(whole, like->index) || like->shift > 3)
+        return false;
+    *offset += now->added[insn->rm] * (1 << like->shift);
+    *step += whole->added[like->index] * (1 << like->shift);
+    return option == A64_EXTEND_LSL || option == A64_EXTEND_SXTX;
 }
 
 static struct lower_group *find_stream(struct lower *l, struct survey *survey,
@@ -195,7 +215,7 @@ static unsigned find_counter(const struct turn *whole)
 {
     unsigned found = REGISTERS;
     for (unsigned n = 0; n < REGISTERS; n++)
-        if (n != 31 && whole->added[n] && !(whole->other >> n & 1) &&
+        if (advances(whole, n) && whole->added[n] &&
             (found == REGISTERS || (host_of[found] < 0 && host_of[n] >= 0)))
             found = n;
     return found;
@@ -221,6 +241,7 @@ static bool survey_loop(struct lower *l, struct lower_loop *loop)
     loop->counter = find_counter(&survey.whole);
     if (loop->counter == REGISTERS)
         return false;
+    begin_turn(&survey.now);
     for (unsigned i = 0; i <= end; i++) {
         take(l, &survey, i);
         follow(&survey.now, &l->insn[i]);
@@ -342,7 +363,7 @@ static void next_turn(struct lower *l)
     const typeof(l->flags) flags = l->flags;
     x86_alu(a, ALU_CMP, 1, counter, x86_at(&l->dbt->hot->strip_end));
     x86_jcc_to(a, CC_NE, l->loop.body);
-    if (flags.dirty) {
+    if (flags.lost || (flags.host && flags.dirty)) {
         l->flags.host = false;
         l->flags.lost = true;
         x86_land(&l->cold, x86_jmp(a));

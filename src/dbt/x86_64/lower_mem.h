@@ -56,6 +56,12 @@ struct lower_shape {
 
 /* lower_shape.c */
 const struct lower_shape *lower_shape_of(const struct a64_insn *insn);
+/* If all that the instruction does to general registers is TO = FROM + ADDED: whether it is that. */
+struct lower_sum {
+    unsigned to, from;
+    int64_t added;
+};
+bool lower_makes_sum(const struct a64_insn *insn, struct lower_sum *sum);
 /* What the instruction adds to guest register N, if that is all it does to it. */
 bool lower_adds_constant(const struct a64_insn *insn, unsigned n, int64_t *constant);
 /* The guest registers that it may write, a bit each; but for what an access adds to its base. */

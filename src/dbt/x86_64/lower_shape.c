@@ -58,15 +58,27 @@ const struct lower_shape *lower_shape_of(const struct a64_insn *insn)
     return &shapes[exec_id(insn)];
 }
 
-bool lower_adds_constant(const struct a64_insn *insn, unsigned n, int64_t *constant)
+bool lower_makes_sum(const struct a64_insn *insn, struct lower_sum *sum)
 {
     const unsigned id = exec_id(insn);
     const bool with_flags = id == A64_EXEC_adds_imm_x || id == A64_EXEC_subs_imm_x;
     const bool minus = id == A64_EXEC_sub_imm_x || id == A64_EXEC_subs_imm_x;
-    const unsigned target = insn->rd == 31 && !with_flags ? GUEST_SP : insn->rd;
-    if (!(with_flags || minus || id == A64_EXEC_add_imm_x) || target != n || lower_base(insn) != n)
+    if (with_flags || minus || id == A64_EXEC_add_imm_x) {
+        const int64_t imm = (int64_t)insn->imm;
+        const unsigned to = insn->rd == 31 && !with_flags ? GUEST_SP : insn->rd;
+        *sum = (struct lower_sum){to, lower_base(insn), minus ? -imm : imm};
+        return true;
+    }
+    *sum = (struct lower_sum){insn->rd, insn->rm, 0}; /* MOV */
+    return id == A64_EXEC_orr_shift_x && insn->rn == 31 && !(insn->word >> 10 & 63);
+}
+
+bool lower_adds_constant(const struct a64_insn *insn, unsigned n, int64_t *constant)
+{
+    struct lower_sum sum;
+    if (!lower_makes_sum(insn, &sum) || sum.to != n || sum.from != n)
         return false;
-    *constant = minus ? -(int64_t)insn->imm : (int64_t)insn->imm;
+    *constant = sum.added;
     return true;
 }
 

@@ -80,6 +80,13 @@ static uint32_t constant_added(struct program *o)
     }
 }
 
+/* One base or the index from another one, as when a variable's old value is kept. */
+static void put_copy(struct program *o)
+{
+    const unsigned to = base(o), from = base(o) + pick(o, 2);
+    put(o, pick(o, 2) ? asm_mov(to, from) : asm_add_imm(to, from, pick(o, 3) << pick(o, 5)));
+}
+
 /* LDR to a base off another one that moves, and an access there. */
 static void put_chase(struct program *o)
 {
@@ -95,6 +102,8 @@ static void put_turn(struct program *o)
             put(o, constant_added(o));
         else if (chance(o, 12)) /* over the next one */
             put(o, asm_tbz(DATA, pick(o, 3), 2));
+        else if (chance(o, 8))
+            put_copy(o);
         else if (chance(o, 16))
             put_chase(o);
         else if (chance(o, 8)) /* its value stays, but nobody knows */
