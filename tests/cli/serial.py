@@ -68,10 +68,11 @@ def terminal(keys, wanted, status, what):
 
 
 def signalled(number):
-    """A terminal is as it was when a signal has ended the run."""
+    """A terminal is as it was when a signal has ended the run; one that the test was started without stays ignored,
+    so it is given back first."""
     master, slave = pty.openpty()
     before = termios.tcgetattr(slave)
-    process = start(stdin=slave, stdout=slave, stderr=slave)
+    process = start(stdin=slave, stdout=slave, stderr=slave, preexec_fn=lambda: signal.signal(number, signal.SIG_DFL))
     until(reader(master), b"pip>")
     if termios.tcgetattr(slave) == before:
         sys.exit("the terminal is not raw")
