@@ -304,9 +304,12 @@ struct way {
     uint32_t arg;
     uint32_t evictions;
     unsigned mode; /* what the block's mode must have beside the CPU's: DBT_MODE_SINGLE or nothing */
+    unsigned entered; /* the CPU's mode before what led there was run */
 };
 
-static void shorten(struct dbt *dbt, const struct way *way, struct dbt_block *block)
+/* What the mode says of FPCR may change while a block runs, when the first inexact result comes: a jump is made direct
+ * where it did not. */
+static void shorten(struct dbt *dbt, const struct way *way, unsigned mode, struct dbt_block *block)
 {
     struct a64_cpu *cpu = dbt->cpu;
     const bool global =
@@ -316,7 +319,8 @@ static void shorten(struct dbt *dbt, const struct way *way, struct dbt_block *bl
     if (way->from == DBT_EXIT_LOOKUP)
         dbt_connect_slot(dbt, dbt->jump_links + (cpu->pc >> 2 & (DBT_JUMPS - 1)), block, cpu->pc,
                          cpu->pc ^ dbt->hot->mode_mix[cpu->ps.btype], global);
-    if (way->from != DBT_EXIT_LINK || way->evictions != dbt->evictions)
+    if (way->from != DBT_EXIT_LINK || way->evictions != dbt->evictions ||
+        (way->entered ^ mode) & (DBT_MODE_FPCR | DBT_MODE_FZ))
         return;
     if (dbt->links[way->arg].jump)
         dbt_connect(dbt, way->arg, block);
@@ -374,14 +378,20 @@ static void evict(struct dbt *dbt)
         dbt_next_region(dbt);
 }
 
-/* Runs BLOCK, at cpu->pc; true: leave the engine with *STOP. */
-static bool run_block(struct dbt *dbt, const struct dbt_block *block, struct way *way, enum engine_stop *stop)
+/* Runs BLOCK, at cpu->pc, in MODE; true: leave the engine with *STOP. */
+static bool run_block(struct dbt *dbt, const struct dbt_block *block, unsigned mode, struct way *way,
+                      enum engine_stop *stop)
 {
     struct a64_cpu *cpu = dbt->cpu;
     struct dbt_hot *hot = dbt->hot;
     const uint64_t entry = cpu->pc;
     enter(dbt, block);
-    *way = (struct way){(enum dbt_exit)hot->exit, (uint32_t)hot->exit_arg, dbt->evictions, 0};
+    *way = (struct way){
+        .from = (enum dbt_exit)hot->exit,
+        .arg = (uint32_t)hot->exit_arg,
+        .evictions = dbt->evictions,
+        .entered = mode,
+    };
     switch (way->from) {
     case DBT_EXIT_LOOKUP:
         cpu->pc = a64_branch_address(cpu, cpu->pc);
@@ -413,15 +423,15 @@ static bool run_once(struct dbt *dbt, struct way *way, enum engine_stop *stop)
         return engine_must_stop(cpu, A64_FAULT, stop);
     }
     set_mode(hot, mode);
-    shorten(dbt, way, block);
+    shorten(dbt, way, mode, block);
     *way = (struct way){.from = DBT_EXIT_STATUS};
     if (cpu->slice_end - cpu->icount < block->count)
         return interpret(dbt, stop);
 
     if (!dbt->check)
-        return run_block(dbt, block, way, stop);
+        return run_block(dbt, block, mode, way, stop);
     dbt_check_before(dbt, block);
-    const bool leave = run_block(dbt, block, way, stop);
+    const bool leave = run_block(dbt, block, mode, way, stop);
     dbt_check_after(dbt, block);
     return leave;
 }
