@@ -19,6 +19,12 @@ struct output {
     size_t used;
 };
 
+static void begin(struct output *out)
+{
+    out->text[0] = 0;
+    out->used = 0;
+}
+
 static void put(struct output *out, const char *text, size_t size)
 {
     if (size > MOST - 1 - out->used)
@@ -97,7 +103,7 @@ static void move_arrangement(const char *text, struct output *out)
 {
     const size_t name = strcspn(text, "\t");
     size_t at = name;
-    *out = (struct output){.used = 0};
+    begin(out);
     while (text[at] && !vector_at(text, at))
         at++;
     put(out, text, name);
@@ -175,7 +181,7 @@ static void rewrite_numbers(const char *text, struct output *out, long long nega
     const char *const start = text;
     bool hexadecimal = all_hexadecimal(text);
     const bool list = strchr(text, '{') != NULL;
-    *out = (struct output){.used = 0};
+    begin(out);
     while (*text) {
         if (*text == '[' && !list)
             hexadecimal = true;
@@ -183,7 +189,9 @@ static void rewrite_numbers(const char *text, struct output *out, long long nega
             put_number(out, &text, hexadecimal && !is_shift(start, (size_t)(text - start)),
                        negative);
         } else {
-            put(out, text++, 1);
+            const size_t plain = 1 + strcspn(text + 1, "[#");
+            put(out, text, plain);
+            text += plain;
         }
     }
 }
@@ -195,5 +203,7 @@ void otool_text(char *text, size_t size)
     rename_condition(text);
     move_arrangement(text, &out);
     rewrite_numbers(out.text, &numbers, negative);
-    snprintf(text, size, "%s", numbers.text);
+    const size_t length = numbers.used < size ? numbers.used : size - 1;
+    memcpy(text, numbers.text, length);
+    text[length] = 0;
 }
