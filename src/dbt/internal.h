@@ -263,8 +263,8 @@ struct dbt {
     struct dbt_region region[DBT_REGIONS], *now; /* and the one that is being filled */
     unsigned region_count;
     struct {
-        uintptr_t enter, leave, exec, exec_flags, attention, link,
-            lookup, vectors, flags, read_fpsr, clear_mxcsr;
+        uintptr_t enter, leave, attention, link, lookup, vectors, flags, read_fpsr, clear_mxcsr;
+        uintptr_t exec[2], exec_word[2]; /* [1]: of instructions that may look at NZCV */
         uintptr_t indirect[4]; /* by BTYPE */
         uintptr_t look;
         uintptr_t sign[DBT_PAC_PLACES][A64_KEY_COUNT], auth[DBT_PAC_PLACES][A64_KEY_COUNT];
@@ -406,6 +406,9 @@ static inline void dbt_note_flips(struct dbt *dbt, unsigned level, uint64_t pa)
 
 /* Translates the block at PA, whose page is at HOST; NULL: no memory. */
 struct dbt_block *dbt_translate(struct dbt *dbt, uint64_t pa, const uint32_t *host, unsigned mode);
+
+/* WORD decoded for this CPU, good until the next one is: many a word is met again soon. */
+const struct a64_insn *dbt_decode(struct dbt *dbt, uint32_t word);
 
 /* Whether the branch may go on behind itself. */
 bool dbt_is_conditional(const struct a64_insn *insn);

@@ -24,7 +24,8 @@ void dbt_each_stub(const struct dbt *dbt, void (*met)(void *ctx, uintptr_t at, c
         uintptr_t at;
         const char *name;
     } single[] = {
-        ONE(enter),       ONE(leave),       ONE(exec),        ONE(exec_flags),  ONE(attention),
+        ONE(enter),       ONE(leave),       ONE(exec[0]),     ONE(exec[1]),     ONE(attention),
+        ONE(exec_word[0]), ONE(exec_word[1]),
         ONE(link),        ONE(lookup),      ONE(vectors),     ONE(flags),       ONE(read_fpsr),
         ONE(clear_mxcsr), ONE(indirect[0]), ONE(indirect[1]), ONE(indirect[2]), ONE(indirect[3]),
         ONE(look),        ONE(strip[0]),    ONE(strip[1]),

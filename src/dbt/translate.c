@@ -27,14 +27,12 @@ bool dbt_is_conditional(const struct a64_insn *insn)
     return false;
 }
 
-/* Decodes the word at HOST; many a word is met again soon. */
-static void fetch(struct dbt *dbt, struct a64_insn *insn, const uint32_t *host)
+const struct a64_insn *dbt_decode(struct dbt *dbt, uint32_t word)
 {
-    const uint32_t word = a64_code_word(host);
     struct a64_insn *known = &dbt->decoded[(word * 0x9e3779b1u >> 16) % DBT_DECODED];
     if (known->word != word || !known->exec)
         a64_insn_meet(dbt->cpu, known, word);
-    *insn = *known;
+    return known;
 }
 
 /* Decodes the block whose first word is word FIRST of the page at HOST. */
@@ -44,7 +42,7 @@ static void decode(struct dbt *dbt, struct lower *l, unsigned first, const uint3
     const unsigned left = 1024 - first, limit = left < DBT_MAX_INSNS ? left : DBT_MAX_INSNS;
     while (l->count < limit) {
         struct a64_insn *insn = &l->insn[l->count];
-        fetch(dbt, insn, &host[first + l->count]);
+        *insn = *dbt_decode(dbt, a64_code_word(&host[first + l->count]));
         words[l->count++] = insn->word;
         if (insn->row == A64_ROW_NONE || (insn->flags & A64_F_END && !dbt_is_conditional(insn)))
             break;

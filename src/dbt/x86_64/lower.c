@@ -209,16 +209,22 @@ uintptr_t lower_literal(struct lower *l, const void *bytes, unsigned size)
     return x86_here(&l->literals);
 }
 
-/* The call itself; NZCV is in memory, as hot.flags, where rows that know of it expect cpu->nzcv. */
-static void call(struct lower *l, struct x86 *a, const struct a64_insn *insn)
+/* The call itself; NZCV is in memory, as hot.flags, where rows that know of it expect cpu->nzcv. An instruction of the
+ * block is named by its word if it is to be BRIEF, and decoded again then. */
+static void call(struct lower *l, struct x86 *a, const struct a64_insn *insn, bool brief)
 {
-    x86_lea(a, 1, RCX, x86_at((const void *)lower_literal(l, insn, sizeof(*insn))));
-    x86_note(a, l->literals.p + offsetof(struct a64_insn, exec), 0, X86_NOTE_EXEC);
+    const bool word = brief && insn >= l->insn && insn < l->insn + l->count;
+    if (word) {
+        x86_imm(a, RCX, insn->word);
+    } else {
+        x86_lea(a, 1, RCX, x86_at((const void *)lower_literal(l, insn, sizeof(*insn))));
+        x86_note(a, l->literals.p + offsetof(struct a64_insn, exec), 0, X86_NOTE_EXEC);
+    }
     x86_imm(a, RAX, lower_place(l, l->at));
-    const uint32_t sees_flags = A64_F_RF | A64_F_WF | A64_F_SYS | A64_F_END;
+    const bool sees_flags = insn->flags & (A64_F_RF | A64_F_WF | A64_F_SYS | A64_F_END);
     if (lower_btype(l))
         x86_store32_imm(a, x86_at(&l->dbt->hot->btype), lower_btype(l));
-    x86_call_to(a, insn->flags & sees_flags ? l->dbt->stub.exec_flags : l->dbt->stub.exec);
+    x86_call_to(a, (word ? l->dbt->stub.exec_word : l->dbt->stub.exec)[sees_flags]);
     if (lower_btype(l))
         x86_store32_imm(a, x86_at(&l->dbt->hot->btype), 0);
 }
@@ -245,7 +251,7 @@ void lower_call(struct lower *l, const struct a64_insn *insn)
     lower_clobber(l);
     lower_count(l, &l->a, l->at);
     l->counted = l->at;
-    call(l, &l->a, insn);
+    call(l, &l->a, insn, false);
     l->flags.lost = false;
     l->vectors = false;
     if (moves_sp(insn))
@@ -260,7 +266,7 @@ void lower_call_cold(struct lower *l, const struct a64_insn *insn)
         lower_flags_to(l, cold);
     if (count)
         x86_alu_imm(cold, ALU_ADD, 1, CPU(icount), (int32_t)(l->at - l->counted));
-    call(l, cold, insn);
+    call(l, cold, insn, true);
     if (l->vectors)
         x86_call_to(cold, l->dbt->stub.vectors);
     if (count)

@@ -200,21 +200,33 @@ static void emit_flags_from_cpu(struct dbt *dbt, struct x86 *a)
     x86_store(a, 0, x86_at(&dbt->hot->flags), RCX);
 }
 
-/* Called with RCX: struct a64_insn, EAX: its place in the page. FLAGS: the function may look at
- * NZCV. */
-static uintptr_t emit_exec(struct dbt *dbt, struct x86 *a, bool flags)
+/* Runs the instruction that WORD is. */
+static int exec_word(struct a64_cpu *cpu, uint32_t word)
+{
+    struct dbt *dbt = cpu->engine;
+    const struct a64_insn *insn = dbt_decode(dbt, word);
+    dbt->hot->insn = insn;
+    return insn->exec(cpu, insn);
+}
+
+/* Called with EAX: an instruction's place in the page, RCX: its struct a64_insn, or, WORD, only its
+ * word. FLAGS: the function may look at NZCV. */
+static uintptr_t emit_exec(struct dbt *dbt, struct x86 *a, bool word, bool flags)
 {
     const uintptr_t here = x86_here(a);
     emit_set_pc(dbt, a);
-    x86_store(a, 1, x86_at(&dbt->hot->insn), RCX);
+    if (!word)
+        x86_store(a, 1, x86_at(&dbt->hot->insn), RCX);
     spill(a);
     spill_vectors(dbt, a);
     x86_lea(a, 1, RDI, x86_m(RBP, -CPU_BIAS));
     x86_mov_rr(a, 1, RSI, RCX);
     if (flags)
         emit_flags_to_cpu(dbt, a);
+    if (word)
+        x86_imm(a, RAX, (uintptr_t)exec_word);
     x86_alu_imm(a, ALU_SUB, 1, x86_r(RSP), 8);
-    x86_call_rm(a, x86_m(RSI, offsetof(struct a64_insn, exec)));
+    x86_call_rm(a, word ? x86_r(RAX) : x86_m(RSI, offsetof(struct a64_insn, exec)));
     x86_alu_imm(a, ALU_ADD, 1, x86_r(RSP), 8);
     if (flags)
         emit_flags_from_cpu(dbt, a);
@@ -424,8 +436,10 @@ void dbt_emit_stubs(struct dbt *dbt)
     emit_fpsr(dbt, &a);
     emit_enter(dbt, &a);
     emit_leave(dbt, &a);
-    dbt->stub.exec = emit_exec(dbt, &a, false);
-    dbt->stub.exec_flags = emit_exec(dbt, &a, true);
+    for (unsigned flags = 0; flags < 2; flags++) {
+        dbt->stub.exec[flags] = emit_exec(dbt, &a, false, flags);
+        dbt->stub.exec_word[flags] = emit_exec(dbt, &a, true, flags);
+    }
     for (unsigned btype = 0; btype < 4; btype++)
         emit_indirect(dbt, &a, btype);
     emit_vectors(dbt, &a);
