@@ -85,7 +85,7 @@ struct dbt_block *dbt_translate(struct dbt *dbt, uint64_t pa, const uint32_t *ho
     struct lower *l = dbt->lower;
     uint32_t words[DBT_MAX_INSNS];
     const unsigned first = (pa & A64_PAGE_MASK) / 4;
-    memset(l, 0, offsetof(struct lower, insn));
+    l->count = 0;
     l->mode = mode;
     l->pa = pa;
     l->offset = (uint32_t)(pa & A64_PAGE_MASK);

@@ -47,38 +47,71 @@ struct x86 {
     struct x86_notes *notes; /* NULL: nobody wants any */
 };
 
-/* A register or a memory operand. */
+/* A register or a memory operand, as it will stand in an instruction. */
 struct x86_rm {
-    int8_t reg;         /* or X86_NONE: memory */
-    int8_t base, index; /* X86_NONE: without; both without: `at`, RIP-relative */
-    uint8_t shift;      /* of the index */
-    int32_t disp;
-    uintptr_t at;
+    union {
+        uint64_t code; /* ModRM with 0 for the other operand, SIB and displacement, as bytes */
+        uintptr_t at;  /* the address that is meant, if `relative` */
+    };
+    int8_t reg;    /* the register, or X86_NONE: memory */
+    uint8_t size;  /* of `code` */
+    uint8_t rex;   /* REX.X and REX.B */
+    bool relative; /* to RIP */
 };
 
 static inline struct x86_rm x86_r(int reg)
 {
-    return (struct x86_rm){.reg = (int8_t)reg, .base = X86_NONE, .index = X86_NONE};
+    return (struct x86_rm){
+        .code = 0xc0 | (reg & 7), .reg = (int8_t)reg, .size = 1, .rex = reg >> 3 & 1};
+}
+
+/* Behind HEAD, which is ModRM or that and SIB, comes DISP; a base of RBP or R13 always has one. */
+static inline struct x86_rm x86_with_disp(uint64_t head, unsigned size, unsigned rex, bool always,
+                                          int32_t disp)
+{
+    struct x86_rm rm = {.code = head, .reg = X86_NONE, .size = (uint8_t)size, .rex = (uint8_t)rex};
+    if (disp == 0 && !always)
+        return rm;
+    const bool byte = disp == (int8_t)disp;
+    rm.code |= (uint64_t)(byte ? (uint8_t)disp : (uint32_t)disp) << 8 * size | (byte ? 0x40 : 0x80);
+    rm.size = (uint8_t)(size + (byte ? 1 : 4));
+    return rm;
 }
 
 static inline struct x86_rm x86_m(int base, int32_t disp)
 {
-    return (struct x86_rm){.reg = X86_NONE, .base = (int8_t)base, .index = X86_NONE, .disp = disp};
+    const unsigned low = base & 7, rex = base >> 3 & 1;
+    if (low == RSP)
+        return x86_with_disp(0x2404, 2, rex, false, disp);
+    return x86_with_disp(low, 1, rex, low == RBP, disp);
 }
 
+/* BASE may be X86_NONE. */
 static inline struct x86_rm x86_mx(int base, int index, unsigned shift, int32_t disp)
 {
-    return (struct x86_rm){.reg = X86_NONE,
-                           .base = (int8_t)base,
-                           .index = (int8_t)index,
-                           .shift = (uint8_t)shift,
-                           .disp = disp};
+    const unsigned scaled = shift << 6 | (index & 7u) << 3, rex = (unsigned)index >> 3 << 1;
+    if (base < 0)
+        return (struct x86_rm){.code = 4u | (scaled | 5u) << 8 | (uint64_t)(uint32_t)disp << 16,
+                               .reg = X86_NONE,
+                               .size = 6,
+                               .rex = (uint8_t)rex};
+    const unsigned low = base & 7;
+    return x86_with_disp(4u | (scaled | low) << 8, 2, rex | (base >> 3 & 1), low == RBP, disp);
 }
 
 static inline struct x86_rm x86_at(const volatile void *address)
 {
-    return (struct x86_rm){
-        .reg = X86_NONE, .base = X86_NONE, .index = X86_NONE, .at = (uintptr_t)address};
+    return (struct x86_rm){.at = (uintptr_t)address, .reg = X86_NONE, .size = 5, .relative = true};
+}
+
+/* What lies BYTES behind RM, which is off a register and a constant. */
+static inline struct x86_rm x86_beyond(struct x86_rm rm, int32_t bytes)
+{
+    const unsigned size = (rm.code & 7) == RSP ? 2 : 1, width = rm.size - size;
+    const uint64_t disp = rm.code >> 8 * size;
+    const int32_t from = width == 0 ? 0 : width == 1 ? (int8_t)disp : (int32_t)disp;
+    const uint64_t head = rm.code & (size == 2 ? 0xff3fu : 0x3fu);
+    return x86_with_disp(head, size, rm.rex, (head & 7) == RBP, from + bytes);
 }
 
 /* ---- bytes ---- */
@@ -160,48 +193,42 @@ static inline uint8_t *x86_put32(uint8_t *p, uint32_t value)
     return p + 4;
 }
 
-/* ModRM, SIB and displacement at P, which has room; the instruction ends there but for IMM bytes that follow. EVEX
- * scales 8-bit displacements, so they are avoided there (WIDE). */
-static inline void x86_modrm(struct x86 *a, uint8_t *p, unsigned reg, struct x86_rm rm,
-                             unsigned imm, bool wide)
+/* The low SIZE bytes of IMM, at most 4. */
+static inline void x86_put_imm(struct x86 *a, unsigned size, uint32_t imm)
 {
-    reg = (reg & 7) << 3;
-    if (rm.reg >= 0) {
-        *p++ = (uint8_t)(0xc0 | reg | (rm.reg & 7));
-    } else if (rm.base < 0 && rm.index >= 0) {
-        *p++ = (uint8_t)(reg | 4);
-        *p++ = (uint8_t)((unsigned)rm.shift << 6 | ((unsigned)rm.index & 7) << 3 | 5);
-        p = x86_put32(p, (uint32_t)rm.disp);
-    } else if (rm.base < 0) {
-        *p++ = (uint8_t)(reg | 5);
-        x86_note(a, p, rm.at, imm);
-        p = x86_put32(p, (uint32_t)(rm.at - ((uintptr_t)p + (uintptr_t)a->run + 4 + imm)));
-    } else {
-        const bool sib = rm.index >= 0 || (rm.base & 7) == RSP;
-        const bool byte = rm.disp == (int8_t)rm.disp && !wide;
-        const unsigned mod = rm.disp == 0 && (rm.base & 7) != RBP ? 0 : byte ? 1 : 2;
-        *p++ = (uint8_t)(mod << 6 | reg | (sib ? 4u : (unsigned)rm.base & 7));
-        if (sib)
-            *p++ = (uint8_t)((unsigned)rm.shift << 6 |
-                             ((rm.index >= 0 ? (unsigned)rm.index : 4u) & 7) << 3 |
-                             ((unsigned)rm.base & 7));
-        if (mod == 1)
-            *p++ = (uint8_t)rm.disp;
-        else if (mod == 2)
-            p = x86_put32(p, (uint32_t)rm.disp);
+    if (a->end - a->p < 4) {
+        a->full = true;
+        return;
     }
-    a->p = p;
+    x86_put32(a->p, imm);
+    a->p += size;
 }
 
-/* Bits 3 of the base, or of the register that stands in its place, and of the index. */
-static inline unsigned x86_rm_b(struct x86_rm rm)
+/* The same operand without an 8-bit displacement. */
+static inline struct x86_rm x86_wide(struct x86_rm rm)
 {
-    return rm.reg >= 0 ? (unsigned)rm.reg >> 3 : rm.base >= 0 ? (unsigned)rm.base >> 3 : 0;
+    const unsigned size = rm.size - 1u;
+    if (rm.relative || rm.reg >= 0 || (rm.code & 0xc0) != 0x40)
+        return rm;
+    const uint64_t head = (rm.code & ((1u << 8 * size) - 1)) ^ 0xc0;
+    rm.code = head | (uint64_t)(uint32_t)(int8_t)(rm.code >> 8 * size) << 8 * size;
+    rm.size = (uint8_t)(size + 4);
+    return rm;
 }
 
-static inline unsigned x86_rm_x(struct x86_rm rm)
+/* ModRM, SIB and displacement at P, which has room for 8 bytes; the instruction ends there but for IMM bytes that
+ * follow. */
+static inline void x86_modrm(struct x86 *a, uint8_t *p, unsigned reg, struct x86_rm rm, unsigned imm)
 {
-    return rm.index >= 0 ? (unsigned)rm.index >> 3 : 0;
+    uint64_t code = rm.code;
+    if (rm.relative) {
+        const uintptr_t next = (uintptr_t)p + 5 + (uintptr_t)a->run + imm;
+        code = 5 | (uint64_t)(uint32_t)(rm.at - next) << 8;
+        x86_note(a, p + 1, rm.at, imm);
+    }
+    code |= (reg & 7) << 3;
+    memcpy(p, &code, 8);
+    a->p = p + rm.size;
 }
 
 /* A legacy-encoded instruction with a ModRM byte. */
@@ -213,8 +240,7 @@ static inline void x86_op(struct x86 *a, unsigned op, unsigned reg, struct x86_r
     uint8_t *p = a->p;
     *p = prefix[X_PP(op)];
     p += X_PP(op) != 0;
-    const unsigned rex = (op & X_W ? 8u : 0u) | (reg >> 3 & 1) << 2 | (x86_rm_x(rm) & 1) << 1 |
-                         (x86_rm_b(rm) & 1);
+    const unsigned rex = (op & X_W ? 8u : 0u) | (reg >> 3 & 1) << 2 | rm.rex;
     *p = (uint8_t)(0x40 | rex);
     p += rex || (op & X_8 && (reg >= 4 || rm.reg >= 4));
     *p = 0x0f;
@@ -222,20 +248,28 @@ static inline void x86_op(struct x86 *a, unsigned op, unsigned reg, struct x86_r
     *p = X_MAP(op) == 2 ? 0x38 : 0x3a;
     p += X_MAP(op) >= 2;
     *p++ = op & 0xff;
-    x86_modrm(a, p, reg, rm, imm, false);
+    x86_modrm(a, p, reg, rm, imm);
+}
+
+/* The same with the low SIZE bytes of IMM behind it. */
+static inline void x86_op_imm(struct x86 *a, unsigned op, unsigned reg, struct x86_rm rm,
+                              unsigned size, uint32_t imm)
+{
+    x86_op(a, op, reg, rm, size);
+    x86_put_imm(a, size, imm);
 }
 
 /* A VEX-encoded instruction; registers 0..15. */
 static inline void x86_vex(struct x86 *a, unsigned op, unsigned reg, unsigned vvvv,
                            struct x86_rm rm, unsigned imm)
 {
-    const unsigned b = x86_rm_b(rm), x = x86_rm_x(rm);
+    const unsigned b = rm.rex & 1, x = rm.rex >> 1;
     const unsigned last =
         (op & X_W ? 0x80u : 0) | (~vvvv & 15) << 3 | (op & X_L ? 4u : 0) | X_PP(op);
     if (!x86_has_room(a))
         return;
     uint8_t *p = a->p;
-    if (!(b & 1) && !(x & 1) && X_MAP(op) == 1 && !(op & X_W)) {
+    if (!rm.rex && X_MAP(op) == 1 && !(op & X_W)) {
         *p++ = 0xc5;
         *p++ = (uint8_t)((~reg >> 3 & 1) << 7 | last);
     } else {
@@ -244,14 +278,14 @@ static inline void x86_vex(struct x86 *a, unsigned op, unsigned reg, unsigned vv
         *p++ = (uint8_t)last;
     }
     *p++ = op & 0xff;
-    x86_modrm(a, p, reg, rm, imm, false);
+    x86_modrm(a, p, reg, rm, imm);
 }
 
 /* An EVEX-encoded instruction of 128 bits; registers 0..31, mask register K (0: none), Z: zeroing. */
 static inline void x86_evex(struct x86 *a, unsigned op, unsigned reg, unsigned vvvv,
                             struct x86_rm rm, unsigned k, bool z, unsigned imm)
 {
-    const unsigned b = x86_rm_b(rm) & 1, x = rm.reg >= 0 ? (unsigned)rm.reg >> 4 & 1 : x86_rm_x(rm);
+    const unsigned b = rm.rex & 1, x = rm.reg >= 0 ? (unsigned)rm.reg >> 4 & 1 : rm.rex >> 1;
     if (!x86_has_room(a))
         return;
     uint8_t *p = a->p;
@@ -261,7 +295,7 @@ static inline void x86_evex(struct x86 *a, unsigned op, unsigned reg, unsigned v
     *p++ = (uint8_t)((op & X_W ? 0x80u : 0) | (~vvvv & 15) << 3 | 4 | X_PP(op));
     *p++ = (uint8_t)((z ? 0x80u : 0) | (op & X_L ? 0x20u : 0) | (~vvvv >> 4 & 1) << 3 | k);
     *p++ = op & 0xff;
-    x86_modrm(a, p, reg, rm, imm, true);
+    x86_modrm(a, p, reg, x86_wide(rm), imm); /* EVEX scales displacements of 8 bits */
 }
 
 /* A scalar EVEX instruction on registers that rounds to nearest and raises no exceptions. */
@@ -302,21 +336,18 @@ static inline void x86_store16(struct x86 *a, struct x86_rm dst, unsigned src)
 
 static inline void x86_store8_imm(struct x86 *a, struct x86_rm dst, unsigned imm)
 {
-    x86_op(a, 0xc6, 0, dst, 1);
-    x86_u8(a, imm);
+    x86_op_imm(a, 0xc6, 0, dst, 1, imm);
 }
 
 static inline void x86_store32_imm(struct x86 *a, struct x86_rm dst, uint32_t imm)
 {
-    x86_op(a, 0xc7, 0, dst, 4);
-    x86_u32(a, imm);
+    x86_op_imm(a, 0xc7, 0, dst, 4, imm);
 }
 
 /* Sign-extends IMM. */
 static inline void x86_store64_imm(struct x86 *a, struct x86_rm dst, int32_t imm)
 {
-    x86_op(a, 0xc7 | X_W, 0, dst, 4);
-    x86_u32(a, (uint32_t)imm);
+    x86_op_imm(a, 0xc7 | X_W, 0, dst, 4, (uint32_t)imm);
 }
 
 /* The shortest way to a constant that leaves the flags alone. */
@@ -330,8 +361,7 @@ static inline void x86_imm(struct x86 *a, unsigned dst, uint64_t imm)
         *a->p = (uint8_t)(0xb8 | (dst & 7));
         a->p = x86_put32(a->p + 1, (uint32_t)imm);
     } else if (imm == (uint64_t)(int64_t)(int32_t)imm) {
-        x86_op(a, 0xc7 | X_W, 0, x86_r((int)dst), 4);
-        x86_u32(a, (uint32_t)imm);
+        x86_op_imm(a, 0xc7 | X_W, 0, x86_r((int)dst), 4, (uint32_t)imm);
     } else {
         x86_u8(a, 0x48 | dst >> 3);
         x86_u8(a, 0xb8 | (dst & 7));
@@ -377,11 +407,8 @@ static inline void x86_alu(struct x86 *a, enum x86_alu op, int w, unsigned dst, 
 static inline void x86_alu_imm(struct x86 *a, enum x86_alu op, int w, struct x86_rm dst, int32_t imm)
 {
     const bool small = imm == (int8_t)imm;
-    x86_op(a, (small ? 0x83u : 0x81u) | (w ? X_W : 0), op, dst, small ? 1 : 4);
-    if (small)
-        x86_u8(a, (uint8_t)imm);
-    else
-        x86_u32(a, (uint32_t)imm);
+    const unsigned code = (small ? 0x83u : 0x81u) | (w ? X_W : 0);
+    x86_op_imm(a, code, op, dst, small ? 1 : 4, (uint32_t)imm);
 }
 
 /* To memory. */
@@ -398,27 +425,23 @@ static inline void x86_test(struct x86 *a, int w, unsigned r1, struct x86_rm r2)
 
 static inline void x86_test_imm(struct x86 *a, int w, struct x86_rm rm, int32_t imm)
 {
-    x86_op(a, 0xf7 | (w ? X_W : 0), 0, rm, 4);
-    x86_u32(a, (uint32_t)imm);
+    x86_op_imm(a, 0xf7 | (w ? X_W : 0), 0, rm, 4, (uint32_t)imm);
 }
 
 static inline void x86_test8_imm(struct x86 *a, struct x86_rm rm, unsigned imm)
 {
-    x86_op(a, 0xf6 | X_8, 0, rm, 1);
-    x86_u8(a, imm);
+    x86_op_imm(a, 0xf6 | X_8, 0, rm, 1, imm);
 }
 
 static inline void x86_cmp8_imm(struct x86 *a, struct x86_rm rm, unsigned imm)
 {
-    x86_op(a, 0x80 | X_8, 7, rm, 1);
-    x86_u8(a, imm);
+    x86_op_imm(a, 0x80 | X_8, 7, rm, 1, imm);
 }
 
 /* BT r/m, imm8: CF = the bit. */
 static inline void x86_bt_imm(struct x86 *a, int w, struct x86_rm rm, unsigned bit)
 {
-    x86_op(a, 0xba | X_0F | (w ? X_W : 0), 4, rm, 1);
-    x86_u8(a, bit);
+    x86_op_imm(a, 0xba | X_0F | (w ? X_W : 0), 4, rm, 1, bit);
 }
 
 static inline void x86_not(struct x86 *a, int w, unsigned r)
@@ -464,8 +487,7 @@ enum x86_shift { SHIFT_ROL, SHIFT_ROR, SHIFT_RCL, SHIFT_RCR, SHIFT_SHL, SHIFT_SH
 
 static inline void x86_shift_imm(struct x86 *a, enum x86_shift op, int w, unsigned r, unsigned by)
 {
-    x86_op(a, 0xc1 | (w ? X_W : 0), op, x86_r((int)r), 1);
-    x86_u8(a, by);
+    x86_op_imm(a, 0xc1 | (w ? X_W : 0), op, x86_r((int)r), 1, by);
 }
 /* By CL. */
 static inline void x86_shift_cl(struct x86 *a, enum x86_shift op, int w, unsigned r)
@@ -486,8 +508,7 @@ static inline void x86_rorx(struct x86 *a, int w, unsigned dst, struct x86_rm sr
 }
 static inline void x86_shrd(struct x86 *a, int w, unsigned dst, unsigned high, unsigned by)
 {
-    x86_op(a, 0xac | X_0F | (w ? X_W : 0), high, x86_r((int)dst), 1);
-    x86_u8(a, by);
+    x86_op_imm(a, 0xac | X_0F | (w ? X_W : 0), high, x86_r((int)dst), 1, by);
 }
 static inline void x86_bswap(struct x86 *a, int w, unsigned r)
 {
@@ -653,10 +674,11 @@ static inline void x86_jcc_to(struct x86 *a, enum x86_cc cc, uintptr_t target)
 }
 static inline void x86_call_to(struct x86 *a, uintptr_t target)
 {
-    x86_u8(a, 0xe8);
-    x86_u32(a, 0);
-    if (!a->full)
-        x86_patch(a, (struct x86_label){a->p}, target);
+    if (!x86_has_room(a))
+        return;
+    *a->p = 0xe8;
+    a->p += 5;
+    x86_patch(a, (struct x86_label){a->p}, target);
 }
 static inline void x86_jmp_rm(struct x86 *a, struct x86_rm rm)
 {

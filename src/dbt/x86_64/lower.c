@@ -390,20 +390,49 @@ void lower_jump_rax(struct lower *l, unsigned count, unsigned btype)
 
 /* ---- blocks ---- */
 
-bool lower_looks(const struct lower *l, const struct a64_insn *insn)
+/* What in its flags tells that an instruction may look at NZCV. */
+static uint32_t looks_of(const struct lower *l)
 {
     const uint32_t traps = l->mode & DBT_MODE_NO_FP ? A64_F_FP : 0;
-    const uint32_t looks =
-        A64_F_RF | A64_F_FAULT | A64_F_MR | A64_F_MW | A64_F_SYS | A64_F_END | traps;
+    return A64_F_RF | A64_F_FAULT | A64_F_MR | A64_F_MW | A64_F_SYS | A64_F_END | traps;
+}
+
+static bool looks(uint32_t looks, const struct a64_insn *insn)
+{
     return insn->flags & looks || (insn->flags & A64_F_WSP && insn->rd == 31);
 }
 
-/* Which instructions' NZCV somebody may look at. */
-static void find_live_flags(struct lower *l)
+bool lower_looks(const struct lower *l, const struct a64_insn *insn)
 {
+    return looks(looks_of(l), insn);
+}
+
+/* An access that comes before all that were looked at so far. */
+static void note_access(struct lower *l, const struct a64_insn *insn, unsigned i)
+{
+    uint8_t *last = &l->last_access[lower_base(insn)];
+    if (l->row[insn->row].shape.how != LOWER_ALONE && !*last)
+        *last = (uint8_t)(i + 1);
+}
+
+/* Goes over the instructions once, from the last to the first: which ones' NZCV somebody may look at, which accesses
+ * may have others behind them, and whether the block is a loop. */
+static void look_over(struct lower *l)
+{
+    const uint32_t mask = looks_of(l);
     bool live = true;
-    for (unsigned i = l->count; l->flags_live[i] = live, i--;)
-        live = lower_looks(l, &l->insn[i]) || (live && !(l->insn[i].flags & A64_F_WF));
+    memset(l->last_access, 0, sizeof(l->last_access));
+    l->loop_end = l->count;
+    l->flags_live[l->count] = true;
+    for (unsigned i = l->count; i--;) {
+        const struct a64_insn *insn = &l->insn[i];
+        live = looks(mask, insn) || (live && !(insn->flags & A64_F_WF));
+        l->flags_live[i] = live;
+        if (insn->flags & (A64_F_MR | A64_F_MW) && insn->row != A64_ROW_NONE)
+            note_access(l, insn, i);
+        else if (insn->flags & A64_F_END && insn->imm == -(uint64_t)i * 4 && dbt_is_conditional(insn))
+            l->loop_end = i;
+    }
 }
 
 /* The lowering that one of the tables has for the row of function ID. */
@@ -448,6 +477,7 @@ void dbt_lower_prepare(struct lower *l)
             .lowering = find_lowering(a64_exec_ids[row]),
             .vectors = (uint8_t)(!writes ? 0 : writes[1] ? 2 : 1),
             .plain = lower_moves_plainly(row),
+            .shape = lower_shape_of_row(row),
         };
     }
 }
@@ -572,7 +602,9 @@ bool dbt_lower(struct dbt *dbt, struct lower *l)
     l->clean32 = l->clean64 = l->made32 = l->made64 = 0;
     l->rejoin.at = NULL;
     l->counted = 0;
-    memset(l->group, 0, sizeof(l->group));
+    l->grouped = 0;
+    for (unsigned i = 0; i < LOWER_GROUPS; i++)
+        l->group[i].members = 0;
     l->loop.body = 0;
     memset(&l->flags, 0, sizeof(l->flags));
     l->before = before;
@@ -581,12 +613,13 @@ bool dbt_lower(struct dbt *dbt, struct lower *l)
     l->a = emitter(dbt, now->code, now->cold_start);
     l->cold = emitter(dbt, now->cold, now->literals);
     l->literals = emitter(dbt, now->literals, now->literals);
-    find_live_flags(l);
+    look_over(l);
     lower_rows(l);
     if (l->a.full || l->cold.full) {
         *now = before;
         return false;
     }
+    memset(l->a.p, 0x90, -(uintptr_t)l->a.p & 15); /* NOP, up to the next block */
     now->code = (size_t)(l->a.p - dbt->code_write + 15) & ~(size_t)15;
     now->cold = (size_t)(l->cold.p - dbt->code_write);
     now->literals = (size_t)(l->literals.p - dbt->code_write);

@@ -25,6 +25,15 @@ enum flags_kind {
     FLAGS_FLOAT_SWAPPED,
 };
 
+/* Where an access is: the immediate is added to the base for the access; for good before it; behind it; or
+ * another register is. LOWER_ALONE: it is none of a kind that shares checks. */
+enum lower_how { LOWER_ALONE, LOWER_AT, LOWER_BEFORE, LOWER_BEHIND, LOWER_INDEXED };
+
+struct lower_shape {
+    uint8_t how, bytes;
+    bool store;
+};
+
 #define LOWER_GROUPS 8
 
 /* Accesses that one check was made for (lower_group.c). */
@@ -63,6 +72,7 @@ struct lower_row {
     lower_fn *lowering; /* NULL: by a call of the interpreter's function */
     uint8_t vectors;    /* vector registers it writes: 0, 1, or more */
     bool plain;         /* lower_moves_plainly() */
+    struct lower_shape shape;
 };
 
 struct lower {
@@ -75,6 +85,7 @@ struct lower {
     uint64_t pa;                  /* of the block */
     uint32_t offset;              /* of the block in its page */
     unsigned at, count, counted;  /* the instruction now, all, those in icount already */
+    unsigned loop_end;            /* the first conditional branch to the block's start; `count`: none */
     bool ended;                   /* control does not reach the end of what was emitted */
     bool vectors;                 /* V0..V31 are in host registers for certain */
     /* By vector register, a bit each: what is above the low 32 or 64 bits is 0 for certain; and what of
@@ -88,10 +99,13 @@ struct lower {
         uint8_t setter, until; /* clobbered up to instruction `until`, they get lost */
         enum flags_kind kind;
     } flags;
+    uint64_t grouped; /* the members of all groups that there have been */
     struct lower_group group[LOWER_GROUPS];
     struct lower_loop loop;
+    /* By base register: behind the last access off it of a kind that may be in groups; 0: there is none. */
+    uint8_t last_access[GUEST_SP + 1];
     bool flags_live[DBT_MAX_INSNS + 1]; /* NZCV as it is before instruction i may be looked at */
-    struct a64_insn insn[DBT_MAX_INSNS]; /* with all that follows not cleared for a new block */
+    struct a64_insn insn[DBT_MAX_INSNS];
     struct lower_row row[A64_ROW_COUNT];
 };
 
@@ -137,8 +151,16 @@ static inline uint32_t lower_place(const struct lower *l, unsigned i)
 /* Whether an instruction of ROW does not end groups, and writes no general register but those that its fields d, n
  * and a name. */
 bool lower_moves_plainly(unsigned row);
+/* How one of ROW accesses memory. */
+struct lower_shape lower_shape_of_row(unsigned row);
 
 /* ---- guest registers ---- */
+
+/* The base register's number among guest registers. */
+static inline unsigned lower_base(const struct a64_insn *insn)
+{
+    return insn->rn == 31 ? GUEST_SP : insn->rn;
+}
 
 /* Register N as an operand; N is not the zero register. */
 static inline struct x86_rm lower_rm(unsigned n)

@@ -198,9 +198,7 @@ void lower_landing(struct lower *l)
     } else if (lower_btype(l) == 3 && (word | 0x40) == 0xd503237f) {
         /* The upper half of SCTLR_ELx. */
         const uint64_t strict = el ? A64_SCTLR_BT1 : A64_SCTLR_BT0;
-        struct x86_rm sctlr = CPU(sr.sctlr[regime]);
-        sctlr.disp += 4;
-        x86_test_imm(&l->a, 0, sctlr, (int32_t)(strict >> 32));
+        x86_test_imm(&l->a, 0, x86_beyond(CPU(sr.sctlr[regime]), 4), (int32_t)(strict >> 32));
         const struct x86_label bad = x86_jcc(&l->a, CC_NE);
         x86_land(&l->cold, bad);
         lower_call_cold(l, &wrong);

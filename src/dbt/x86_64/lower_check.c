@@ -224,7 +224,7 @@ void lower_check_strip(struct lower *l, struct lower_group *stream)
 
 const struct lower_group *lower_member_of(const struct lower *l)
 {
-    for (unsigned i = 0; i < LOWER_GROUPS; i++)
+    for (unsigned i = 0; i < LOWER_GROUPS && l->grouped >> l->at & 1; i++)
         if (l->group[i].members >> l->at & 1)
             return l->group[i].slot ? &l->group[i] : NULL;
     return NULL;
@@ -236,7 +236,7 @@ const struct lower_group *lower_group_of(struct lower *l, const struct a64_insn 
     struct lower_group *group = member ? NULL : lower_begin_group(l);
     if (group) {
         lower_clobber(l);
-        if (lower_shape_of(insn)->how == LOWER_INDEXED)
+        if (lower_shape_of(l, insn)->how == LOWER_INDEXED)
             lower_address_indexed(l, insn);
         else
             lower_address(l, insn, group->lowest);

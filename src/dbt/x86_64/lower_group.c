@@ -113,31 +113,41 @@ static bool passes_by(const struct lower *l, const struct a64_insn *insn, const 
            (!walk->indexed || leaves_alone(insn, walk->first->rm));
 }
 
+/* Goes over the instructions from the first access, as far as the last one off its base. */
+static void collect(const struct lower *l, struct walk *walk)
+{
+    const unsigned end = l->last_access[walk->group.base];
+    for (unsigned i = l->at; i < end; i++) {
+        const struct a64_insn *insn = &l->insn[i];
+        if (passes_by(l, insn, walk))
+            continue;
+        const struct lower_shape *shape = lower_shape_of(l, insn);
+        if (insn->row == A64_ROW_NONE || insn->flags & A64_F_SYS ||
+            (is_mine(walk, insn, shape) && !join(walk, insn, i, shape)))
+            return;
+        if (!follow_base(walk, insn, shape))
+            return;
+        walk->branched |= !!(insn->flags & A64_F_END);
+    }
+}
+
 struct lower_group *lower_begin_group(struct lower *l)
 {
+    const unsigned none = DBT_MODE_SINGLE | DBT_MODE_COUNT | DBT_MODE_ALIGN | DBT_MODE_SP_BAD;
     const struct a64_insn *first = &l->insn[l->at];
+    if (l->mode & none || lower_btype(l) || l->last_access[lower_base(first)] == l->at + 1)
+        return NULL;
     struct walk walk = {.group.base = lower_base(first),
                         .first = first,
-                        .indexed = lower_shape_of(first)->how == LOWER_INDEXED};
-    const unsigned none = DBT_MODE_SINGLE | DBT_MODE_COUNT | DBT_MODE_ALIGN | DBT_MODE_SP_BAD;
+                        .indexed = lower_shape_of(l, first)->how == LOWER_INDEXED};
     struct lower_group *group = room(l);
-    if (!group || l->mode & none || lower_btype(l))
+    if (!group)
         return NULL;
-    for (unsigned i = l->at; i < l->count; i++) {
-        const struct a64_insn *insn = &l->insn[i];
-        if (passes_by(l, insn, &walk))
-            continue;
-        const struct lower_shape *shape = lower_shape_of(insn);
-        if (insn->row == A64_ROW_NONE || insn->flags & A64_F_SYS ||
-            (is_mine(&walk, insn, shape) && !join(&walk, insn, i, shape)))
-            break;
-        if (!follow_base(&walk, insn, shape))
-            break;
-        walk.branched |= !!(insn->flags & A64_F_END);
-    }
+    collect(l, &walk);
     if (!(walk.group.members & (walk.group.members - 1)))
         return NULL;
     walk.group.fill = !walk.writes ? DBT_FILL_READ : walk.reads ? DBT_FILL_BOTH : DBT_FILL_WRITE;
     *group = walk.group;
+    l->grouped |= group->members;
     return group;
 }

@@ -56,9 +56,9 @@ static void forget(struct turn *turn, uint64_t registers)
             turn->origin[n] = ANYTHING;
 }
 
-static void follow(struct turn *turn, const struct a64_insn *insn)
+static void follow(const struct lower *l, struct turn *turn, const struct a64_insn *insn)
 {
-    const struct lower_shape *shape = lower_shape_of(insn);
+    const struct lower_shape *shape = lower_shape_of(l, insn);
     struct lower_sum sum;
     turn->branched |= !!(insn->flags & A64_F_END);
     if (lower_makes_sum(insn, &sum) && sum.to != 31) {
@@ -85,7 +85,7 @@ static bool follow_all(struct turn *turn, const struct lower *l, unsigned end)
     for (unsigned i = 0; i <= end; i++) {
         if (l->insn[i].row == A64_ROW_NONE || l->insn[i].flags & A64_F_SYS)
             return false;
-        follow(turn, &l->insn[i]);
+        follow(l, turn, &l->insn[i]);
     }
     return true;
 }
@@ -108,10 +108,10 @@ struct survey {
 /* Whether the access is off a register and a constant or another register, and how far from what
  * these were when the turn began; how far a turn moves it. LIKE gets those whose value they had. */
 static bool locate(const struct survey *survey, const struct a64_insn *insn,
-                   struct lower_group *like, int64_t *offset, int64_t *step)
+                   const struct lower_shape *shape, struct lower_group *like, int64_t *offset,
+                   int64_t *step)
 {
     const struct turn *now = &survey->now, *whole = &survey->whole;
-    const struct lower_shape *shape = lower_shape_of(insn);
     const unsigned base = lower_base(insn), option = (unsigned)(insn->imm >> 8);
     *like = (struct lower_group){.base = now->origin[base], .index = 31};
     if (shape->how == LOWER_ALONE || !advances(whole, like->base))
@@ -150,10 +150,10 @@ static struct lower_group *find_stream(struct lower *l, struct survey *survey,
 static void take(struct lower *l, struct survey *survey, unsigned i)
 {
     const struct a64_insn *insn = &l->insn[i];
-    const struct lower_shape *shape = lower_shape_of(insn);
+    const struct lower_shape *shape = lower_shape_of(l, insn);
     struct lower_group like;
     int64_t offset, step;
-    if (!locate(survey, insn, &like, &offset, &step) || (shape->store && survey->now.branched))
+    if (!locate(survey, insn, shape, &like, &offset, &step) || (shape->store && survey->now.branched))
         return;
     if (step > MOST_STEP || step < -MOST_STEP || offset != (int32_t)offset)
         return;
@@ -221,22 +221,12 @@ static unsigned find_counter(const struct turn *whole)
     return found;
 }
 
-/* The first conditional branch to the block's start; l->count: none. */
-static unsigned find_end(const struct lower *l)
-{
-    unsigned i = 0;
-    while (i < l->count && !(l->insn[i].flags & A64_F_END && l->insn[i].imm == -(uint64_t)i * 4 &&
-                             dbt_is_conditional(&l->insn[i])))
-        i++;
-    return i;
-}
-
 /* Makes l->group the streams of the loop that the block is, if it is one. */
 static bool survey_loop(struct lower *l, struct lower_loop *loop)
 {
     struct survey survey = {.streams = 0};
-    const unsigned end = find_end(l);
-    if (end == l->count || !follow_all(&survey.whole, l, end))
+    const unsigned end = l->loop_end;
+    if (!follow_all(&survey.whole, l, end))
         return false;
     loop->counter = find_counter(&survey.whole);
     if (loop->counter == REGISTERS)
@@ -244,7 +234,7 @@ static bool survey_loop(struct lower *l, struct lower_loop *loop)
     begin_turn(&survey.now);
     for (unsigned i = 0; i <= end; i++) {
         take(l, &survey, i);
-        follow(&survey.now, &l->insn[i]);
+        follow(l, &survey.now, &l->insn[i]);
     }
     loop->turns = count_turns(l, &survey, end);
     loop->step = survey.whole.added[loop->counter];
@@ -291,36 +281,48 @@ static bool uses_vectors(const struct lower *l, unsigned end)
     return false;
 }
 
-void lower_loop_begin(struct lower *l)
+/* What stands before a strip: the streams' checks, and where it ends. */
+static void begin_strip(struct lower *l, const struct lower_loop *loop)
+{
+    if (uses_vectors(l, loop->end))
+        lower_vectors(l);
+    for (unsigned i = 0; i < loop->streams && !l->a.full; i++) {
+        stream_address(l, &l->group[i]);
+        lower_check_strip(l, &l->group[i]);
+        if (l->group[i].folded)
+            keep_folded(l, &l->group[i]);
+    }
+    const unsigned counter = lower_src(l, 1, loop->counter, RAX);
+    x86_lea(&l->a, 1, RAX, x86_m((int)counter, (int32_t)loop->step * (int32_t)loop->turns));
+    x86_store(&l->a, 1, x86_at(&l->dbt->hot->strip_end), RAX);
+}
+
+/* The block branches back to its start: makes it a loop if it can be one. */
+static void begin_loop(struct lower *l)
 {
     struct lower_loop loop = {0};
-    const struct a64_knobs *knobs = &l->dbt->cpu->sys->knobs;
-    const unsigned none = DBT_MODE_COUNT | DBT_MODE_ALIGN | DBT_MODE_SP_BAD;
-    if (l->mode & none || lower_btype(l) || knobs->every_block || l->dbt->check)
-        return;
-    if (!survey_loop(l, &loop)) {
+    const bool found = survey_loop(l, &loop);
+    if (!found || l->mode & DBT_MODE_SINGLE)
         memset(l->group, 0, sizeof(l->group));
+    if (!found)
         return;
-    }
-    if (l->mode & DBT_MODE_SINGLE) {
-        memset(l->group, 0, sizeof(l->group));
-    } else {
-        if (uses_vectors(l, loop.end))
-            lower_vectors(l);
-        for (unsigned i = 0; i < loop.streams && !l->a.full; i++) {
-            stream_address(l, &l->group[i]);
-            lower_check_strip(l, &l->group[i]);
-            if (l->group[i].folded)
-                keep_folded(l, &l->group[i]);
-        }
-        const unsigned counter = lower_src(l, 1, loop.counter, RAX);
-        x86_lea(&l->a, 1, RAX, x86_m((int)counter, (int32_t)loop.step * (int32_t)loop.turns));
-        x86_store(&l->a, 1, x86_at(&l->dbt->hot->strip_end), RAX);
+    if (!(l->mode & DBT_MODE_SINGLE)) {
+        l->grouped = loop.members;
+        begin_strip(l, &loop);
     }
     loop.body = x86_here(&l->a);
     loop.vectors = l->vectors;
     l->loop = loop;
     l->at = 0;
+}
+
+void lower_loop_begin(struct lower *l)
+{
+    const struct a64_knobs *knobs = &l->dbt->cpu->sys->knobs;
+    const unsigned none = DBT_MODE_COUNT | DBT_MODE_ALIGN | DBT_MODE_SP_BAD;
+    if (l->loop_end < l->count && !(l->mode & none) && !lower_btype(l) && !knobs->every_block &&
+        !l->dbt->check)
+        begin_loop(l);
 }
 
 /* Whether the instruction is the branch back, and turns can go on there. */

@@ -45,17 +45,13 @@ void lower_checked(struct lower *l, struct lower_miss miss);
 
 /* ---- several accesses with one check ---- */
 
-/* Where an access is: the immediate is added to the base for the access; for good before it; behind it; or
- * another register is. LOWER_ALONE: it is none of a kind that shares checks. */
-enum lower_how { LOWER_ALONE, LOWER_AT, LOWER_BEFORE, LOWER_BEHIND, LOWER_INDEXED };
-
-struct lower_shape {
-    uint8_t how, bytes;
-    bool store;
-};
-
 /* lower_shape.c */
-const struct lower_shape *lower_shape_of(const struct a64_insn *insn);
+static inline const struct lower_shape *lower_shape_of(const struct lower *l,
+                                                       const struct a64_insn *insn)
+{
+    static const struct lower_shape none = {.how = LOWER_ALONE};
+    return insn->row == A64_ROW_NONE ? &none : &l->row[insn->row].shape;
+}
 /* If all that the instruction does to general registers is TO = FROM + ADDED: whether it is that. */
 struct lower_sum {
     unsigned to, from;
@@ -84,12 +80,6 @@ void lower_check_strip(struct lower *l, struct lower_group *stream);
 static inline struct x86_rm lower_operand(int32_t disp)
 {
     return x86_mx(RAX, RCX, 0, disp);
-}
-
-/* The base register's number among guest registers. */
-static inline unsigned lower_base(const struct a64_insn *insn)
-{
-    return insn->rn == 31 ? GUEST_SP : insn->rn;
 }
 
 /* Whether the base is SP while it is misaligned, which is the interpreter's to check. */

@@ -53,9 +53,9 @@ static unsigned exec_id(const struct a64_insn *insn)
     return insn->row == A64_ROW_NONE ? A64_EXEC_none : a64_exec_ids[insn->row];
 }
 
-const struct lower_shape *lower_shape_of(const struct a64_insn *insn)
+struct lower_shape lower_shape_of_row(unsigned row)
 {
-    return &shapes[exec_id(insn)];
+    return shapes[a64_exec_ids[row]];
 }
 
 bool lower_makes_sum(const struct a64_insn *insn, struct lower_sum *sum)

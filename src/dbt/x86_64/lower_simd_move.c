@@ -148,8 +148,7 @@ static void extract(struct lower *l, unsigned dst, unsigned n, unsigned size, un
     static const unsigned op[4] = {VPEXTRB, VPEXTRW, VPEXTRD, VPEXTRQ};
     struct x86 *a = &l->a;
     if (vhost_of(l->dbt, n) < 0) {
-        struct x86_rm from = guest_vector(n);
-        from.disp += (int32_t)(index << size);
+        const struct x86_rm from = x86_beyond(guest_vector(n), (int32_t)(index << size));
         if (size == 0)
             x86_movzx8(a, dst, from);
         else if (size == 1)
@@ -166,11 +165,8 @@ static void extract(struct lower *l, unsigned dst, unsigned n, unsigned size, un
 /* The element itself, if V<n> is in memory; else a copy in EAX or RAX. */
 static struct x86_rm element(struct lower *l, unsigned n, unsigned size, unsigned index)
 {
-    if (vhost_of(l->dbt, n) < 0) {
-        struct x86_rm from = guest_vector(n);
-        from.disp += (int32_t)(index << size);
-        return from;
-    }
+    if (vhost_of(l->dbt, n) < 0)
+        return x86_beyond(guest_vector(n), (int32_t)(index << size));
     extract(l, RAX, n, size, index);
     return x86_r(RAX);
 }

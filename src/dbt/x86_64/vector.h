@@ -419,7 +419,7 @@ static inline void vec_extend_rm(struct lower *l, unsigned dst, struct x86_rm fr
         vec_i(l, VPSHUFD, dst, 0, from, 0xee);
         from = x86_r((int)dst);
     } else if (high) {
-        from.disp += 8;
+        from = x86_beyond(from, 8);
     }
     vec(l, op[sign][size], dst, 0, from);
 }
