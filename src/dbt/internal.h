@@ -61,6 +61,7 @@ struct dbt_fp_constants {
 };
 
 #define DBT_STREAMS 6 /* of a loop, at most */
+#define DBT_CROSSING 64 /* twice what a plain access of one instruction moves */
 
 /* What emitted code reaches RIP-relative; stands right before the code. */
 struct dbt_hot {
@@ -83,6 +84,8 @@ struct dbt_hot {
     uint32_t mxcsr_guest, mxcsr_seen, mxcsr_host;
     uint64_t strip_end; /* of the loop that runs: see x86_64/lower_loop.c */
     uint64_t strip_base[DBT_STREAMS];
+    /* Where an access that crosses a page finds its bytes, or leaves them: see split.c. */
+    _Alignas(16) uint64_t crossing[DBT_CROSSING / 8];
     uint32_t unordered; /* what FCMP makes of NaNs: see from_float() in x86_64/lower.c */
     _Alignas(16) struct dbt_fp_constants fp[3]; /* half, single, double */
     union a64_vreg constant[DBT_CONSTANTS]; /* x86_64/vector_constants.c */
@@ -269,8 +272,10 @@ struct dbt {
         uintptr_t look;
         uintptr_t sign[DBT_PAC_PLACES][A64_KEY_COUNT], auth[DBT_PAC_PLACES][A64_KEY_COUNT];
         uintptr_t strip[2]; /* [1]: data pointers */
+        uintptr_t split[2]; /* [1]: stores */
         /* Of blocks at EL0 and above; [1] last: for addresses that are aligned. */
         uintptr_t fill[2][DBT_FILL_COUNT][2];
+        uintptr_t fill_split[2]; /* of reads that may cross a page */
     } stub;
     struct lower *lower; /* what a translation works in */
     struct a64_insn decoded[DBT_DECODED]; /* words met lately; `exec` is NULL: none */
@@ -401,6 +406,13 @@ static inline void dbt_note_flips(struct dbt *dbt, unsigned level, uint64_t pa)
     const unsigned at = dbt_flips_at(pa);
     dbt->flips[level][at / 64] |= 1ull << at % 64;
 }
+
+/* ---- split.c ---- */
+
+/* A load or store of SIZE bytes at VA that crosses a page: what to add to VA to find them; or whether it was made, of
+ * what dbt_hot.crossing has. 0: it is the interpreter's. */
+uint64_t dbt_split_load(struct a64_cpu *cpu, uint64_t va, uint32_t size);
+uint64_t dbt_split_store(struct a64_cpu *cpu, uint64_t va, uint32_t size);
 
 /* ---- translate.c ---- */
 

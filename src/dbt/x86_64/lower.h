@@ -148,6 +148,14 @@ static inline uint32_t lower_place(const struct lower *l, unsigned i)
     return l->offset + i * 4;
 }
 
+/* What emits into the block emits its rare paths, and the other way round. */
+static inline void lower_swap(struct lower *l)
+{
+    const struct x86 a = l->a;
+    l->a = l->cold;
+    l->cold = a;
+}
+
 /* Whether an instruction of ROW does not end groups, and writes no general register but those that its fields d, n
  * and a name. */
 bool lower_moves_plainly(unsigned row);

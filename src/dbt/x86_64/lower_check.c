@@ -41,7 +41,11 @@ struct want {
     unsigned size; /* bytes, in one page */
     bool aligned;  /* to their size, or the rare path does it */
     enum dbt_fill fill;
-    bool told; /* a store that the exclusive monitor may want to know of */
+    bool told;  /* a store that the exclusive monitor may want to know of */
+    bool split; /* a plain read, which may cross a page */
+    /* What emits the plain store, which may cross a page too; NULL: it is none. */
+    lower_put_fn *put;
+    const void *what;
 };
 
 /* How far from its page's start the access may begin, in bytes or, ALIGNED, in units of its size.
@@ -173,7 +177,9 @@ static void ask(struct lower *l, const struct dbt_slot *slot, const struct want 
         x86_land(cold, others.jump[i]);
     name_slot(l, slot, paired);
     x86_imm(cold, RDX, limit_of(want));
-    x86_call_to(cold, l->dbt->stub.fill[(l->mode & DBT_MODE_EL) != 0][want->fill][want->aligned]);
+    const bool el1 = l->mode & DBT_MODE_EL;
+    x86_call_to(cold, want->split ? l->dbt->stub.fill_split[el1]
+                                  : l->dbt->stub.fill[el1][want->fill][want->aligned]);
     x86_jcc_to(cold, CC_NE, x86_here(&l->a));
 }
 
@@ -182,7 +188,23 @@ struct lower_miss lower_rarely(struct lower *l, const struct a64_insn *insn)
 {
     const uintptr_t slow = x86_here(&l->cold);
     lower_call_cold(l, insn);
-    return (struct lower_miss){x86_jmp(&l->cold), slow};
+    return (struct lower_miss){x86_jmp(&l->cold), slow, {NULL}};
+}
+
+/* The rare path of a store that crosses a page: what it stores is left for split.c, which makes it.
+ * Where that cannot, `cold` goes on. The result leads to behind the instruction. */
+static struct x86_label split_store(struct lower *l, const struct a64_insn *insn,
+                                    const struct want *want)
+{
+    struct x86 *cold = &l->cold;
+    x86_lea(cold, 1, RCX, x86_at(l->dbt->hot->crossing));
+    x86_alu(cold, ALU_SUB, 1, RCX, x86_r(RAX));
+    lower_swap(l);
+    want->put(l, insn, want->what);
+    lower_swap(l);
+    x86_imm(cold, RDX, want->size);
+    x86_call_to(cold, l->dbt->stub.split[1]);
+    return x86_jcc(cold, CC_NE);
 }
 
 static struct lower_miss check(struct lower *l, const struct a64_insn *insn,
@@ -191,9 +213,12 @@ static struct lower_miss check(struct lower *l, const struct a64_insn *insn,
     const struct dbt_slot *slot = new_slot(l);
     const bool paired = flips(l, 0) && !flips(l, 1);
     if (!slot || (paired && !pair(l, slot)))
-        return (struct lower_miss){{l->a.p}, 0};
+        return (struct lower_miss){{l->a.p}, 0, {NULL}};
     ask(l, slot, want, paired);
-    const struct lower_miss miss = lower_rarely(l, insn);
+    const bool splits = want->put && want->size > 1 && !want->told;
+    const struct x86_label stored = splits ? split_store(l, insn, want) : (struct x86_label){NULL};
+    struct lower_miss miss = lower_rarely(l, insn);
+    miss.stored = stored;
     if (want->told)
         lower_look(l, want->size - 1, miss.slow);
     return miss;
@@ -205,7 +230,7 @@ static struct lower_miss check(struct lower *l, const struct a64_insn *insn,
  * that makes them one by one. */
 static void check_group(struct lower *l, struct lower_group *group, uint32_t place)
 {
-    const struct want want = {group->bytes, false, group->fill, false};
+    const struct want want = {.size = group->bytes, .fill = group->fill};
     group->slot = new_slot(l);
     if (!group->slot)
         return;
@@ -254,22 +279,49 @@ bool lower_told(const struct lower *l, enum dbt_fill fill)
 struct lower_miss lower_check(struct lower *l, const struct a64_insn *insn, unsigned size,
                               enum dbt_fill fill)
 {
-    return check(l, insn, &(struct want){size, false, fill, lower_told(l, fill)});
+    return check(l, insn,
+                 &(struct want){.size = size,
+                                .fill = fill,
+                                .told = lower_told(l, fill),
+                                .split = size > 1 && fill == DBT_FILL_READ});
+}
+
+struct lower_miss lower_check_store(struct lower *l, const struct a64_insn *insn, unsigned size,
+                                    enum dbt_fill fill, lower_put_fn *put, const void *what)
+{
+    return check(l, insn,
+                 &(struct want){.size = size,
+                                .fill = fill,
+                                .told = lower_told(l, fill),
+                                .put = fill == DBT_FILL_WRITE ? put : NULL,
+                                .what = what});
 }
 
 struct lower_miss lower_check_aligned(struct lower *l, const struct a64_insn *insn, unsigned size,
                                       enum dbt_fill fill)
 {
-    return check(l, insn, &(struct want){size, true, fill, lower_told(l, fill)});
+    return check(
+        l, insn,
+        &(struct want){.size = size, .aligned = true, .fill = fill, .told = lower_told(l, fill)});
 }
 
 struct lower_miss lower_check_exclusive(struct lower *l, const struct a64_insn *insn, unsigned size)
 {
-    return check(l, insn, &(struct want){size, true, DBT_FILL_WRITE, false});
+    return check(l, insn, &(struct want){.size = size, .aligned = true, .fill = DBT_FILL_WRITE});
+}
+
+static void join(struct lower *l, struct x86_label label)
+{
+    if (label.at && !l->a.full && !l->cold.full)
+        x86_patch(&l->a, label, x86_here(&l->a));
+}
+
+void lower_stored(struct lower *l, struct lower_miss miss)
+{
+    join(l, miss.stored);
 }
 
 void lower_checked(struct lower *l, struct lower_miss miss)
 {
-    if (miss.done.at && !l->a.full && !l->cold.full)
-        x86_patch(&l->a, miss.done, x86_here(&l->a));
+    join(l, miss.done);
 }

@@ -129,13 +129,6 @@ void lower_find_flags(struct lower *l)
         set_again(l);
 }
 
-static void swap_emitters(struct lower *l)
-{
-    const struct x86 a = l->a;
-    l->a = l->cold;
-    l->cold = a;
-}
-
 void lower_flags_to(struct lower *l, struct x86 *a)
 {
     const typeof(l->flags) flags = l->flags;
@@ -143,9 +136,9 @@ void lower_flags_to(struct lower *l, struct x86 *a)
     if (!flags.lost && !(flags.host && flags.dirty))
         return;
     if (swap)
-        swap_emitters(l);
+        lower_swap(l);
     lower_save_flags(l);
     if (swap)
-        swap_emitters(l);
+        lower_swap(l);
     l->flags = flags;
 }

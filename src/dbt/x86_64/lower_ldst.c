@@ -147,36 +147,52 @@ static enum dbt_fill fill_of(enum mode mode, bool store)
     return store ? DBT_FILL_WRITE : DBT_FILL_READ;
 }
 
-/* Of what an access moves. */
-enum { STORE = 1, VECTOR = 2 };
+/* What an access moves: COUNT elements of SIZE bytes. PUT: how they are stored; NULL: it is a load.
+ */
+struct moved {
+    uint8_t size, count;
+    bool vector;
+    enum lower_type type; /* of general registers */
+    void (*put)(struct lower *l, const struct a64_insn *insn, const struct moved *moved,
+                const struct access *access);
+};
 
-/* The address and its check, for COUNT elements of SIZE bytes. False: the interpreter's function
- * does it all. */
-static bool begin(struct lower *l, const struct a64_insn *insn, enum mode mode, unsigned size,
-                  unsigned count, unsigned kind, struct access *access)
+/* The store off RAX and RCX. */
+static void put_again(struct lower *l, const struct a64_insn *insn, const void *what)
 {
+    const struct moved *moved = what;
+    moved->put(l, insn, moved, &(struct access){.index = RAX});
+}
+
+/* The address and its check. False: the interpreter's function does it all. */
+static bool begin(struct lower *l, const struct a64_insn *insn, enum mode mode,
+                  const struct moved *moved, struct access *access)
+{
+    const unsigned bytes = moved->count * moved->size;
+    const enum dbt_fill fill = fill_of(mode, moved->put);
     *access = (struct access){.index = RAX};
-    if (needs_care(l, insn, mode, size)) {
+    if (needs_care(l, insn, mode, moved->size)) {
         lower_call(l, insn);
         return false;
     }
-    if (kind & VECTOR)
+    if (moved->vector)
         lower_vectors(l);
     const bool shares = constant(mode) || mode == MODE_reg;
     const struct lower_group *group = shares ? lower_group_of(l, insn) : NULL;
     if (!group) {
         lower_clobber(l); /* the check will, and it saves NZCV through RAX */
         address(l, insn, mode);
-        access->miss = lower_check(l, insn, count * size, fill_of(mode, kind & STORE));
+        access->miss = moved->put ? lower_check_store(l, insn, bytes, fill, put_again, moved)
+                                  : lower_check(l, insn, bytes, fill);
         return true;
     }
-    const bool told = lower_told(l, fill_of(mode, kind & STORE));
+    const bool told = lower_told(l, fill);
     if (told)
         lower_clobber(l);
     reach(l, insn, mode, group, access, told);
     if (told) {
         access->miss = lower_rarely(l, insn);
-        lower_look(l, count * size - 1, access->miss.slow);
+        lower_look(l, bytes - 1, access->miss.slow);
     }
     return true;
 }
@@ -237,7 +253,7 @@ void lower_store_general(struct x86 *a, enum lower_type type, struct x86_rm to, 
 static void load(struct lower *l, const struct a64_insn *insn, enum mode mode, enum lower_type type)
 {
     struct access access;
-    if (!begin(l, insn, mode, lower_bytes(type), 1, 0, &access))
+    if (!begin(l, insn, mode, &(struct moved){.size = lower_bytes(type), .count = 1}, &access))
         return;
     const unsigned dst = lower_dst(insn->rd, RDX);
     lower_load_general(&l->a, type, dst, operand(&access, 0));
@@ -248,15 +264,29 @@ static void load(struct lower *l, const struct a64_insn *insn, enum mode mode, e
     done(l, insn, mode, access.miss);
 }
 
+/* All of a store. */
+static void put(struct lower *l, const struct a64_insn *insn, enum mode mode,
+                const struct moved *moved)
+{
+    struct access access;
+    if (!begin(l, insn, mode, moved, &access))
+        return;
+    moved->put(l, insn, moved, &access);
+    lower_stored(l, access.miss);
+    write_back(l, insn, mode);
+    done(l, insn, mode, access.miss);
+}
+
+static void put_one(struct lower *l, const struct a64_insn *insn, const struct moved *moved,
+                    const struct access *access)
+{
+    lower_store_general(&l->a, moved->type, operand(access, 0), lower_src(l, 1, insn->rd, RDX));
+}
+
 static void store(struct lower *l, const struct a64_insn *insn, enum mode mode,
                   enum lower_type type)
 {
-    struct access access;
-    if (!begin(l, insn, mode, lower_bytes(type), 1, STORE, &access))
-        return;
-    lower_store_general(&l->a, type, operand(&access, 0), lower_src(l, 1, insn->rd, RDX));
-    write_back(l, insn, mode);
-    done(l, insn, mode, access.miss);
+    put(l, insn, mode, &(struct moved){lower_bytes(type), 1, false, type, put_one});
 }
 
 /* ---- one vector register ---- */
@@ -305,19 +335,31 @@ static void store_vector(struct x86 *a, unsigned size, struct x86_rm to, unsigne
     }
 }
 
-static void vector(struct lower *l, const struct a64_insn *insn, enum mode mode, unsigned size,
-                   bool store)
+static void put_vectors(struct lower *l, const struct a64_insn *insn, const struct moved *moved,
+                        const struct access *access)
+{
+    for (unsigned k = 0; k < moved->count; k++)
+        store_vector(&l->a, moved->size, operand(access, k * moved->size),
+                     lower_vsrc(l, k ? insn->ra : insn->rd, VSCRATCH0));
+}
+
+static void vectors(struct lower *l, const struct a64_insn *insn, enum mode mode, unsigned size,
+                    unsigned count, bool store)
 {
     struct access access;
-    if (!begin(l, insn, mode, size, 1, VECTOR | store, &access))
-        return;
     if (store) {
-        store_vector(&l->a, size, operand(&access, 0), lower_vsrc(l, insn->rd, VSCRATCH0));
-    } else {
-        const unsigned dst = lower_vdst(l, insn->rd, VSCRATCH0);
-        load_vector(&l->a, size, dst, operand(&access, 0));
-        lower_vdone(l, insn->rd, dst);
-        lower_made(l, insn->rd, size);
+        put(l, insn, mode, &(struct moved){(uint8_t)size, (uint8_t)count, true, U64, put_vectors});
+        return;
+    }
+    if (!begin(l, insn, mode,
+               &(struct moved){.size = (uint8_t)size, .count = (uint8_t)count, .vector = true},
+               &access))
+        return;
+    for (unsigned k = 0; k < count; k++) {
+        const unsigned t = k ? insn->ra : insn->rd, dst = lower_vdst(l, t, VSCRATCH0);
+        load_vector(&l->a, size, dst, operand(&access, k * size));
+        lower_vdone(l, t, dst);
+        lower_made(l, t, size);
     }
     write_back(l, insn, mode);
     done(l, insn, mode, access.miss);
@@ -337,7 +379,7 @@ static void load_pair(struct lower *l, const struct a64_insn *insn, enum mode mo
     struct x86 *a = &l->a;
     const unsigned size = lower_bytes(type);
     struct access access;
-    if (!begin(l, insn, mode, size, 2, 0, &access))
+    if (!begin(l, insn, mode, &(struct moved){.size = (uint8_t)size, .count = 2}, &access))
         return;
     const bool base_loaded = insn->rn != 31 && (insn->rd == insn->rn || insn->ra == insn->rn);
     if (whole_pair(l, size)) {
@@ -355,46 +397,25 @@ static void load_pair(struct lower *l, const struct a64_insn *insn, enum mode mo
     done(l, insn, mode, access.miss);
 }
 
+static void put_pair(struct lower *l, const struct a64_insn *insn, const struct moved *moved,
+                     const struct access *access)
+{
+    struct x86 *a = &l->a;
+    if (whole_pair(l, moved->size)) {
+        x86_vmovd_from(a, 1, VSCRATCH0, x86_r((int)lower_src(l, 1, insn->rd, RDX)));
+        x86_vpinsrq(a, VSCRATCH0, VSCRATCH0, x86_r((int)lower_src(l, 1, insn->ra, RDX)), 1);
+        x86_vstore(a, operand(access, 0), VSCRATCH0);
+        return;
+    }
+    lower_store_general(a, moved->type, operand(access, 0), lower_src(l, 1, insn->rd, RDX));
+    lower_store_general(a, moved->type, operand(access, moved->size),
+                        lower_src(l, 1, insn->ra, RDX));
+}
+
 static void store_pair(struct lower *l, const struct a64_insn *insn, enum mode mode,
                        enum lower_type type)
 {
-    struct x86 *a = &l->a;
-    const unsigned size = lower_bytes(type);
-    struct access access;
-    if (!begin(l, insn, mode, size, 2, STORE, &access))
-        return;
-    if (whole_pair(l, size)) {
-        x86_vmovd_from(a, 1, VSCRATCH0, x86_r((int)lower_src(l, 1, insn->rd, RDX)));
-        x86_vpinsrq(a, VSCRATCH0, VSCRATCH0, x86_r((int)lower_src(l, 1, insn->ra, RDX)), 1);
-        x86_vstore(a, operand(&access, 0), VSCRATCH0);
-    } else {
-        lower_store_general(a, type, operand(&access, 0), lower_src(l, 1, insn->rd, RDX));
-        lower_store_general(a, type, operand(&access, size), lower_src(l, 1, insn->ra, RDX));
-    }
-    write_back(l, insn, mode);
-    done(l, insn, mode, access.miss);
-}
-
-static void vector_pair(struct lower *l, const struct a64_insn *insn, enum mode mode, unsigned size,
-                        bool store)
-{
-    struct x86 *a = &l->a;
-    struct access access;
-    if (!begin(l, insn, mode, size, 2, VECTOR | store, &access))
-        return;
-    for (unsigned k = 0; k < 2; k++) {
-        const unsigned t = k ? insn->ra : insn->rd;
-        if (store) {
-            store_vector(a, size, operand(&access, k * size), lower_vsrc(l, t, VSCRATCH0));
-        } else {
-            const unsigned dst = lower_vdst(l, t, VSCRATCH0);
-            load_vector(a, size, dst, operand(&access, k * size));
-            lower_vdone(l, t, dst);
-            lower_made(l, t, size);
-        }
-    }
-    write_back(l, insn, mode);
-    done(l, insn, mode, access.miss);
+    put(l, insn, mode, &(struct moved){lower_bytes(type), 2, false, type, put_pair});
 }
 
 static void lower_prfm(struct lower *l, const struct a64_insn *insn)
@@ -419,16 +440,16 @@ static void lower_prfm(struct lower *l, const struct a64_insn *insn)
     ONE(str_##mode##_u64, store, MODE_##mode, U64)
 
 #define VECTOR(mode)                                                                               \
-    ONE(ldr_##mode##_b, vector, MODE_##mode, 1, false)                                             \
-    ONE(ldr_##mode##_h, vector, MODE_##mode, 2, false)                                             \
-    ONE(ldr_##mode##_s, vector, MODE_##mode, 4, false)                                             \
-    ONE(ldr_##mode##_d, vector, MODE_##mode, 8, false)                                             \
-    ONE(ldr_##mode##_q, vector, MODE_##mode, 16, false)                                            \
-    ONE(str_##mode##_b, vector, MODE_##mode, 1, true)                                              \
-    ONE(str_##mode##_h, vector, MODE_##mode, 2, true)                                              \
-    ONE(str_##mode##_s, vector, MODE_##mode, 4, true)                                              \
-    ONE(str_##mode##_d, vector, MODE_##mode, 8, true)                                              \
-    ONE(str_##mode##_q, vector, MODE_##mode, 16, true)
+    ONE(ldr_##mode##_b, vectors, MODE_##mode, 1, 1, false)                                         \
+    ONE(ldr_##mode##_h, vectors, MODE_##mode, 2, 1, false)                                         \
+    ONE(ldr_##mode##_s, vectors, MODE_##mode, 4, 1, false)                                         \
+    ONE(ldr_##mode##_d, vectors, MODE_##mode, 8, 1, false)                                         \
+    ONE(ldr_##mode##_q, vectors, MODE_##mode, 16, 1, false)                                        \
+    ONE(str_##mode##_b, vectors, MODE_##mode, 1, 1, true)                                          \
+    ONE(str_##mode##_h, vectors, MODE_##mode, 2, 1, true)                                          \
+    ONE(str_##mode##_s, vectors, MODE_##mode, 4, 1, true)                                          \
+    ONE(str_##mode##_d, vectors, MODE_##mode, 8, 1, true)                                          \
+    ONE(str_##mode##_q, vectors, MODE_##mode, 16, 1, true)
 
 #define PAIRS(mode)                                                                                \
     ONE(ldp_##mode##_w, load_pair, MODE_##mode, U32)                                               \
@@ -436,12 +457,12 @@ static void lower_prfm(struct lower *l, const struct a64_insn *insn)
     ONE(ldp_##mode##_sw, load_pair, MODE_##mode, S32X)                                             \
     ONE(stp_##mode##_w, store_pair, MODE_##mode, U32)                                              \
     ONE(stp_##mode##_x, store_pair, MODE_##mode, U64)                                              \
-    ONE(ldp_##mode##_s, vector_pair, MODE_##mode, 4, false)                                        \
-    ONE(ldp_##mode##_d, vector_pair, MODE_##mode, 8, false)                                        \
-    ONE(ldp_##mode##_q, vector_pair, MODE_##mode, 16, false)                                       \
-    ONE(stp_##mode##_s, vector_pair, MODE_##mode, 4, true)                                         \
-    ONE(stp_##mode##_d, vector_pair, MODE_##mode, 8, true)                                         \
-    ONE(stp_##mode##_q, vector_pair, MODE_##mode, 16, true)
+    ONE(ldp_##mode##_s, vectors, MODE_##mode, 4, 2, false)                                         \
+    ONE(ldp_##mode##_d, vectors, MODE_##mode, 8, 2, false)                                         \
+    ONE(ldp_##mode##_q, vectors, MODE_##mode, 16, 2, false)                                        \
+    ONE(stp_##mode##_s, vectors, MODE_##mode, 4, 2, true)                                          \
+    ONE(stp_##mode##_d, vectors, MODE_##mode, 8, 2, true)                                          \
+    ONE(stp_##mode##_q, vectors, MODE_##mode, 16, 2, true)
 
 GENERAL(off)
 GENERAL(pre)
@@ -458,9 +479,9 @@ PAIRS(post)
 ONE(ldr_lit_u32, load, MODE_lit, U32)
 ONE(ldr_lit_u64, load, MODE_lit, U64)
 ONE(ldr_lit_s32x, load, MODE_lit, S32X)
-ONE(ldr_lit_s, vector, MODE_lit, 4, false)
-ONE(ldr_lit_d, vector, MODE_lit, 8, false)
-ONE(ldr_lit_q, vector, MODE_lit, 16, false)
+ONE(ldr_lit_s, vectors, MODE_lit, 4, 1, false)
+ONE(ldr_lit_d, vectors, MODE_lit, 8, 1, false)
+ONE(ldr_lit_q, vectors, MODE_lit, 16, 1, false)
 
 #define GENERAL_ROWS(mode)                                                                         \
     ROW(ldr_##mode##_u8), ROW(ldr_##mode##_u16), ROW(ldr_##mode##_u32), ROW(ldr_##mode##_u64),     \

@@ -15,12 +15,18 @@
 struct lower_miss {
     struct x86_label done; /* the rare path's jump to behind the instruction */
     uintptr_t slow;        /* where the interpreter's function is called */
+    struct x86_label stored; /* the rare path's jump to behind the store itself; `at` is NULL: there is none */
 };
 
 /* Makes [RAX + RCX] the SIZE bytes at guest address RAX, which FILL's kind of access may reach.
  * They lie in one page, and that is all. NZCV is saved where it is needed. */
 struct lower_miss lower_check(struct lower *l, const struct a64_insn *insn, unsigned size,
                               enum dbt_fill fill);
+/* The same before a plain store that PUT emits, to [RAX + RCX], as WHAT says: a rare path has it too, for what crosses
+ * a page. */
+typedef void lower_put_fn(struct lower *l, const struct a64_insn *insn, const void *what);
+struct lower_miss lower_check_store(struct lower *l, const struct a64_insn *insn, unsigned size,
+                                    enum dbt_fill fill, lower_put_fn *put, const void *what);
 /* The same where RAX is a multiple of SIZE, a power of two, as well; all other addresses are the
  * rare path's. */
 struct lower_miss lower_check_aligned(struct lower *l, const struct a64_insn *insn, unsigned size,
@@ -40,6 +46,8 @@ void lower_look(struct lower *l, unsigned bytes, uintptr_t slow);
 void dbt_emit_look(struct dbt *dbt, struct x86 *a);
 /* Calls STUB of pauth.h: the result comes in RAX. The rare path as above. */
 struct lower_miss lower_pac(struct lower *l, const struct a64_insn *insn, uintptr_t stub);
+/* The store is made: what remains of the instruction is done in any case. */
+void lower_stored(struct lower *l, struct lower_miss miss);
 /* The instruction's end: the rare path comes here. */
 void lower_checked(struct lower *l, struct lower_miss miss);
 

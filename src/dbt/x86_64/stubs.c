@@ -265,6 +265,41 @@ static struct dbt_filled walk_site(struct a64_cpu *cpu, struct dbt_slot *slot, u
     return dbt_fill_site(cpu, slot, va, access, limit, aligned);
 }
 
+/* What C may change of what is not scratch, and the arguments that the stubs below came with. */
+static const uint8_t called_saved[] = {RSI, RDI, R8, R9, R10, R11, RAX, RDX, RCX};
+
+static void push_called(struct x86 *a)
+{
+    for (unsigned i = 0; i < sizeof called_saved; i++)
+        x86_push(a, called_saved[i]);
+}
+
+/* All but RDX and RCX, which are off the stack. */
+static void pop_called(struct x86 *a)
+{
+    for (unsigned i = sizeof called_saved - 2; i--;)
+        x86_pop(a, called_saved[i]);
+}
+
+/* Called with RAX: the address, EDX: the size of an access that crosses a page. Returns with ZF
+ * clear, and of a load RCX: what to add to RAX; or ZF set: it needs the slow path. Keeps RAX. */
+static uintptr_t emit_split(struct x86 *a,
+                            uint64_t (*function)(struct a64_cpu *, uint64_t, uint32_t))
+{
+    const uintptr_t here = x86_here(a);
+    push_called(a);
+    x86_lea(a, 1, RDI, x86_m(RBP, -CPU_BIAS));
+    x86_mov_rr(a, 1, RSI, RAX);
+    x86_imm(a, RAX, (uintptr_t)function);
+    x86_call_rm(a, x86_r(RAX));
+    x86_alu_imm(a, ALU_ADD, 1, x86_r(RSP), 16);
+    x86_mov_rr(a, 1, RCX, RAX);
+    x86_test(a, 1, RAX, x86_r(RAX));
+    pop_called(a);
+    x86_ret(a);
+    return here;
+}
+
 static void call_c(struct x86 *a, unsigned access, bool aligned, uintptr_t function)
 {
     x86_lea(a, 1, RDI, x86_m(RBP, -CPU_BIAS));
@@ -280,9 +315,7 @@ static void call_c(struct x86 *a, unsigned access, bool aligned, uintptr_t funct
 /* The C function, for what the short way does not know: the same registers as emit_fill(). */
 static void call_fill(struct dbt *dbt, struct x86 *a, unsigned access, bool aligned)
 {
-    static const uint8_t saved[] = {RSI, RDI, R8, R9, R10, R11, RAX, RDX, RCX};
-    for (unsigned i = 0; i < sizeof saved; i++)
-        x86_push(a, saved[i]);
+    push_called(a);
     call_c(a, access, aligned, (uintptr_t)dbt_fill_site);
     x86_test(a, 0, RAX, x86_r(RAX));
     const struct x86_label found = x86_jcc(a, CC_NE);
@@ -302,8 +335,7 @@ static void call_fill(struct dbt *dbt, struct x86 *a, unsigned access, bool alig
     x86_alu_imm(a, ALU_ADD, 1, x86_r(RSP), 16);
     x86_mov_rr(a, 1, RCX, RDX);
     x86_test(a, 0, RAX, x86_r(RAX));
-    for (unsigned i = sizeof saved - 2; i--;)
-        x86_pop(a, saved[i]);
+    pop_called(a);
     x86_ret(a);
 }
 
@@ -339,8 +371,8 @@ static void check_entry(struct x86 *a, struct misses *misses, unsigned access, c
     }
 }
 
-/* Fills slot RCX with page RSI and addend RDI, unless its bucket does not name it, it held a page of the other half of
- * the address space, or it is time to look for more. Costs R8. */
+/* Fills slot RCX with page RSI and addend RDI, unless its bucket does not name it, it held a page
+ * of the other half of the address space, or it is time to look for more. Costs R8. */
 static void refill(struct x86 *a, struct misses *misses)
 {
     x86_mov(a, 1, R8, x86_m(RCX, offsetof(struct dbt_slot, tag)));
@@ -373,9 +405,10 @@ static void pop_scratch(struct x86 *a)
  *
  * The short way looks up the TLB for an address without a tag, and fills the slot with a page of
  * which it is known that it may hold it. A slot of a privileged block (PRIVILEGED) is not known to
- * hold pages that are not global. */
+ * hold pages that are not global. SPLIT: for a read that crosses a page, RCX leads to its bytes
+ * elsewhere. */
 static uintptr_t emit_fill(struct dbt *dbt, struct x86 *a, unsigned access, bool privileged,
-                           bool aligned)
+                           bool aligned, bool split)
 {
     struct dbt_hot *hot = dbt->hot;
     const bool user = access & A64_UNPRIV;
@@ -416,6 +449,12 @@ static uintptr_t emit_fill(struct dbt *dbt, struct x86 *a, unsigned access, bool
     call_fill(dbt, a, access, aligned);
     x86_land(a, slow);
     x86_pop(a, RSI);
+    if (split) {
+        x86_neg(a, 0, RDX);
+        x86_alu_imm(a, ALU_ADD, 0, x86_r(RDX), A64_PAGE_MASK + 2);
+        x86_jmp_to(a, dbt->stub.split[0]);
+        return here;
+    }
     x86_alu(a, ALU_CMP, 0, RAX, x86_r(RAX));
     x86_ret(a);
     return here;
@@ -446,10 +485,14 @@ void dbt_emit_stubs(struct dbt *dbt)
     dbt->stub.lookup = emit_exit(dbt, &a, DBT_EXIT_LOOKUP);
     dbt->stub.attention = emit_exit(dbt, &a, DBT_EXIT_ATTENTION);
     dbt->stub.link = emit_exit(dbt, &a, DBT_EXIT_LINK);
+    dbt->stub.split[0] = emit_split(&a, dbt_split_load);
+    dbt->stub.split[1] = emit_split(&a, dbt_split_store);
     for (unsigned fill = 0; fill < DBT_FILL_COUNT; fill++)
         for (unsigned k = 0; k < 4; k++)
             dbt->stub.fill[k >> 1][fill][k & 1] =
-                emit_fill(dbt, &a, fill_access[fill], k >> 1, k & 1);
+                emit_fill(dbt, &a, fill_access[fill], k >> 1, k & 1, false);
+    for (unsigned el1 = 0; el1 < 2; el1++)
+        dbt->stub.fill_split[el1] = emit_fill(dbt, &a, A64_READ, el1, false, true);
     dbt_emit_pauth(dbt, &a);
     dbt_emit_look(dbt, &a);
     dbt->stubs_end = (size_t)(a.p - dbt->code_write + 63) & ~(size_t)63;
