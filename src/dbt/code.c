@@ -211,10 +211,21 @@ static void join_target(struct dbt *dbt, uint32_t number, struct dbt_block *bloc
     block->ways = number + 1;
 }
 
+/* What a target must keep for the fast way. */
+static uint64_t needs(const struct dbt_link *link)
+{
+    const uint64_t operands = 1ull << link->operand[0] | 1ull << link->operand[1];
+    return (operands & ~(1ull << 31)) | DBT_SETS_FLAGS;
+}
+
 void dbt_connect(struct dbt *dbt, uint32_t number, struct dbt_block *block)
 {
+    const struct dbt_link *link = &dbt->links[number];
     join_target(dbt, number, block);
-    dbt_link_jump(dbt, &dbt->links[number], block->code);
+    if (link->fast && !(needs(link) & ~block->kept))
+        dbt_link_jump(dbt, link->fast, block->code);
+    else
+        dbt_link_jump(dbt, link->jump, block->code);
 }
 
 static uint64_t entry_of(const struct dbt *dbt, const struct dbt_block *block)
@@ -272,13 +283,20 @@ void dbt_leave_pages(struct dbt *dbt)
     log->count = 0;
 }
 
+static void disconnect(struct dbt *dbt, const struct dbt_link *link)
+{
+    dbt_link_jump(dbt, link->jump, link->slot);
+    if (link->fast)
+        dbt_link_jump(dbt, link->fast, link->save);
+}
+
 /* Nothing leads to BLOCK any more. */
 static void cut_off(struct dbt *dbt, struct dbt_block *block)
 {
     while (block->ways) {
         struct dbt_link *link = &dbt->links[block->ways - 1];
         if (link->jump)
-            dbt_link_jump(dbt, link, link->slot);
+            disconnect(dbt, link);
         else if (dbt->hot->slot[link->slot].value == entry_of(dbt, block))
             dbt_empty_slots(dbt, link->slot, link->slot + 1);
         leave_target(dbt, link);

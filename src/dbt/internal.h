@@ -105,6 +105,10 @@ struct dbt_hot {
 #define FLAGS_UCOMIS_CF      0x0100u
 #define FLAGS_UCOMIS_PF      0x0400u
 #define FLAGS_UCOMIS_ZF      0x4000u
+/* Or the word of a comparison that makes NZCV (nzcv.c), without its bits 4..0; UNDO: its first operand was overwritten
+ * by the result. */
+#define FLAGS_AGAIN      0x0008u
+#define FLAGS_AGAIN_UNDO 0x0010u
 
 /* Why emitted code came back. */
 enum dbt_exit {
@@ -148,17 +152,25 @@ struct dbt_block {
     uint32_t next;        /* in the hash chain: index + 1 */
     uint32_t page_next;   /* in its page's list: index + 1 */
     uint32_t ways;        /* the links that lead here: the first's index + 1 */
+    /* The guest registers, a bit each, that hold what they held at the entry wherever NZCV as it was there may be looked
+     * at, with DBT_SETS_FLAGS if that is only where something rare happens, such as a fault, before it is set anew. */
+    uint64_t kept;
 };
+#define DBT_SETS_FLAGS (1ull << 63)
 
 /* A jump that can be made to lead to a block: of a block into its own page; or of what goes by a slot, into
  * another page or an entry of the jump cache. The last DBT_JUMPS links are those entries'. */
 struct dbt_link {
     uint32_t jump; /* offset of the byte behind the 32-bit displacement; 0: slot */
     uint32_t slot; /* a jump: the offset where it leads while it is not linked */
+    /* The jump stands behind code that puts NZCV into memory, at SAVE. This one leads there, or to a target that keeps the
+     * operands: memory holds FLAGS_AGAIN. Offsets as the jump's; 0: there is none. */
+    uint32_t fast, save;
     uint32_t target; /* the block that it leads to, a slot: if it still does: index + 1; 0: none */
     uint32_t next, previous; /* of those with this target: index + 1 */
     bool single; /* it leads to a block of DBT_MODE_SINGLE */
     bool noted;  /* in dbt->connected */
+    uint8_t operand[2]; /* the guest registers that FLAGS_AGAIN needs; 31: none */
 };
 
 /* What was given out of something that a region has a part of. */
@@ -459,6 +471,12 @@ void dbt_perf_open(struct dbt *dbt);
 void dbt_perf_block(struct dbt *dbt, size_t code, size_t cold);
 void dbt_perf_close(struct dbt *dbt);
 
+/* ---- nzcv.c ---- */
+
+/* NZCV in its two forms; the registers of CPU are those that FLAGS_AGAIN compares. */
+uint32_t dbt_flags_from(uint32_t nzcv);
+uint32_t dbt_flags_to(struct a64_cpu *cpu, uint32_t flags);
+
 /* ---- x86_64/ ---- */
 
 struct lower;
@@ -467,8 +485,8 @@ void dbt_lower_prepare(struct lower *l);
 /* Emits the block that L describes (x86_64/lower.h); false: no room. */
 bool dbt_lower(struct dbt *dbt, struct lower *l);
 void dbt_emit_stubs(struct dbt *dbt);
-/* Lets the jump of LINK lead to TARGET (offset). */
-void dbt_link_jump(struct dbt *dbt, const struct dbt_link *link, uint32_t target);
+/* Lets the jump whose displacement ends at JUMP lead to TARGET (offsets). */
+void dbt_link_jump(struct dbt *dbt, uint32_t jump, uint32_t target);
 /* Runs from block code at OFFSET until an exit. */
 void dbt_enter(struct dbt *dbt, uint32_t offset);
 
@@ -483,25 +501,5 @@ static inline uint32_t dbt_mxcsr(uint32_t fpcr)
 
 /* By format: half, single, double. */
 extern const struct dbt_fp_constants dbt_fp_constants[3];
-
-/* NZCV in its two forms. */
-static inline uint32_t dbt_flags_from(uint32_t nzcv)
-{
-    return (nzcv & A64_N ? FLAGS_N : 0) | (nzcv & A64_Z ? FLAGS_Z : 0) |
-           (nzcv & A64_C ? 0 : FLAGS_NOT_C) | (nzcv & A64_V ? FLAGS_V : 0);
-}
-
-static inline uint32_t dbt_flags_to(uint32_t flags)
-{
-    if (flags & FLAGS_UCOMIS) {
-        if (flags & FLAGS_UCOMIS_PF)
-            return A64_C | A64_V;
-        if (flags & FLAGS_UCOMIS_ZF)
-            return A64_Z | A64_C;
-        return !(flags & FLAGS_UCOMIS_CF) == !(flags & FLAGS_UCOMIS_SWAPPED) ? A64_C : A64_N;
-    }
-    return (flags & FLAGS_N ? A64_N : 0) | (flags & FLAGS_Z ? A64_Z : 0) |
-           (flags & FLAGS_NOT_C ? 0 : A64_C) | (flags & FLAGS_V ? A64_V : 0);
-}
 
 #endif

@@ -42,6 +42,9 @@ struct fix {
 struct kept_link {
     uint32_t jump, slot;
     uint16_t part, single;
+    uint16_t fast, save; /* in code, and in the rare paths */
+    uint8_t operand[2];
+    uint16_t zero;
 };
 
 #define MOST_BYTES 0x8000u /* of a part */
@@ -54,7 +57,8 @@ struct kept_link {
 struct kept {
     struct dbt_record record;
     uint64_t flips[2]; /* a bit an instruction: dbt->flips has its address */
-    uint16_t place; /* of the first word in its page, in words */
+    uint64_t kept;     /* struct dbt_block's */
+    uint16_t place;    /* of the first word in its page, in words */
     uint16_t mode, count;
     uint16_t fixes, links, slots;
     uint16_t literals_end; /* modulo 16 */
@@ -200,13 +204,26 @@ static bool put_links(const struct dbt *dbt, const struct lower *l, const struct
         const struct dbt_link *from = &dbt->links[i];
         size_t at, miss;
         if (!from->jump) {
-            *link = (struct kept_link){0, from->slot - l->before.slots.count, 0, 0};
+            *link = (struct kept_link){.slot = from->slot - l->before.slots.count};
             continue;
         }
         const unsigned part = part_at(parts, from->jump, &at);
         if (part == PART_COUNT || part_at(parts, from->slot, &miss) != PART_COLD)
             return false;
-        *link = (struct kept_link){(uint32_t)at, (uint32_t)miss, (uint16_t)part, from->single};
+        *link = (struct kept_link){
+            .jump = (uint32_t)at,
+            .slot = (uint32_t)miss,
+            .part = (uint16_t)part,
+            .single = from->single,
+        };
+        if (!from->fast)
+            continue;
+        if (part_at(parts, from->fast, &at) != PART_CODE ||
+            part_at(parts, from->save, &miss) != PART_COLD)
+            return false;
+        link->fast = (uint16_t)at;
+        link->save = (uint16_t)miss;
+        memcpy(link->operand, from->operand, sizeof(link->operand));
     }
     return true;
 }
@@ -257,6 +274,7 @@ void dbt_keep(struct dbt *dbt, const struct lower *l, const struct dbt_block *bl
         .record = {.key = key_of(host, place, block->mode)},
         .flips = {flips_of(dbt, 0, block->pa, block->count),
                   flips_of(dbt, 1, block->pa, block->count)},
+        .kept = block->kept,
         .place = (uint16_t)place,
         .mode = block->mode,
         .count = block->count,
@@ -310,7 +328,10 @@ static bool is_sound(const struct view *view)
         const struct kept_link *link = &view->links[i];
         const bool jump = link->jump != 0;
         if (link->part >= PART_LITERALS || link->jump > kept->size[link->part] ||
-            (jump && link->jump < 4) || link->slot >= (jump ? kept->size[PART_COLD] : kept->slots))
+            (jump && link->jump < 4) || (link->fast && link->fast < 4) ||
+            link->fast > kept->size[PART_CODE] ||
+            link->save >= kept->size[PART_COLD] + !link->fast ||
+            link->slot >= (jump ? kept->size[PART_COLD] : kept->slots))
             return false;
     }
     for (unsigned i = 0; i < kept->count; i++)
@@ -393,6 +414,9 @@ static void take_tables(struct dbt *dbt, const struct view *view, const struct p
             .slot =
                 link->jump ? (uint32_t)(parts->start[PART_COLD] + link->slot) : slots + link->slot,
             .single = link->single,
+            .fast = link->fast ? (uint32_t)(parts->start[PART_CODE] + link->fast) : 0,
+            .save = (uint32_t)(parts->start[PART_COLD] + link->save),
+            .operand = {link->operand[0] & 63, link->operand[1] & 63},
         };
         dbt_add_link(dbt, made);
     }
@@ -451,6 +475,7 @@ static bool take(void *ctx, const struct dbt_record *record)
         dbt_add_block(dbt, page, search->pa, search->mode, pieces.words, kept->count);
     block->code = (uint32_t)parts.start[PART_CODE];
     block->code_size = kept->size[PART_CODE];
+    block->kept = kept->kept;
     dbt->now->code += (kept->size[PART_CODE] + 15) & ~15u;
     dbt->now->cold += kept->size[PART_COLD];
     dbt->now->literals = parts.start[PART_LITERALS];

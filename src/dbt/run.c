@@ -356,7 +356,7 @@ static void enter(struct dbt *dbt, const struct dbt_block *block)
     cpu->ps.btype = 0;
     cpu->vectors_away = 1;
     dbt_enter(dbt, block->code);
-    cpu->nzcv = dbt_flags_to(hot->flags);
+    cpu->nzcv = dbt_flags_to(cpu, hot->flags);
     dbt->stats[hot->exit]++;
 }
 

@@ -88,6 +88,7 @@ struct dbt_block *dbt_translate(struct dbt *dbt, uint64_t pa, const uint32_t *ho
     l->count = 0;
     l->mode = mode;
     l->pa = pa;
+    l->host = host;
     l->offset = (uint32_t)(pa & A64_PAGE_MASK);
     decode(dbt, l, first, host, words);
     if (!emit(dbt, l))
@@ -99,6 +100,7 @@ struct dbt_block *dbt_translate(struct dbt *dbt, uint64_t pa, const uint32_t *ho
     const size_t size = dbt->now->code - l->before.code;
     block->code = (uint32_t)l->before.code;
     block->code_size = (uint32_t)size;
+    block->kept = lower_kept_registers(l);
     dbt_perf_block(dbt, l->before.code, l->before.cold);
     count(dbt, l->count, size, dbt->now->cold - l->before.cold, start);
     if (dbt->store)

@@ -475,6 +475,11 @@ static inline void x86_imul(struct x86 *a, int w, unsigned dst, struct x86_rm sr
 {
     x86_op(a, 0xaf | X_0F | (w ? X_W : 0), dst, src, 0);
 }
+/* DST = RM without the bits of INVERTED: N and Z as of AND, C and V are 0. */
+static inline void x86_andn(struct x86 *a, int w, unsigned dst, unsigned inverted, struct x86_rm rm)
+{
+    x86_vex(a, 0xf2 | X_0F38 | (w ? X_W : 0), dst, inverted, rm, 0);
+}
 /* MULX hi, lo, rm: RDX times rm; no flags. */
 static inline void x86_mulx(struct x86 *a, int w, unsigned hi, unsigned lo, struct x86_rm rm)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* From decoded instructions to a block of host code: the loop over the rows, NZCV in EFLAGS, helper
- * calls, and the ways out of a block. */
+/* From decoded instructions to a block of host code: the loop over the rows, helper calls, and the ways out of a
+ * block. */
 
 #include "lower.h"
 
@@ -8,179 +8,6 @@
 
 #include "../../a64/exception.h"
 #include "../../a64/mmu.h"
-
-/* ---- flags ---- */
-
-static bool is_float(const struct lower *l)
-{
-    return l->flags.kind == FLAGS_FLOAT || l->flags.kind == FLAGS_FLOAT_SWAPPED;
-}
-
-static void save(struct lower *l)
-{
-    struct x86 *a = &l->a;
-    if (is_float(l)) {
-        const bool swapped = l->flags.kind == FLAGS_FLOAT_SWAPPED;
-        x86_imm(a, RAX, FLAGS_UCOMIS | (swapped ? FLAGS_UCOMIS_SWAPPED : 0));
-        x86_lahf(a);
-        x86_store16(a, x86_at(&l->dbt->hot->flags), RAX);
-        l->flags.dirty = l->flags.plain = false;
-        return;
-    }
-    if (l->flags.kind == FLAGS_ADD)
-        x86_cmc(a);
-    else if (l->flags.kind == FLAGS_LOGIC)
-        x86_stc(a);
-    l->flags.kind = FLAGS_SUB;
-    x86_lahf(a);
-    x86_setcc(a, CC_O, RAX);
-    x86_store16(a, x86_at(&l->dbt->hot->flags), RAX);
-    l->flags.dirty = false;
-    l->flags.plain = true;
-}
-
-void lower_save_flags(struct lower *l)
-{
-    lower_find_flags(l);
-    if (l->flags.host && l->flags.dirty)
-        save(l);
-}
-
-void lower_clobber(struct lower *l)
-{
-    const bool put_off = l->at <= l->flags.until;
-    if (l->flags.host && l->flags.dirty && l->flags_live[l->at] && !put_off)
-        save(l);
-    l->flags.lost |= l->flags.host && l->flags.dirty && put_off;
-    l->flags.host = false;
-}
-
-void lower_set_flags(struct lower *l, enum flags_kind kind)
-{
-    l->flags.host = l->flags.dirty = true;
-    l->flags.lost = false;
-    l->flags.until = 0;
-    l->flags.kind = kind;
-}
-
-/* Uses AL and AH. OF = AL: 127 + 1 overflows. */
-static void load(struct lower *l)
-{
-    struct x86 *a = &l->a, *cold = &l->cold;
-    x86_op(a, 0xb7 | X_0F, RAX, x86_at(&l->dbt->hot->flags), 0);
-    if (!l->flags.plain) {
-        x86_test8_imm(a, x86_r(RAX), FLAGS_UCOMIS);
-        const struct x86_label compared = x86_jcc(a, CC_NE);
-        x86_land(cold, compared);
-        x86_call_to(cold, l->dbt->stub.flags);
-        x86_jmp_to(cold, x86_here(a));
-    }
-    x86_u8(a, 0x04); /* ADD AL, 127 */
-    x86_u8(a, 127);
-    x86_sahf(a);
-}
-
-/* The flags of UCOMIS to those of a subtraction: AL becomes 0, 1 or 2 for less, equal, greater, and 128
- * for unordered, and is compared with 1. */
-static void from_float(struct lower *l)
-{
-    struct x86 *a = &l->a;
-    static const uint8_t setcc_ah[2][3] = {{0x0f, 0x93, 0xc4}, {0x0f, 0x96, 0xc4}};
-    static const uint8_t compare[4] = {0x00, 0xe0, 0x3c, 1}; /* ADD AL, AH; CMP AL, 1 */
-    const bool swapped = l->flags.kind == FLAGS_FLOAT_SWAPPED;
-    x86_setcc(a, swapped ? CC_B : CC_A, RAX);
-    x86_bytes(a, setcc_ah[swapped], 3); /* SETAE AH, SETBE AH */
-    x86_cmov(a, CC_P, 0, RAX, x86_at(&l->dbt->hot->unordered));
-    x86_bytes(a, compare, sizeof compare);
-}
-
-void lower_load_nzcv(struct lower *l, unsigned nzcv)
-{
-    const unsigned ah = (nzcv & 8 ? 0x80u : 0) | (nzcv & 4 ? 0x40u : 0) | (nzcv & 2 ? 0 : 1u);
-    x86_imm(&l->a, RAX, ah << 8 | (nzcv & 1));
-    x86_u8(&l->a, 0x04); /* ADD AL, 127 */
-    x86_u8(&l->a, 127);
-    x86_sahf(&l->a);
-}
-
-void lower_need_flags(struct lower *l)
-{
-    lower_find_flags(l);
-    if (!l->flags.host) {
-        load(l);
-        l->flags.host = true;
-        l->flags.dirty = false;
-        l->flags.kind = FLAGS_SUB;
-    } else if (l->flags.kind == FLAGS_ADD) {
-        x86_cmc(&l->a);
-    } else if (l->flags.kind == FLAGS_LOGIC) {
-        x86_stc(&l->a);
-    } else if (is_float(l)) {
-        from_float(l);
-    }
-    l->flags.kind = FLAGS_SUB;
-}
-
-/* The host's condition for COND after UCOMIS; EQ is ZF without PF, which costs EFLAGS. */
-static enum x86_cc float_condition(struct lower *l, unsigned cond)
-{
-    static const int8_t cc[2][14] = {
-        {-1, -1, -1, -1, -1, -1, CC_P, CC_NP, -1, -1, CC_AE, CC_B, CC_A, CC_BE},
-        {-1, -1, CC_BE, CC_A, CC_A, CC_BE, CC_P, CC_NP, CC_B, CC_AE, -1, -1, -1, -1}};
-    static const uint8_t test_equal[8] = {0x0f, 0x9b, 0xc0,  /* SETNP AL */
-                                          0x0f, 0x94, 0xc4,  /* SETE AH */
-                                          0x84, 0xe0};       /* TEST AL, AH */
-    if (cond < 2) {
-        if (l->flags.dirty && l->flags_live[l->at + 1])
-            save(l);
-        x86_bytes(&l->a, test_equal, sizeof test_equal);
-        l->flags.host = false;
-        return cond == 0 ? CC_NE : CC_E;
-    }
-    const int8_t direct = cc[l->flags.kind == FLAGS_FLOAT_SWAPPED][cond];
-    if (direct >= 0)
-        return (enum x86_cc)direct;
-    lower_need_flags(l);
-    return lower_condition(l, cond);
-}
-
-/* The host's condition for one of N, Z, C and V, COND below 8, which are in memory and not with FLAGS_UCOMIS. */
-static enum x86_cc look_at_flag(struct lower *l, unsigned cond)
-{
-    static const uint32_t bit[4] = {FLAGS_Z, FLAGS_NOT_C, FLAGS_N, FLAGS_V};
-    const uint32_t mask = bit[cond / 2];
-    struct x86_rm flags = x86_at(&l->dbt->hot->flags);
-    if (mask > 0xff)
-        flags = x86_at((const uint8_t *)&l->dbt->hot->flags + 1);
-    x86_test8_imm(&l->a, flags, mask > 0xff ? mask >> 8 : mask);
-    return (cond ^ (mask == FLAGS_NOT_C)) & 1 ? CC_E : CC_NE;
-}
-
-enum x86_cc lower_condition(struct lower *l, unsigned cond)
-{
-    static const uint8_t cc[14] = {CC_E, CC_NE, CC_AE, CC_B,  CC_S,  CC_NS, CC_O,
-                                   CC_NO, CC_A, CC_BE, CC_GE, CC_L, CC_G,  CC_LE};
-    lower_find_flags(l);
-    const bool carry = cond == 2 || cond == 3 || cond == 8 || cond == 9;
-    if (l->flags.host && is_float(l))
-        return float_condition(l, cond);
-    if (!l->flags.host && l->flags.plain && cond < 8)
-        return look_at_flag(l, cond);
-    if (l->flags.host && l->flags.kind != FLAGS_SUB && (cond == 2 || cond == 3))
-        return cond == 2 ? CC_B : CC_AE;
-    if (!l->flags.host || (carry && l->flags.kind != FLAGS_SUB))
-        lower_need_flags(l);
-    return (enum x86_cc)cc[cond];
-}
-
-enum x86_cc lower_carry_condition(struct lower *l, unsigned cond)
-{
-    if (l->flags.host || !l->flags.plain || (cond != 2 && cond != 3))
-        return lower_condition(l, cond);
-    x86_u8(&l->a, 0x66); /* BT of 16 bits, as many as were stored */
-    x86_bt_imm(&l->a, 0, x86_at(&l->dbt->hot->flags), (unsigned)__builtin_ctz(FLAGS_NOT_C));
-    return cond == 2 ? CC_AE : CC_B;
-}
 
 /* ---- leaving ---- */
 
@@ -321,54 +148,96 @@ static void name_link(struct lower *l, uint32_t number)
     x86_jmp_to(&l->cold, l->dbt->stub.link);
 }
 
-void lower_link(struct lower *l, struct x86_label jump, int64_t place, bool single)
+static uint32_t offset_of(const struct lower *l, const uint8_t *p)
+{
+    return (uint32_t)(p - l->dbt->code_write);
+}
+
+void lower_link(struct lower *l, struct x86_label jump, int64_t place, struct dbt_link link)
 {
     struct dbt *dbt = l->dbt;
-    const struct dbt_link link = {
-        .jump = (uint32_t)(jump.at - dbt->code_write),
-        .slot = (uint32_t)(l->cold.p - dbt->code_write),
-        .single = single,
-    };
+    link.jump = offset_of(l, jump.at);
+    link.slot = offset_of(l, l->cold.p);
     const uint32_t number = dbt_add_link(dbt, link);
     x86_land(&l->cold, jump);
     x86_imm(&l->cold, RAX, (uint64_t)place);
     name_link(l, number);
 }
 
-void lower_jump(struct lower *l, struct x86 *a, int64_t place, unsigned count)
+/* To PLACE in another page: its address decides. NZCV is in memory. */
+static void go_far(struct lower *l, struct x86 *a, int64_t place)
 {
     struct dbt *dbt = l->dbt;
-    lower_count(l, a, count);
+    struct x86 *cold = &l->cold;
     const int64_t page = place & ~(int64_t)A64_PAGE_MASK;
-    if (page) {
-        /* Another page: its address decides. */
-        if (dbt->now->slots.count == dbt->now->slots.limit) {
-            a->full = true;
-            return;
-        }
-        const struct dbt_link link = {.slot = dbt->now->slots.count++};
-        struct dbt_slot *slot = &dbt->hot->slot[link.slot];
-        dbt_empty_slots(dbt, link.slot, link.slot + 1);
-        x86_mov(a, 1, RAX, x86_at(&dbt->hot->page));
-        if (page == (int32_t)page) {
-            x86_op(a, 0x81 | X_W, ALU_ADD, x86_r(RAX), 4);
-            x86_u32(a, (uint32_t)page);
-        } else {
-            x86_imm(a, RCX, (uint64_t)page);
-            x86_alu(a, ALU_ADD, 1, RAX, x86_r(RCX));
-        }
-        x86_store(a, 1, x86_at(&dbt->hot->page), RAX);
-        x86_alu(a, ALU_CMP, 1, RAX, x86_at(&slot->tag));
-        const struct x86_label miss = x86_jcc(a, CC_NE);
-        x86_jmp_rm(a, x86_at(&slot->value));
-        struct x86 *cold = &l->cold;
-        x86_land(cold, miss);
-        const uint32_t number = dbt_add_link(dbt, link);
-        x86_imm(cold, RAX, (uint64_t)place & A64_PAGE_MASK);
-        name_link(l, number);
+    if (dbt->now->slots.count == dbt->now->slots.limit) {
+        a->full = true;
         return;
     }
-    lower_link(l, x86_jmp(a), place, false);
+    const struct dbt_link link = {.slot = dbt->now->slots.count++};
+    struct dbt_slot *slot = &dbt->hot->slot[link.slot];
+    dbt_empty_slots(dbt, link.slot, link.slot + 1);
+    x86_mov(a, 1, RAX, x86_at(&dbt->hot->page));
+    if (page == (int32_t)page) {
+        x86_op(a, 0x81 | X_W, ALU_ADD, x86_r(RAX), 4);
+        x86_u32(a, (uint32_t)page);
+    } else {
+        x86_imm(a, RCX, (uint64_t)page);
+        x86_alu(a, ALU_ADD, 1, RAX, x86_r(RCX));
+    }
+    x86_store(a, 1, x86_at(&dbt->hot->page), RAX);
+    x86_alu(a, ALU_CMP, 1, RAX, x86_at(&slot->tag));
+    const struct x86_label miss = x86_jcc(a, CC_NE);
+    x86_jmp_rm(a, x86_at(&slot->value));
+    x86_land(cold, miss);
+    const uint32_t number = dbt_add_link(dbt, link);
+    x86_imm(cold, RAX, (uint64_t)place & A64_PAGE_MASK);
+    name_link(l, number);
+}
+
+/* A jump of the block itself, on CC or ALWAYS. */
+static struct x86_label jump_on(struct lower *l, enum x86_cc cc, bool always)
+{
+    return always ? x86_jmp(&l->a) : x86_jcc(&l->a, cc);
+}
+
+/* Where NZCV is missing, the jump leads into the rare paths, which save it first. */
+static void go_near(struct lower *l, enum x86_cc cc, bool always, int64_t place)
+{
+    struct dbt_link link = {.single = false};
+    const bool tell =
+        lower_flags_missing(l) && (always ? lower_can_tell(l, place) : l->flags.tell);
+    if (tell)
+        lower_tell_flags(l, &link);
+    else if (always)
+        lower_save_flags(l);
+    struct x86_label jump = jump_on(l, cc, always);
+    if (lower_flags_missing(l)) {
+        link.fast = tell ? offset_of(l, jump.at) : 0;
+        link.save = offset_of(l, l->cold.p);
+        x86_land(&l->cold, jump);
+        lower_flags_to(l, &l->cold);
+        jump = x86_jmp(&l->cold);
+    }
+    lower_link(l, jump, place, link);
+}
+
+void lower_go(struct lower *l, enum x86_cc cc, bool always, int64_t place, unsigned count)
+{
+    struct x86 *a = always ? &l->a : &l->cold;
+    const bool far = place & ~(int64_t)A64_PAGE_MASK;
+    if (!far && !(l->mode & DBT_MODE_COUNT)) {
+        go_near(l, cc, always, place);
+        return;
+    }
+    if (!always)
+        x86_land(a, x86_jcc(&l->a, cc));
+    lower_flags_to(l, a);
+    lower_count(l, a, count);
+    if (far)
+        go_far(l, a, place);
+    else
+        lower_link(l, x86_jmp(a), place, (struct dbt_link){.single = false});
 }
 
 void lower_jump_rax(struct lower *l, unsigned count, unsigned btype)
@@ -576,8 +445,7 @@ static void lower_rows(struct lower *l)
     if (l->ended)
         return;
     l->at = l->count;
-    lower_save_flags(l);
-    lower_jump(l, &l->a, lower_place(l, l->count), l->count);
+    lower_go(l, CC_O, true, lower_place(l, l->count), l->count);
 }
 
 static struct x86 emitter(struct dbt *dbt, size_t from, size_t to)

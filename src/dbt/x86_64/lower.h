@@ -83,6 +83,7 @@ struct lower {
     struct dbt_region before; /* the region, before the block was put into it */
     unsigned mode;
     uint64_t pa;                  /* of the block */
+    const uint32_t *host;         /* its page's memory */
     uint32_t offset;              /* of the block in its page */
     unsigned at, count, counted;  /* the instruction now, all, those in icount already */
     unsigned loop_end;            /* the first conditional branch to the block's start; `count`: none */
@@ -96,6 +97,7 @@ struct lower {
         bool host, dirty; /* in EFLAGS; not in memory */
         bool plain;       /* memory has them without FLAGS_UCOMIS for certain */
         bool lost;        /* neither: they are to be made again by instruction `setter` (lower_flags.c) */
+        bool tell; /* the branch now leads where they are not wanted: lower_can_tell() */
         uint8_t setter, until; /* clobbered up to instruction `until`, they get lost */
         enum flags_kind kind;
     } flags;
@@ -273,12 +275,25 @@ enum x86_cc lower_carry_condition(struct lower *l, unsigned cond);
 void lower_load_nzcv(struct lower *l, unsigned nzcv);
 /* NZCV must be in memory before what follows, also if EFLAGS still holds it. */
 void lower_save_flags(struct lower *l);
-/* Whether instruction `at` finds NZCV in EFLAGS that the instruction which it is from, from now on its `setter`, can
- * make again. */
-bool lower_can_set_again(struct lower *l);
+/* Whether instruction `at` finds NZCV in EFLAGS that what it is from can make again. */
+bool lower_can_set_again(const struct lower *l);
+/* That is how it is to be had from now on. */
+void lower_lose_flags(struct lower *l);
 /* Before a branch: whether NZCV is not missed before the next comparison but in rare paths, and is from now on only
  * made again for them. */
 bool lower_put_off_flags(struct lower *l);
+/* Whether NZCV as it is can be made again by what a block at PLACE in this page will probably keep until it sets it
+ * anew. */
+bool lower_can_tell(const struct lower *l, int64_t place);
+/* Then, for a jump that LINK will lead there: tells memory how it is made, and LINK of what registers. EFLAGS stay. */
+void lower_tell_flags(struct lower *l, struct dbt_link *link);
+/* For such jumps to this block, see struct dbt_block. */
+uint64_t lower_kept_registers(const struct lower *l);
+/* Whether memory has not NZCV. */
+static inline bool lower_flags_missing(const struct lower *l)
+{
+    return l->flags.lost || (l->flags.host && l->flags.dirty);
+}
 /* NZCV that was lost comes to EFLAGS. */
 void lower_find_flags(struct lower *l);
 /* On a way out that A emits NZCV comes to memory; nothing changes elsewhere. Before it A may use RAX, RCX, RDX. */
@@ -298,11 +313,11 @@ void lower_call(struct lower *l, const struct a64_insn *insn);
 void lower_call_cold(struct lower *l, const struct a64_insn *insn);
 /* A constant of SIZE bytes for the block's code, aligned to 8, or 16 if it is that large. */
 uintptr_t lower_literal(struct lower *l, const void *bytes, unsigned size);
-/* Goes on at PLACE bytes from the start of the page, which may be outside of it; NZCV must be in
- * memory. COUNT instructions of the block have then retired. */
-void lower_jump(struct lower *l, struct x86 *a, int64_t place, unsigned count);
-/* JUMP, emitted already, leads to PLACE in this page, as a link; SINGLE: to a block of DBT_MODE_SINGLE. */
-void lower_link(struct lower *l, struct x86_label jump, int64_t place, bool single);
+/* JUMP, emitted already, leads to PLACE in this page, as LINK, which is complete but for `jump` and `slot`. */
+void lower_link(struct lower *l, struct x86_label jump, int64_t place, struct dbt_link link);
+/* A jump on CC, or ANY condition, to PLACE in another block. NZCV goes to memory where it must. COUNT instructions of the block
+ * have then retired. */
+void lower_go(struct lower *l, enum x86_cc cc, bool always, int64_t place, unsigned count);
 /* At the start of a block: makes it a loop if it can be one. */
 void lower_loop_begin(struct lower *l);
 /* A branch on NZCV: whether it ends the loop's turn; NZCV is then in memory, or nobody misses it there. */

@@ -16,15 +16,27 @@ static bool fits32(uint64_t imm)
 
 /* ---- add and subtract ---- */
 
+/* d = n. */
+static void move(struct lower *l, int w, unsigned d, unsigned n)
+{
+    if (w && host_of[d] < 0 && n != 31 && host_of[n] >= 0) {
+        x86_store(&l->a, 1, guest_memory(d), (unsigned)host_of[n]);
+        return;
+    }
+    const unsigned dst = lower_dst(d, RAX);
+    lower_copy(l, w, n, dst);
+    lower_done(l, d, dst);
+}
+
 /* d = n +- imm, the flags as they were. */
 static void add_imm(struct lower *l, int w, unsigned d, unsigned n, int32_t imm)
 {
-    struct x86 *a = &l->a;
+    if (imm == 0) {
+        move(l, w, d, n);
+        return;
+    }
     const unsigned base = lower_src(l, w, n, RAX), dst = lower_dst(d, RAX);
-    if (imm == 0)
-        x86_mov_rr(a, w, dst, base);
-    else
-        x86_lea(a, w, dst, x86_m((int)base, imm));
+    x86_lea(&l->a, w, dst, x86_m((int)base, imm));
     lower_done(l, d, dst);
 }
 
@@ -163,6 +175,25 @@ static bool lea_shifted(struct lower *l, const struct a64_insn *insn, int w)
     return true;
 }
 
+/* d = -m, the flags as they were. */
+static void negate(struct lower *l, int w, unsigned d, unsigned m)
+{
+    struct x86 *a = &l->a;
+    const bool keep = lower_keep_flags(l);
+    if (!keep)
+        lower_clobber(l);
+    const unsigned dst = lower_dst(d, RAX);
+    if (d != m || dst == RAX)
+        lower_copy(l, w, m, dst);
+    if (keep) {
+        x86_not(a, w, dst);
+        x86_lea(a, w, dst, x86_m((int)dst, 1));
+    } else {
+        x86_neg(a, w, dst);
+    }
+    lower_done(l, d, dst);
+}
+
 static void addsub_shift(struct lower *l, const struct a64_insn *insn, int w, bool sub, bool flags)
 {
     const bool wanted = flags && lower_flags_wanted(l);
@@ -170,10 +201,8 @@ static void addsub_shift(struct lower *l, const struct a64_insn *insn, int w, bo
         return;
     if (!wanted && !sub && lea_shifted(l, insn, w))
         return;
-    if (!wanted && sub && insn->rn == 31 && insn->rm == insn->rd && !(insn->word >> 10 & 63) &&
-        host_of[insn->rd] >= 0) {
-        lower_clobber(l);
-        x86_neg(&l->a, w, (unsigned)host_of[insn->rd]);
+    if (!wanted && sub && insn->rn == 31 && insn->rm != 31 && !(insn->word >> 10 & 63)) {
+        negate(l, w, insn->rd, insn->rm);
         return;
     }
     addsub(l, w, sub, flags, insn->rd, insn->rn, shifted(l, w, insn));
@@ -330,12 +359,29 @@ static bool move_shift(struct lower *l, const struct a64_insn *insn, enum x86_al
         return false;
     if (insn->rd == 31)
         return true;
+    if (!inverted) {
+        move(l, w, insn->rd, insn->rm);
+        return true;
+    }
     const unsigned dst = lower_dst(insn->rd, RAX);
     lower_copy(l, w, insn->rm, dst);
-    if (inverted)
-        x86_not(&l->a, w, dst);
+    x86_not(&l->a, w, dst);
     lower_done(l, insn->rd, dst);
     return true;
+}
+
+/* d = n without the bits of M. */
+static void and_not(struct lower *l, int w, bool flags, unsigned d, unsigned n, struct x86_rm m)
+{
+    struct x86 *a = &l->a;
+    const unsigned dst = d == 31 ? RAX : lower_dst(d, RAX);
+    lower_clobber(l);
+    if (m.reg < 0)
+        x86_mov(a, w, RCX, m);
+    x86_andn(a, w, dst, m.reg < 0 ? RCX : (unsigned)m.reg, lower_rm(n));
+    lower_done(l, d, dst);
+    if (flags && lower_flags_wanted(l))
+        lower_set_flags(l, FLAGS_LOGIC);
 }
 
 static void logic_shift(struct lower *l, const struct a64_insn *insn, enum x86_alu op, int w,
@@ -346,6 +392,10 @@ static void logic_shift(struct lower *l, const struct a64_insn *insn, enum x86_a
     if (insn->rd == 31 && !(flags && lower_flags_wanted(l)))
         return;
     struct x86_rm m = shifted(l, w, insn);
+    if (inverted && op == ALU_AND && insn->rn != 31) {
+        and_not(l, w, flags, insn->rd, insn->rn, m);
+        return;
+    }
     if (inverted) {
         if (m.reg != RCX)
             x86_mov(&l->a, w, RCX, m);

@@ -18,26 +18,12 @@ static void side_exit(struct lower *l, const struct a64_insn *insn, enum x86_cc 
 {
     if (lower_loop_back(l, cc))
         return;
-    struct x86_label taken = x86_jcc(&l->a, cc);
-    const int64_t target = target_of(l, insn);
-    const bool missing = l->flags.lost || (l->flags.host && l->flags.dirty);
-    const bool near = !(target & ~(int64_t)A64_PAGE_MASK) && !(l->mode & DBT_MODE_COUNT);
-    if (missing || !near) {
-        x86_land(&l->cold, taken);
-        lower_flags_to(l, &l->cold);
-    }
-    if (near && missing)
-        taken = x86_jmp(&l->cold);
-    if (near)
-        lower_link(l, taken, target, false);
-    else
-        lower_jump(l, &l->cold, target, l->at + 1);
+    lower_go(l, cc, false, target_of(l, insn), l->at + 1);
 }
 
 static void lower_b(struct lower *l, const struct a64_insn *insn)
 {
-    lower_save_flags(l);
-    lower_jump(l, &l->a, target_of(l, insn), l->at + 1);
+    lower_go(l, CC_O, true, target_of(l, insn), l->at + 1);
     l->ended = true;
 }
 
@@ -52,9 +38,9 @@ static void set_link(struct lower *l, unsigned scratch)
 
 static void lower_bl(struct lower *l, const struct a64_insn *insn)
 {
-    lower_save_flags(l);
+    lower_save_flags(l); /* they may be X30's */
     set_link(l, RAX);
-    lower_jump(l, &l->a, target_of(l, insn), l->at + 1);
+    lower_go(l, CC_O, true, target_of(l, insn), l->at + 1);
     l->ended = true;
 }
 
@@ -64,8 +50,12 @@ static void lower_b_cond(struct lower *l, const struct a64_insn *insn)
         lower_b(l, insn);
         return;
     }
-    if (!lower_loop_ends(l) && !lower_put_off_flags(l))
-        lower_save_flags(l);
+    if (!lower_loop_ends(l)) {
+        l->flags.tell = lower_can_tell(l, target_of(l, insn));
+        const bool in_vain = l->flags.tell || (int64_t)insn->imm > 0;
+        if (!(in_vain && lower_put_off_flags(l)) && !l->flags.tell)
+            lower_save_flags(l);
+    }
     side_exit(l, insn, lower_condition(l, insn->word & 15));
 }
 

@@ -238,7 +238,7 @@ static void check_group(struct lower *l, struct lower_group *group, uint32_t pla
     if (flips(l, 0)) /* the members look there */
         x86_store(&l->a, 1, x86_at(&group->slot->value), RCX);
     lower_flags_to(l, &l->cold);
-    lower_link(l, x86_jmp(&l->cold), place, true);
+    lower_link(l, x86_jmp(&l->cold), place, (struct dbt_link){.single = true});
 }
 
 void lower_check_strip(struct lower *l, struct lower_group *stream)

@@ -114,7 +114,8 @@ static bool constant(enum mode mode)
     return mode == MODE_off || mode == MODE_pre || mode == MODE_post;
 }
 
-/* The access of a member of GROUP; IN_RAX: off RAX. Behind the check it may be there already. */
+/* The access of a member of GROUP; IN_RAX: off RAX. Behind the check it may be there already, and
+ * RCX is. */
 static void reach(struct lower *l, const struct a64_insn *insn, enum mode mode,
                   const struct lower_group *group, struct access *access, bool in_rax)
 {
@@ -137,7 +138,8 @@ static void reach(struct lower *l, const struct a64_insn *insn, enum mode mode,
     } else {
         address(l, insn, mode);
     }
-    x86_mov(&l->a, 1, RCX, x86_at(&group->slot->value));
+    if (!first)
+        x86_mov(&l->a, 1, RCX, x86_at(&group->slot->value));
 }
 
 static enum dbt_fill fill_of(enum mode mode, bool store)

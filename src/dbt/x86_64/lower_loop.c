@@ -153,7 +153,8 @@ static void take(struct lower *l, struct survey *survey, unsigned i)
     const struct lower_shape *shape = lower_shape_of(l, insn);
     struct lower_group like;
     int64_t offset, step;
-    if (!locate(survey, insn, shape, &like, &offset, &step) || (shape->store && survey->now.branched))
+    if (!locate(survey, insn, shape, &like, &offset, &step) ||
+        (shape->store && survey->now.branched))
         return;
     if (step > MOST_STEP || step < -MOST_STEP || offset != (int32_t)offset)
         return;
@@ -365,15 +366,14 @@ static void next_turn(struct lower *l)
     const typeof(l->flags) flags = l->flags;
     x86_alu(a, ALU_CMP, 1, counter, x86_at(&l->dbt->hot->strip_end));
     x86_jcc_to(a, CC_NE, l->loop.body);
-    if (flags.lost || (flags.host && flags.dirty)) {
-        l->flags.host = false;
-        l->flags.lost = true;
+    if (lower_flags_missing(l)) {
+        lower_lose_flags(l);
         x86_land(&l->cold, x86_jmp(a));
         lower_flags_to(l, &l->cold);
         l->flags = flags;
         a = &l->cold;
     }
-    lower_link(l, x86_jmp(a), l->offset, false);
+    lower_link(l, x86_jmp(a), l->offset, (struct dbt_link){.single = false});
 }
 
 /* Accesses are checked alone until the counter comes past a multiple of what a strip adds to it, or
@@ -386,8 +386,8 @@ static void next_single_turn(struct lower *l)
     x86_mov(a, 0, RAX, lower_rm(l->loop.counter));
     x86_alu_imm(a, ALU_AND, 0, x86_r(RAX), (int32_t)(window - 1));
     x86_alu_imm(a, ALU_CMP, 0, x86_r(RAX), (int32_t)step);
-    lower_link(l, x86_jcc(a, CC_AE), l->offset, true);
-    lower_link(l, x86_jmp(a), l->offset, false);
+    lower_link(l, x86_jcc(a, CC_AE), l->offset, (struct dbt_link){.single = true});
+    lower_link(l, x86_jmp(a), l->offset, (struct dbt_link){.single = false});
 }
 
 bool lower_loop_ends(struct lower *l)

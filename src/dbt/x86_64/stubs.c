@@ -175,10 +175,24 @@ static void emit_flags(struct dbt *dbt, struct x86 *a)
 /* PEXT and PDEP between dbt_hot.flags and NZCV in bits 3..0, C inverted. */
 #define FLAGS_MASK (FLAGS_N | FLAGS_Z | FLAGS_NOT_C | FLAGS_V)
 
+/* Keeps RDI, RSI. */
 static void emit_flags_to_cpu(struct dbt *dbt, struct x86 *a)
 {
-    x86_imm(a, RDX, FLAGS_MASK);
     x86_mov(a, 0, RAX, x86_at(&dbt->hot->flags));
+    x86_test8_imm(a, x86_r(RAX), FLAGS_AGAIN);
+    const struct x86_label here = x86_jcc(a, CC_E);
+    x86_push(a, RDI);
+    x86_push(a, RSI);
+    x86_alu_imm(a, ALU_SUB, 1, x86_r(RSP), 8);
+    x86_mov_rr(a, 0, RSI, RAX);
+    x86_imm(a, RAX, (uintptr_t)dbt_flags_to);
+    x86_call_rm(a, x86_r(RAX));
+    x86_alu_imm(a, ALU_ADD, 1, x86_r(RSP), 8);
+    x86_pop(a, RSI);
+    x86_pop(a, RDI);
+    const struct x86_label made = x86_jmp(a);
+    x86_land(a, here);
+    x86_imm(a, RDX, FLAGS_MASK);
     x86_test8_imm(a, x86_r(RAX), FLAGS_UCOMIS);
     const struct x86_label integer = x86_jcc(a, CC_E);
     x86_call_to(a, dbt->stub.flags);
@@ -186,6 +200,7 @@ static void emit_flags_to_cpu(struct dbt *dbt, struct x86 *a)
     x86_vex(a, 0xf5 | X_0F38 | X_F3, RAX, RAX, x86_r(RDX), 0);
     x86_alu_imm(a, ALU_XOR, 0, x86_r(RAX), 2);
     x86_shift_imm(a, SHIFT_SHL, 0, RAX, 28);
+    x86_land(a, made);
     x86_store(a, 0, CPU(nzcv), RAX);
 }
 
@@ -504,16 +519,16 @@ void dbt_enter(struct dbt *dbt, uint32_t offset)
     enter((uint8_t *)dbt->cpu + CPU_BIAS, dbt->code + offset);
 }
 
-void dbt_link_jump(struct dbt *dbt, const struct dbt_link *link, uint32_t target)
+void dbt_link_jump(struct dbt *dbt, uint32_t jump, uint32_t target)
 {
     const struct x86 a = {.run = dbt->code - dbt->code_write};
-    const struct x86_label label = {dbt->code_write + link->jump};
+    const struct x86_label label = {dbt->code_write + jump};
     x86_patch(&a, label, (uintptr_t)dbt->code + target);
 }
 
 bool dbt_host_ok(void)
 {
     __builtin_cpu_init();
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2") &&
-           __builtin_cpu_supports("fma");
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
+           __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("fma");
 }

@@ -174,30 +174,6 @@ static void put_call(struct program *o)
     }
 }
 
-/* A register for an exclusive store, which may read what random instructions may not write. */
-static unsigned pick_stored(struct program *o, unsigned loaded)
-{
-    return chance(o, 3) ? LOOP + pick(o, 3) : loaded;
-}
-
-/* A counter in memory by exclusives of each size, alone and in pairs, with acquire and release and
- * without. */
-static void put_exclusive(struct program *o)
-{
-    const unsigned form = pick(o, 6), t = pick(o, 16), status = pick(o, 2) ? t + 2 : (t + 17) % 18;
-    const bool pair = form >= 4;
-    const uint32_t size = pair ? form - 2 : form;
-    const uint32_t word =
-        size << 30 | pick(o, 2) << 15 | T0 << 5 | (pair ? 1u << 21 | (t + 1) << 10 : 0x7c00);
-    put_value(o, T0, RIG_DATA_VA + pick(o, 64) * 16);
-    put(o, 0x085f0000u | word | t); /* LDXR, LDXP */
-    put(o, asm_add_imm(t, t, 1 + pick(o, 100)));
-    const unsigned first = pick_stored(o, t), second = pick_stored(o, t + 1);
-    put(o,
-        0x08000000u | (pair ? (word & ~(31u << 10)) | second << 10 : word) | status << 16 | first);
-    put(o, 0x35000000u | 0x7fffdu << 5 | status); /* CBNZ: back to the load */
-}
-
 /* ---- actions: code that changes ---- */
 
 static void put_maintenance(struct program *o, unsigned address)
@@ -219,15 +195,20 @@ static void put_maintenance(struct program *o, unsigned address)
     put(o, ASM_ISB);
 }
 
+void program_put_store(struct program *o, unsigned word)
+{
+    put_address(o, T0, WRITABLE, word);
+    put(o, asm_str_w(T1, T0));
+    put_maintenance(o, T0);
+}
+
 /* Stores MOVZ X0, #(a number and a loop counter) over WORD. */
 static void put_patching(struct program *o, unsigned word)
 {
     put_value(o, T1, asm_movz(0, pick(o, 0x400) << 6, 0));
     put(o, asm_and_low(T2, LOOP, 6));
     put(o, asm_orr(T1, T1, T2, 5));
-    put_address(o, T0, WRITABLE, word);
-    put(o, asm_str_w(T1, T0));
-    put_maintenance(o, T0);
+    program_put_store(o, word);
 }
 
 static void put_patch(struct program *o)
@@ -407,29 +388,38 @@ static void put_system_action(struct program *o)
     }
 }
 
+static void put_svc(struct program *o)
+{
+    put(o, asm_svc(pick(o, 8)));
+}
+
 static void put_actions(struct program *o, unsigned count)
 {
+    typedef void action(struct program * o);
+    static action *const actions[] = {put_body,
+                                      put_body,
+                                      put_body,
+                                      put_body,
+                                      put_body,
+                                      put_loop,
+                                      put_loop,
+                                      put_if,
+                                      put_svc,
+                                      put_switch,
+                                      program_put_streams,
+                                      program_put_exclusive,
+                                      program_put_compare,
+                                      put_call,
+                                      put_call,
+                                      put_system_action,
+                                      put_system_action};
     for (; count && o->budget; count--) {
         o->budget--;
-        const unsigned kind = pick(o, 16);
-        if (kind < 5)
-            put_body(o);
-        else if (kind < 7)
-            put_loop(o);
-        else if (kind == 7)
-            put_if(o);
-        else if (kind == 8)
-            program_put_streams(o);
-        else if (kind == 9)
-            put_switch(o);
-        else if (kind == 10)
-            put_exclusive(o);
-        else if (kind == 11)
-            put(o, asm_svc(pick(o, 8)));
-        else if (kind < 14 || o->el0)
+        action *const kind = actions[pick(o, sizeof actions / sizeof *actions)];
+        if (kind == put_system_action && o->el0)
             put_call(o);
         else
-            put_system_action(o);
+            kind(o);
     }
 }
 

@@ -64,6 +64,13 @@ void program_prepare(struct program *o, uint64_t p);
 /* Writes a loop whose accesses move by constants: see program_streams.c. */
 void program_put_streams(struct program *o);
 
+/* Writes an addition to a counter in memory, by exclusives. */
+void program_put_exclusive(struct program *o);
+/* Writes a comparison, a branch, and what may look at NZCV there: see program_compare.c. */
+void program_put_compare(struct program *o);
+/* Writes what stores the word in T1 over WORD of the text. */
+void program_put_store(struct program *o, unsigned word);
+
 /* The exception vectors: see program_vectors.c. TIMER_PERIOD in ticks. */
 void program_put_vectors(struct rig *rig, unsigned timer_period);
 

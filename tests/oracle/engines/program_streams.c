@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Loops whose accesses are at registers that each turn adds constants to, as compilers write them:
- * over pages of all kinds and their ends, with other instructions in between that may spoil it. */
+ * over pages of all kinds and their ends, with other instructions in between that may spoil it. And
+ * counters in memory. */
 
 #include "program.h"
 
@@ -164,4 +165,30 @@ void program_put_streams(struct program *o)
     const int start = (int)o->at;
     put_turn(o);
     put_end(o, count, start, turns);
+}
+
+/* ---- exclusives ---- */
+
+/* A register for an exclusive store, which may read what random instructions may not write. */
+static unsigned pick_stored(struct program *o, unsigned loaded)
+{
+    return chance(o, 3) ? LOOP + pick(o, 3) : loaded;
+}
+
+/* A counter in memory by exclusives of each size, alone and in pairs, with acquire and release and
+ * without. */
+void program_put_exclusive(struct program *o)
+{
+    const unsigned form = pick(o, 6), t = pick(o, 16), status = pick(o, 2) ? t + 2 : (t + 17) % 18;
+    const bool pair = form >= 4;
+    const uint32_t size = pair ? form - 2 : form;
+    const uint32_t word =
+        size << 30 | pick(o, 2) << 15 | T0 << 5 | (pair ? 1u << 21 | (t + 1) << 10 : 0x7c00);
+    put_value(o, T0, RIG_DATA_VA + pick(o, 64) * 16);
+    put(o, 0x085f0000u | word | t); /* LDXR, LDXP */
+    put(o, asm_add_imm(t, t, 1 + pick(o, 100)));
+    const unsigned first = pick_stored(o, t), second = pick_stored(o, t + 1);
+    put(o,
+        0x08000000u | (pair ? (word & ~(31u << 10)) | second << 10 : word) | status << 16 | first);
+    put(o, 0x35000000u | 0x7fffdu << 5 | status); /* CBNZ: back to the load */
 }
