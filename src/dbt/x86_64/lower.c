@@ -426,6 +426,39 @@ static void lower_insn(struct lower *l)
     lower_call(l, insn);
 }
 
+/* Whether what the instruction is lowered to has nothing to do with RCX; but for accesses, which tell themselves. */
+static bool leaves_rcx(const struct lower *l, const struct a64_insn *insn)
+{
+    switch (insn->row == A64_ROW_NONE ? A64_EXEC_none : a64_exec_ids[insn->row]) {
+    case A64_EXEC_add_imm_w:
+    case A64_EXEC_add_imm_x:
+    case A64_EXEC_sub_imm_w:
+    case A64_EXEC_sub_imm_x:
+    case A64_EXEC_subs_imm_w:
+    case A64_EXEC_subs_imm_x:
+    case A64_EXEC_movz:
+        return true;
+    case A64_EXEC_add_shift_w:
+    case A64_EXEC_add_shift_x:
+        return insn->rn != 31 && insn->rm != 31 && host_of[insn->rm] >= 0 &&
+               !(insn->word >> 10 & 0x303c); /* LEA: LSL by 3 at most */
+    case A64_EXEC_and_shift_w:
+    case A64_EXEC_and_shift_x:
+    case A64_EXEC_eor_shift_w:
+    case A64_EXEC_eor_shift_x:
+    case A64_EXEC_orr_shift_w:
+    case A64_EXEC_orr_shift_x:
+        return insn->rm != 31 && !(insn->word >> 10 & 63);
+    case A64_EXEC_b_cond:
+    case A64_EXEC_cbz_w:
+    case A64_EXEC_cbz_x:
+    case A64_EXEC_cbnz_w:
+    case A64_EXEC_cbnz_x:
+        return !l->flags.lost && !l->loop.body;
+    }
+    return false;
+}
+
 static void lower_rows(struct lower *l)
 {
     l->at = 0;
@@ -435,7 +468,10 @@ static void lower_rows(struct lower *l)
     lower_loop_begin(l);
     for (; l->at < l->count && !l->ended; l->at++) {
         const unsigned first = l->at;
+        l->keeps_rcx = l->in_rcx && leaves_rcx(l, &l->insn[first]);
         lower_insn(l);
+        if (!l->keeps_rcx)
+            l->in_rcx = NULL;
         if (l->rejoin.at && !l->a.full && !l->cold.full)
             x86_patch(&l->a, l->rejoin, x86_here(&l->a));
         l->rejoin.at = NULL;
@@ -469,6 +505,7 @@ bool dbt_lower(struct dbt *dbt, struct lower *l)
     l->ended = false;
     l->clean32 = l->clean64 = l->made32 = l->made64 = 0;
     l->rejoin.at = NULL;
+    l->in_rcx = NULL;
     l->counted = 0;
     l->grouped = 0;
     for (unsigned i = 0; i < LOWER_GROUPS; i++)

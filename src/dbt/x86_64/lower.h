@@ -92,6 +92,8 @@ struct lower {
     /* By vector register, a bit each: what is above the low 32 or 64 bits is 0 for certain; and what of
      * that the instruction now has made so. See lower_made(). */
     uint32_t clean32, clean64, made32, made64;
+    const struct dbt_slot *in_rcx; /* RCX is the value of this slot; NULL: of none */
+    bool keeps_rcx;                /* the instruction now leaves it so */
     struct x86_label rejoin; /* of the instruction now: leads to its end; `at` is NULL: none */
     struct {
         bool host, dirty; /* in EFLAGS; not in memory */

@@ -124,7 +124,10 @@ static void addsub(struct lower *l, int w, bool sub, bool flags, unsigned d, uns
             alu_reg(l, sub ? ALU_SUB : ALU_ADD, w, d, n, m);
         return;
     }
-    if (d == 31 && sub && (n == 31 || host_of[n] >= 0 || m.reg >= 0)) {
+    if (d == 31 && sub && n != 31 && host_of[n] < 0 && m.reg >= 0) {
+        lower_clobber(l);
+        x86_alu_store(a, ALU_CMP, w, lower_rm(n), (unsigned)m.reg);
+    } else if (d == 31 && sub && (n == 31 || host_of[n] >= 0)) {
         lower_clobber(l);
         x86_alu(a, ALU_CMP, w, lower_src(l, w, n, RAX), m);
     } else {

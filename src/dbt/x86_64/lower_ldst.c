@@ -114,6 +114,14 @@ static bool constant(enum mode mode)
     return mode == MODE_off || mode == MODE_pre || mode == MODE_post;
 }
 
+/* RCX = what is added to the addresses of GROUP, unless it is that already. */
+static void load_value(struct lower *l, const struct lower_group *group)
+{
+    if (l->in_rcx != group->slot)
+        x86_mov(&l->a, 1, RCX, x86_at(&group->slot->value));
+    l->in_rcx = group->slot;
+}
+
 /* The access of a member of GROUP; IN_RAX: off RAX. Behind the check it may be there already, and
  * RCX is. */
 static void reach(struct lower *l, const struct a64_insn *insn, enum mode mode,
@@ -122,8 +130,12 @@ static void reach(struct lower *l, const struct a64_insn *insn, enum mode mode,
     const bool first = !group->loop && !(group->members & ((1ull << l->at) - 1));
     const int32_t disp = mode == MODE_post || mode == MODE_reg ? 0 : (int32_t)insn->imm;
     const int base = host_of[lower_base(insn)];
-    if (first && group->lowest == disp)
+    if (first)
+        l->in_rcx = group->slot;
+    if (first && group->lowest == disp) {
+        l->keeps_rcx = !in_rax;
         return;
+    }
     const bool same =
         lower_base(insn) == group->base && (mode != MODE_reg || insn->rm == group->index);
     if (group->folded && same && !in_rax) {
@@ -136,10 +148,12 @@ static void reach(struct lower *l, const struct a64_insn *insn, enum mode mode,
         access->index = base;
         access->disp = disp;
     } else {
+        if (mode == MODE_reg)
+            l->in_rcx = NULL;
         address(l, insn, mode);
     }
-    if (!first)
-        x86_mov(&l->a, 1, RCX, x86_at(&group->slot->value));
+    load_value(l, group);
+    l->keeps_rcx = !in_rax;
 }
 
 static enum dbt_fill fill_of(enum mode mode, bool store)
