@@ -71,8 +71,6 @@ struct a64_system {
     _Atomic uint64_t code_generation;
     _Atomic uint64_t code_log[A64_CODE_LOG];
     atomic_flag code_lock; /* of who adds to it */
-    void *code_store; /* the translator's, of knobs.code_cache, while CPUs use it; under lock, with their number */
-    unsigned code_store_users;
     struct a64_monitor *monitor;   /* exclusive monitors, src/a64/monitor.h */
     struct a64_broadcast *broadcast; /* TLBI inboxes, src/a64/broadcast.h */
     /* The wire of a timer or of the GIC's maintenance interrupt changed: PPI INTID (16..31) of CPU is LEVEL. */

@@ -15,7 +15,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include "kept.h"
 
 /* What is asked of the host at a time, and how much of it is left then. */
 #define READY_STEP ((size_t)128 << 10)
@@ -83,6 +83,23 @@ void dbt_code_ready(struct dbt *dbt)
     ready_up(dbt, &now->ready[DBT_FRONT_CODE], now->code, now->cold_start);
     ready_up(dbt, &now->ready[DBT_FRONT_COLD], now->cold, now->ready[DBT_FRONT_LITERALS]);
     ready_down(dbt, &now->ready[DBT_FRONT_LITERALS], now->literals, now->ready[DBT_FRONT_COLD]);
+}
+
+/* As far as REGION is full, in pieces of its own. */
+static void populate_full(struct dbt *dbt, struct dbt_region *region)
+{
+    populate(dbt, region->start, region->code);
+    populate(dbt, region->cold_start, region->cold);
+    populate(dbt, region->literals, region->end);
+    region->ready[DBT_FRONT_CODE] = region->code;
+    region->ready[DBT_FRONT_COLD] = region->cold;
+    region->ready[DBT_FRONT_LITERALS] = region->literals;
+}
+
+void dbt_code_fill(struct dbt *dbt, struct dbt_region *region, const struct dbt_region *with)
+{
+    *region = *with;
+    populate_full(dbt, region);
 }
 
 /* [hot | code], the code from FD a second time for writing. */
@@ -290,6 +307,21 @@ static void disconnect(struct dbt *dbt, const struct dbt_link *link)
         dbt_link_jump(dbt, link->fast, link->save);
 }
 
+void dbt_cut_jump(struct dbt *dbt, uint32_t number)
+{
+    struct dbt_link *link = &dbt->links[number];
+    disconnect(dbt, link);
+    leave_target(dbt, link);
+}
+
+uint32_t dbt_links_end(const struct dbt *dbt, uint32_t number)
+{
+    const struct dbt_region *region = dbt->region;
+    while (number >= region->blocks.limit)
+        region++;
+    return number + 1 < region->blocks.count ? dbt->blocks[number + 1].links : region->links.count;
+}
+
 /* Nothing leads to BLOCK any more. */
 static void cut_off(struct dbt *dbt, struct dbt_block *block)
 {
@@ -311,9 +343,10 @@ static uint32_t *bucket_of(struct dbt *dbt, uint64_t pa, unsigned mode)
     return &dbt->hash[key * 0x9e3779b97f4a7c15ull >> (64 - dbt->hash_bits)];
 }
 
-struct dbt_block *dbt_find(struct dbt *dbt, uint64_t pa, unsigned mode)
+/* The first of the blocks from index I - 1 on in a hash chain that is for PA and MODE. */
+static struct dbt_block *find_from(const struct dbt *dbt, uint32_t i, uint64_t pa, unsigned mode)
 {
-    for (uint32_t i = *bucket_of(dbt, pa, mode); i; i = dbt->blocks[i - 1].next) {
+    for (; i; i = dbt->blocks[i - 1].next) {
         struct dbt_block *block = &dbt->blocks[i - 1];
         if (block->pa == pa && block->mode == mode)
             return block;
@@ -321,34 +354,58 @@ struct dbt_block *dbt_find(struct dbt *dbt, uint64_t pa, unsigned mode)
     return NULL;
 }
 
-struct dbt_block *dbt_add_block(struct dbt *dbt, struct dbt_page *page, uint64_t pa, unsigned mode,
-                                const uint32_t *words, unsigned count)
+struct dbt_block *dbt_find(struct dbt *dbt, uint64_t pa, unsigned mode)
 {
-    struct dbt_part *blocks = &dbt->now->blocks;
-    if (blocks->count == blocks->limit)
-        return NULL;
-    struct dbt_block *block = &dbt->blocks[blocks->count++];
-    uint32_t *bucket = bucket_of(dbt, pa, mode);
-    *block = (struct dbt_block){
-        .pa = pa,
-        .mode = (uint16_t)mode,
-        .count = (uint16_t)count,
-        .page = (uint32_t)(page - dbt->pages),
-        .next = *bucket,
-        .page_next = page->blocks,
-    };
-    dbt_page_note(page, (pa & A64_PAGE_MASK) / 4, words, count);
-    *bucket = page->blocks = blocks->count;
-    return block;
+    return find_from(dbt, *bucket_of(dbt, pa, mode), pa, mode);
 }
 
-void dbt_drop_block(struct dbt *dbt, struct dbt_block *block)
+struct dbt_block *dbt_find_next(struct dbt *dbt, const struct dbt_block *block)
+{
+    return find_from(dbt, block->next, block->pa, block->mode);
+}
+
+void dbt_hash_block(struct dbt *dbt, struct dbt_block *block)
+{
+    uint32_t *bucket = bucket_of(dbt, block->pa, block->mode);
+    block->next = *bucket;
+    *bucket = (uint32_t)(block - dbt->blocks) + 1;
+}
+
+void dbt_unhash_block(struct dbt *dbt, const struct dbt_block *block)
 {
     const uint32_t number = (uint32_t)(block - dbt->blocks) + 1;
     uint32_t *link = bucket_of(dbt, block->pa, block->mode);
     while (*link != number)
         link = &dbt->blocks[*link - 1].next;
     *link = block->next;
+}
+
+void dbt_join_page(struct dbt *dbt, struct dbt_page *page, struct dbt_block *block,
+                   const uint32_t *words)
+{
+    block->page = (uint32_t)(page - dbt->pages);
+    block->page_next = page->blocks;
+    page->blocks = (uint32_t)(block - dbt->blocks) + 1;
+    dbt_page_note(page, (block->pa & A64_PAGE_MASK) / 4, words, block->count);
+    dbt_hash_block(dbt, block);
+}
+
+struct dbt_block *dbt_add_block(struct dbt *dbt, struct dbt_page *page, uint64_t pa, unsigned mode,
+                                const uint32_t *words, unsigned count, uint32_t links)
+{
+    struct dbt_part *blocks = &dbt->now->blocks;
+    if (blocks->count == blocks->limit)
+        return NULL;
+    struct dbt_block *block = &dbt->blocks[blocks->count++];
+    *block = (struct dbt_block){
+        .pa = pa, .mode = (uint16_t)mode, .count = (uint16_t)count, .links = links};
+    dbt_join_page(dbt, page, block, words);
+    return block;
+}
+
+void dbt_drop_block(struct dbt *dbt, struct dbt_block *block)
+{
+    dbt_unhash_block(dbt, block);
     cut_off(dbt, block);
     block->count = 0;
 }
@@ -407,7 +464,8 @@ static void empty_region(struct dbt *dbt, struct dbt_region *region)
             dbt->stats[STAT_EVICTED]++;
         }
     for (uint32_t i = region->blocks.first; i < region->blocks.count; i++)
-        dbt_page_sweep(dbt, &dbt->pages[dbt->blocks[i].page]);
+        if (!dbt_is_asleep(&dbt->blocks[i]))
+            dbt_page_sweep(dbt, &dbt->pages[dbt->blocks[i].page]);
     for (uint32_t i = region->links.first; i < region->links.count; i++)
         leave_target(dbt, &dbt->links[i]);
     dbt_empty_slots(dbt, region->slots.first, region->slots.count);

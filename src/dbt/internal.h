@@ -88,6 +88,7 @@ struct dbt_hot {
     _Alignas(16) uint64_t crossing[DBT_CROSSING / 8];
     uint32_t unordered; /* what FCMP makes of NaNs: see from_float() in x86_64/lower.c */
     _Alignas(16) struct dbt_fp_constants fp[3]; /* half, single, double */
+    uintptr_t functions; /* what code names functions of the program from */
     union a64_vreg constant[DBT_CONSTANTS]; /* x86_64/vector_constants.c */
     uint32_t estimate[2][256]; /* FRECPE, FRSQRTE: see estimate() in x86_64/lower_simd_fp.c */
     struct dbt_slot slot[]; /* the first DBT_JUMPS are the jump cache */
@@ -143,7 +144,7 @@ enum dbt_mode {
 #define DBT_GUARDED (1u << 13)
 
 struct dbt_block {
-    uint64_t pa;
+    uint64_t pa;          /* or what it sleeps under: see kept.h */
     uint16_t mode;
     uint16_t count;       /* instructions; 0: the block was dropped */
     uint32_t code;        /* offset of its entry */
@@ -152,6 +153,7 @@ struct dbt_block {
     uint32_t next;        /* in the hash chain: index + 1 */
     uint32_t page_next;   /* in its page's list: index + 1 */
     uint32_t ways;        /* the links that lead here: the first's index + 1 */
+    uint32_t links;       /* its own links, up to the next block's: the first's index */
     /* The guest registers, a bit each, that hold what they held at the entry wherever NZCV as it was there may be looked
      * at, with DBT_SETS_FLAGS if that is only where something rare happens, such as a fault, before it is set anew. */
     uint64_t kept;
@@ -264,8 +266,7 @@ struct dbt_log {
 };
 
 struct lower;
-struct x86_notes;
-struct dbt_store;
+struct dbt_kept;
 
 struct dbt {
     struct a64_cpu *cpu;
@@ -325,8 +326,7 @@ struct dbt {
     bool avx512;         /* VL, BW, DQ */
     bool avx512vnni, avx512cd, avx512bitalg, gfni, aes, pclmul, sha;
     bool vaes; /* VAES and VPCLMULQDQ, for registers above 15 */
-    struct dbt_store *store;   /* blocks of earlier runs, for later ones; NULL: none */
-    struct x86_notes *notes;   /* with a store: what of a new block depends on where it is */
+    struct dbt_kept *kept;   /* what is kept from one run to the next; NULL: nothing */
     struct dbt_check *check; /* both engines run; NULL: they do not */
     FILE *perf; /* perf's map; NULL: none */
     uint64_t stats[STAT_COUNT];
@@ -341,19 +341,33 @@ void dbt_code_begin(struct dbt *dbt);
 void dbt_code_destroy(struct dbt *dbt);
 /* Drops everything but the stubs. */
 void dbt_flush(struct dbt *dbt);
+/* REGION, which is empty, is filled as far as WITH is, by who reads it from somewhere. */
+void dbt_code_fill(struct dbt *dbt, struct dbt_region *region, const struct dbt_region *with);
 /* Has the host give pages for the next blocks of the region, in pieces rather than one by one. */
 void dbt_code_ready(struct dbt *dbt);
 /* Goes on to the next region, with everything in it dropped. */
 void dbt_next_region(struct dbt *dbt);
 /* The block at PA for MODE; NULL: none. */
 struct dbt_block *dbt_find(struct dbt *dbt, uint64_t pa, unsigned mode);
-/* A new block without code of COUNT words in PAGE; NULL: no room in the region. */
+/* Another block of the same PA and mode as BLOCK; NULL: none. */
+struct dbt_block *dbt_find_next(struct dbt *dbt, const struct dbt_block *block);
+/* BLOCK is found by its `pa` and mode from now on, or no more. */
+void dbt_hash_block(struct dbt *dbt, struct dbt_block *block);
+void dbt_unhash_block(struct dbt *dbt, const struct dbt_block *block);
+/* BLOCK, of these words, belongs to PAGE from now on, and is found. */
+void dbt_join_page(struct dbt *dbt, struct dbt_page *page, struct dbt_block *block,
+                   const uint32_t *words);
+/* A new block without code of COUNT words in PAGE, with links from LINKS on; NULL: no room in the region. */
 struct dbt_block *dbt_add_block(struct dbt *dbt, struct dbt_page *page, uint64_t pa, unsigned mode,
-                                const uint32_t *words, unsigned count);
+                                const uint32_t *words, unsigned count, uint32_t links);
 /* Makes BLOCK unfindable and unreachable, except for its page. */
 void dbt_drop_block(struct dbt *dbt, struct dbt_block *block);
 /* The index of a new link; UINT32_MAX: no room in the region. */
 uint32_t dbt_add_link(struct dbt *dbt, struct dbt_link link);
+/* The index behind the last link of block NUMBER. */
+uint32_t dbt_links_end(const struct dbt *dbt, uint32_t number);
+/* Undoes the jump of link NUMBER. */
+void dbt_cut_jump(struct dbt *dbt, uint32_t number);
 /* Lets link NUMBER lead to BLOCK. One by a slot: for the address VA, whose TAG it is to have; GLOBAL: as in
  * dbt_fill(). */
 void dbt_connect(struct dbt *dbt, uint32_t number, struct dbt_block *block);
@@ -441,16 +455,13 @@ bool dbt_is_conditional(const struct a64_insn *insn);
 struct dbt_page *dbt_page_for(struct dbt *dbt, uint64_t pa, const uint32_t *host, unsigned first,
                               const uint32_t *words, unsigned count);
 
-/* ---- kept.c: blocks in a form that does not depend on where they are ---- */
+/* ---- kept.c, wake.c: what outlives the process ---- */
 
-/* Gives the store BLOCK, just translated by L from WORDS in the page at HOST. */
-void dbt_keep(struct dbt *dbt, const struct lower *l, const struct dbt_block *block,
-              const uint32_t *host, const uint32_t *words);
-/* The block at PA for MODE, as the store has it for what the page at HOST holds now; NULL: it has none. */
-struct dbt_block *dbt_take(struct dbt *dbt, uint64_t pa, const uint32_t *host, unsigned mode);
-/* Finds the store that the system's knobs name, and what this CPU's blocks depend on. */
-void dbt_store_attach(struct dbt *dbt);
-void dbt_store_detach(struct dbt *dbt);
+/* Reads what the system's knobs say is kept for this CPU; writes it, if much is new. */
+void dbt_kept_attach(struct dbt *dbt);
+void dbt_kept_detach(struct dbt *dbt);
+/* The block at PA for MODE, if one is kept for what the page at HOST holds now; NULL: none. */
+struct dbt_block *dbt_wake(struct dbt *dbt, uint64_t pa, const uint32_t *host, unsigned mode);
 
 /* ---- check.c ---- */
 
@@ -465,10 +476,9 @@ void dbt_check_after(struct dbt *dbt, const struct dbt_block *block);
 
 /* Calls MET with each stub, in no order. */
 void dbt_each_stub(const struct dbt *dbt, void (*met)(void *ctx, uintptr_t at, const char *name), void *ctx);
-/* The map for Linux's perf, if it is wanted: stubs, then each block as it comes, from CODE and COLD to the
- * ends of what is used. */
+/* The map for Linux's perf, if it is wanted: stubs, then each block as it comes, with what it has in COLD. */
 void dbt_perf_open(struct dbt *dbt);
-void dbt_perf_block(struct dbt *dbt, size_t code, size_t cold);
+void dbt_perf_block(struct dbt *dbt, const struct dbt_block *block, size_t cold, size_t cold_size);
 void dbt_perf_close(struct dbt *dbt);
 
 /* ---- nzcv.c ---- */

@@ -1,512 +1,33 @@
 /* SPDX-License-Identifier: MIT */
-/* Blocks that outlive the process: a block's code as a record of the store (store.h), and back.
+/* A CPU's code cache that outlives the process: it is written to a file when the CPU is done, and
+ * read when it begins.
  *
- * A record holds the words that the block was made from, which must be what memory holds when it is
- * taken, all of them compared; its code, rare paths and constants as bytes; and what in these
- * depends on where they are: noted by the emitters (struct x86_note) as the block was emitted, and
- * told by what it leads to. All else that code depends on is in the store's identity: the program
- * itself, the features of host and guest, and how the memory about the code is laid out. */
+ * What is written is the code memory as far as it is filled, with the tables of its blocks, links
+ * and sites, in as many pieces as the regions have parts. Nothing in them depends on where the
+ * memory is: code reaches the context, slots, stubs and other code RIP-relative, at distances that
+ * are the same in each run, and names the interpreter's functions by their distance from another
+ * (call() of x86_64/lower.c). So a file is read to where it came from, and all that is done to it
+ * is to compare its checksum and to enter its blocks in the hash table, where they sleep until
+ * somebody asks for their words (wake.c).
+ *
+ * All else that code depends on is in the file's identity: the program itself, the features of host
+ * and guest, and how the memory about the code is laid out. */
 
+#include <inttypes.h>
 #include <link.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
-#include "store.h"
-#include "x86_64/lower.h"
-
-/* ---- records ---- */
-
-/* What a fix leads to, from the start of that. */
-enum kind {
-    KIND_HOT,  /* dbt->hot but the block's own slots */
-    KIND_STUB, /* the code memory's stubs */
-    KIND_SLOT, /* bytes from the block's first slot */
-    KIND_CODE,
-    KIND_COLD,
-    KIND_LITERAL,
-    KIND_LINK, /* no address: the number of one of the block's links */
-    KIND_EXEC, /* 8 bytes: a function of the program, from ANCHOR */
-    KIND_COUNT
-};
-
-enum part { PART_CODE, PART_COLD, PART_LITERALS, PART_COUNT };
-
-/* 4 bytes at AT in a part. */
-struct fix {
-    uint16_t at;
-    uint8_t part : 4, kind : 4, imm;
-    uint32_t target;
-};
-
-/* A jump: where in PART its displacement ends, and in the rare paths what it leads to; else a slot
- * of the block's. */
-struct kept_link {
-    uint32_t jump, slot;
-    uint16_t part, single;
-    uint16_t fast, save; /* in code, and in the rare paths */
-    uint8_t operand[2];
-    uint16_t zero;
-};
-
-#define MOST_BYTES 0x8000u /* of a part */
-#define MOST_SLOTS 4096u
-#define MOST_LINKS 1024u
-#define NO_SITE    0xffffu
-
-/* Behind it: words, rows (16 bits), fixes, links, sites (16 bits a slot), parts, each from a
- * multiple of 8 on. */
-struct kept {
-    struct dbt_record record;
-    uint64_t flips[2]; /* a bit an instruction: dbt->flips has its address */
-    uint64_t kept;     /* struct dbt_block's */
-    uint16_t place;    /* of the first word in its page, in words */
-    uint16_t mode, count;
-    uint16_t fixes, links, slots;
-    uint16_t literals_end; /* modulo 16 */
-    uint16_t zero;
-    uint32_t size[PART_COUNT];
-    uint32_t zero2;
-};
-
-/* Where a record's pieces begin. */
-struct view {
-    const struct kept *kept;
-    const uint32_t *words;
-    const uint16_t *rows, *sites;
-    const struct fix *fixes;
-    const struct kept_link *links;
-    const uint8_t *part[PART_COUNT];
-};
-
-static size_t up(size_t size)
-{
-    return (size + 7) & ~(size_t)7;
-}
-
-/* Lays out KEPT's pieces; its size. */
-static size_t view(const struct kept *kept, struct view *view)
-{
-    const uint8_t *p = (const uint8_t *)(kept + 1);
-    view->kept = kept;
-    view->words = (const void *)p;
-    p += up(kept->count * sizeof(uint32_t));
-    view->rows = (const void *)p;
-    p += up(kept->count * sizeof(uint16_t));
-    view->fixes = (const void *)p;
-    p += up(kept->fixes * sizeof(struct fix));
-    view->links = (const void *)p;
-    p += up(kept->links * sizeof(struct kept_link));
-    view->sites = (const void *)p;
-    p += up(kept->slots * sizeof(uint16_t));
-    for (unsigned part = 0; part < PART_COUNT; part++) {
-        view->part[part] = p;
-        p += up(kept->size[part]);
-    }
-    return (size_t)(p - (const uint8_t *)kept);
-}
-
-/* Some words, as far as the page goes: enough to tell most blocks, though not its own alone. */
-static uint64_t key_of(const uint32_t *host, unsigned place, unsigned mode)
-{
-    uint64_t key = (uint64_t)mode << 10 | place;
-    for (unsigned i = place; i < place + 4 && i < 1024; i++)
-        key = (key ^ a64_code_word(&host[i])) * 0x9e3779b97f4a7c15ull ^ key >> 31;
-    return key;
-}
-
-/* The bits of dbt->flips[LEVEL] that COUNT instructions from PA on have. */
-static uint64_t flips_of(const struct dbt *dbt, unsigned level, uint64_t pa, unsigned count)
-{
-    uint64_t bits = 0;
-    for (unsigned i = 0; i < count; i++)
-        bits |= (uint64_t)dbt_flips(dbt, level, pa + i * 4) << i;
-    return bits;
-}
-
-static uintptr_t anchor(void)
-{
-    return (uintptr_t)dbt_translate;
-}
-
-/* ---- to a record ---- */
-
-/* The block's parts in the code memory. */
-struct parts {
-    size_t start[PART_COUNT], size[PART_COUNT];
-};
-
-static struct parts parts_of(const struct dbt *dbt, const struct lower *l)
-{
-    const struct dbt_region *before = &l->before, *now = dbt->now;
-    return (struct parts){
-        {before->code, before->cold, now->literals},
-        {now->code - before->code, now->cold - before->cold, before->literals - now->literals},
-    };
-}
-
-/* The part that OFFSET is in, or at the end of, and where in it; PART_COUNT: none. */
-static unsigned part_at(const struct parts *parts, size_t offset, size_t *at)
-{
-    for (unsigned part = 0; part < PART_COUNT; part++) {
-        *at = offset - parts->start[part];
-        if (offset >= parts->start[part] && *at <= parts->size[part])
-            return part;
-    }
-    return PART_COUNT;
-}
-
-static bool fix_address(const struct dbt *dbt, const struct lower *l, const struct parts *parts,
-                        uintptr_t target, struct fix *fix)
-{
-    const uintptr_t hot = (uintptr_t)dbt->hot, code = (uintptr_t)dbt->code;
-    const uintptr_t slots = (uintptr_t)&dbt->hot->slot[l->before.slots.count];
-    size_t at;
-    if (target < hot || target >= code + dbt->code_size)
-        return false;
-    if (target >= code + dbt->stubs_end) {
-        const unsigned part = part_at(parts, target - code, &at);
-        fix->kind = (KIND_CODE + part) & 15;
-        fix->target = (uint32_t)at;
-        return part != PART_COUNT;
-    }
-    const bool stub = target >= code;
-    const bool slot = !stub && target >= (uintptr_t)&dbt->hot->slot[DBT_JUMPS];
-    fix->kind = stub ? KIND_STUB : slot ? KIND_SLOT : KIND_HOT;
-    fix->target = (uint32_t)(target - (stub ? code : slot ? slots : hot));
-    return !slot || target >= slots;
-}
-
-static bool fix_of(const struct dbt *dbt, const struct lower *l, const struct parts *parts,
-                   const struct x86_note *note, struct fix *fix)
-{
-    size_t at;
-    const unsigned part = part_at(parts, (size_t)(note->at - dbt->code_write), &at);
-    *fix = (struct fix){.at = (uint16_t)at, .part = part & 15, .imm = note->imm};
-    if (part == PART_COUNT || at > MOST_BYTES)
-        return false;
-    if (note->imm == X86_NOTE_LINK) {
-        fix->kind = KIND_LINK;
-        fix->target = (uint32_t)(note->target - l->before.links.count);
-        return true;
-    }
-    if (note->imm != X86_NOTE_EXEC)
-        return fix_address(dbt, l, parts, note->target, fix);
-    uint64_t function;
-    memcpy(&function, note->at, sizeof(function));
-    fix->kind = KIND_EXEC;
-    fix->target = (uint32_t)(function - anchor());
-    return (int64_t)(function - anchor()) == (int32_t)fix->target;
-}
-
-static bool put_links(const struct dbt *dbt, const struct lower *l, const struct parts *parts,
-                      struct kept_link *link)
-{
-    for (uint32_t i = l->before.links.count; i < dbt->now->links.count; i++, link++) {
-        const struct dbt_link *from = &dbt->links[i];
-        size_t at, miss;
-        if (!from->jump) {
-            *link = (struct kept_link){.slot = from->slot - l->before.slots.count};
-            continue;
-        }
-        const unsigned part = part_at(parts, from->jump, &at);
-        if (part == PART_COUNT || part_at(parts, from->slot, &miss) != PART_COLD)
-            return false;
-        *link = (struct kept_link){
-            .jump = (uint32_t)at,
-            .slot = (uint32_t)miss,
-            .part = (uint16_t)part,
-            .single = from->single,
-        };
-        if (!from->fast)
-            continue;
-        if (part_at(parts, from->fast, &at) != PART_CODE ||
-            part_at(parts, from->save, &miss) != PART_COLD)
-            return false;
-        link->fast = (uint16_t)at;
-        link->save = (uint16_t)miss;
-        memcpy(link->operand, from->operand, sizeof(link->operand));
-    }
-    return true;
-}
-
-static void put_sites(const struct dbt *dbt, const struct lower *l, uint16_t *sites)
-{
-    for (uint32_t i = l->before.slots.count; i < dbt->now->slots.count; i++)
-        *sites++ = (uint16_t)(dbt->sites[i].place >> 1 | dbt->sites[i].pair);
-    for (uint32_t i = l->before.links.count; i < dbt->now->links.count; i++)
-        if (!dbt->links[i].jump)
-            sites[(int)(dbt->links[i].slot - dbt->now->slots.count)] = NO_SITE;
-}
-
-/* Fills the record's pieces; false: something in the block cannot be moved. */
-static bool put(const struct dbt *dbt, const struct lower *l, const struct parts *parts,
-                const uint32_t *words, const struct view *view)
-{
-    const struct kept *kept = view->kept;
-    struct fix *fixes = (struct fix *)(uintptr_t)view->fixes;
-    uint16_t *rows = (uint16_t *)(uintptr_t)view->rows;
-    for (unsigned i = 0; i < kept->fixes; i++)
-        if (!fix_of(dbt, l, parts, &dbt->notes->note[i], &fixes[i]))
-            return false;
-    if (!put_links(dbt, l, parts, (struct kept_link *)(uintptr_t)view->links))
-        return false;
-    put_sites(dbt, l, (uint16_t *)(uintptr_t)view->sites);
-    memcpy((void *)(uintptr_t)view->words, words, kept->count * sizeof(*words));
-    for (unsigned i = 0; i < kept->count; i++)
-        rows[i] = l->insn[i].row;
-    for (unsigned part = 0; part < PART_COUNT; part++)
-        memcpy((void *)(uintptr_t)view->part[part], dbt->code_write + parts->start[part],
-               parts->size[part]);
-    return true;
-}
-
-void dbt_keep(struct dbt *dbt, const struct lower *l, const struct dbt_block *block,
-              const uint32_t *host, const uint32_t *words)
-{
-    const struct parts parts = parts_of(dbt, l);
-    const struct dbt_region *now = dbt->now;
-    const unsigned place = (block->pa & A64_PAGE_MASK) / 4;
-    const uint32_t links = now->links.count - l->before.links.count,
-                   slots = now->slots.count - l->before.slots.count;
-    if (dbt->notes->count > sizeof(dbt->notes->note) / sizeof(dbt->notes->note[0]) ||
-        links > MOST_LINKS || slots > MOST_SLOTS)
-        return;
-    struct kept head = {
-        .record = {.key = key_of(host, place, block->mode)},
-        .flips = {flips_of(dbt, 0, block->pa, block->count),
-                  flips_of(dbt, 1, block->pa, block->count)},
-        .kept = block->kept,
-        .place = (uint16_t)place,
-        .mode = block->mode,
-        .count = block->count,
-        .fixes = (uint16_t)dbt->notes->count,
-        .links = (uint16_t)links,
-        .slots = (uint16_t)slots,
-        .literals_end = (uint16_t)(l->before.literals % 16),
-    };
-    for (unsigned part = 0; part < PART_COUNT; part++) {
-        head.size[part] = (uint32_t)parts.size[part];
-        if (parts.size[part] > MOST_BYTES)
-            return;
-    }
-    struct view pieces;
-    head.record.size = (uint32_t)view(&head, &pieces);
-    struct kept *kept = calloc(1, head.record.size);
-    if (!kept)
-        return;
-    *kept = head;
-    view(kept, &pieces);
-    if (put(dbt, l, &parts, words, &pieces))
-        dbt_store_add(dbt->store, &kept->record);
-    free(kept);
-}
-
-/* ---- from a record ---- */
-
-/* What is looked for, and what came of it. */
-struct search {
-    struct dbt *dbt;
-    uint64_t pa;
-    const uint32_t *host;
-    unsigned mode;
-    struct dbt_block *block;
-};
-
-/* The checksum held, so that this only fails for a record that somebody made. */
-static bool is_sound(const struct view *view)
-{
-    const struct kept *kept = view->kept;
-    if (kept->place + kept->count > 1024u || !kept->count || kept->count > DBT_MAX_INSNS)
-        return false;
-    for (unsigned i = 0; i < kept->fixes; i++) {
-        const struct fix *fix = &view->fixes[i];
-        const size_t bytes = fix->kind == KIND_EXEC ? 8 : 4;
-        if (fix->kind >= KIND_COUNT || fix->part >= PART_COUNT ||
-            fix->at + bytes > kept->size[fix->part])
-            return false;
-    }
-    for (unsigned i = 0; i < kept->links; i++) {
-        const struct kept_link *link = &view->links[i];
-        const bool jump = link->jump != 0;
-        if (link->part >= PART_LITERALS || link->jump > kept->size[link->part] ||
-            (jump && link->jump < 4) || (link->fast && link->fast < 4) ||
-            link->fast > kept->size[PART_CODE] ||
-            link->save >= kept->size[PART_COLD] + !link->fast ||
-            link->slot >= (jump ? kept->size[PART_COLD] : kept->slots))
-            return false;
-    }
-    for (unsigned i = 0; i < kept->count; i++)
-        if (view->rows[i] >= A64_ROW_COUNT && view->rows[i] != A64_ROW_NONE)
-            return false;
-    return true;
-}
-
-static bool matches(const struct search *search, const struct view *view)
-{
-    const struct kept *kept = view->kept;
-    const unsigned place = (search->pa & A64_PAGE_MASK) / 4;
-    if (kept->place != place || kept->mode != search->mode || !is_sound(view))
-        return false;
-    for (unsigned i = 0; i < kept->count; i++)
-        if (a64_code_word(&search->host[place + i]) != view->words[i])
-            return false;
-    return !(flips_of(search->dbt, 0, search->pa, kept->count) & ~kept->flips[0]) &&
-           !(flips_of(search->dbt, 1, search->pa, kept->count) & ~kept->flips[1]);
-}
-
-/* Whether the region has room for it, and where its parts go then. */
-static bool place_parts(const struct dbt_region *now, const struct kept *kept, struct parts *parts)
-{
-    const size_t end = now->literals - ((now->literals - kept->literals_end) & 15);
-    *parts = (struct parts){{now->code, now->cold, end - kept->size[PART_LITERALS]},
-                            {kept->size[0], kept->size[1], kept->size[2]}};
-    return now->code + kept->size[PART_CODE] <= now->cold_start &&
-           now->cold + kept->size[PART_COLD] + kept->size[PART_LITERALS] + 64 <= end &&
-           now->blocks.count < now->blocks.limit &&
-           now->links.count + kept->links <= now->links.limit &&
-           now->slots.count + kept->slots <= now->slots.limit;
-}
-
-static uintptr_t target_of(const struct dbt *dbt, const struct parts *parts, const struct fix *fix)
-{
-    const uintptr_t code = (uintptr_t)dbt->code;
-    switch ((enum kind)fix->kind) {
-    case KIND_HOT:
-        return (uintptr_t)dbt->hot + fix->target;
-    case KIND_STUB:
-        return code + fix->target;
-    case KIND_SLOT:
-        return (uintptr_t)&dbt->hot->slot[dbt->now->slots.count] + fix->target;
-    case KIND_CODE:
-    case KIND_COLD:
-    case KIND_LITERAL:
-        return code + parts->start[fix->kind - KIND_CODE] + fix->target;
-    case KIND_LINK:
-        return dbt->now->links.count + fix->target;
-    default:
-        return anchor() + (uintptr_t)(intptr_t)(int32_t)fix->target;
-    }
-}
-
-static void apply(const struct dbt *dbt, const struct parts *parts, const struct fix *fix)
-{
-    const size_t at = parts->start[fix->part] + fix->at;
-    const uintptr_t target = target_of(dbt, parts, fix);
-    uint32_t value = (uint32_t)target;
-    if (fix->kind == KIND_EXEC) {
-        const uint64_t function = target;
-        memcpy(dbt->code_write + at, &function, sizeof(function));
-        return;
-    }
-    if (fix->kind != KIND_LINK)
-        value = (uint32_t)(target - ((uintptr_t)dbt->code + at + 4 + fix->imm));
-    memcpy(dbt->code_write + at, &value, sizeof(value));
-}
-
-/* Where PARTS lead to slots and links, those are the region's next, taken here. */
-static void take_tables(struct dbt *dbt, const struct view *view, const struct parts *parts)
-{
-    struct dbt_region *now = dbt->now;
-    const uint32_t slots = now->slots.count;
-    for (unsigned i = 0; i < view->kept->links; i++) {
-        const struct kept_link *link = &view->links[i];
-        const struct dbt_link made = {
-            .jump = link->jump ? (uint32_t)(parts->start[link->part] + link->jump) : 0,
-            .slot =
-                link->jump ? (uint32_t)(parts->start[PART_COLD] + link->slot) : slots + link->slot,
-            .single = link->single,
-            .fast = link->fast ? (uint32_t)(parts->start[PART_CODE] + link->fast) : 0,
-            .save = (uint32_t)(parts->start[PART_COLD] + link->save),
-            .operand = {link->operand[0] & 63, link->operand[1] & 63},
-        };
-        dbt_add_link(dbt, made);
-    }
-    dbt_empty_slots(dbt, slots, slots + view->kept->slots);
-    for (unsigned i = 0; i < view->kept->slots; i++)
-        dbt->sites[slots + i] = (struct dbt_site){
-            .block = now->blocks.count,
-            .place = (uint16_t)((view->sites[i] & ~1u) << 1),
-            .pair = view->sites[i] & 1,
-        };
-    now->slots.count += view->kept->slots;
-}
-
-static void note_flips(struct dbt *dbt, unsigned level, uint64_t pa, uint64_t bits)
-{
-    for (; bits; bits &= bits - 1)
-        dbt_note_flips(dbt, level, pa + (unsigned)__builtin_ctzll(bits) * 4u);
-}
-
-/* As if the instructions had been decoded to be executed. */
-static void note_rows(struct a64_system *sys, const struct view *view)
-{
-    for (unsigned i = 0; i < view->kept->count; i++)
-        if (view->rows[i] != A64_ROW_NONE &&
-            !atomic_load_explicit(&sys->row_met[view->rows[i]], memory_order_relaxed))
-            atomic_store_explicit(&sys->row_met[view->rows[i]], true, memory_order_relaxed);
-}
-
-static bool take(void *ctx, const struct dbt_record *record)
-{
-    struct search *search = ctx;
-    struct dbt *dbt = search->dbt;
-    struct view pieces;
-    struct parts parts;
-    if (record->size < sizeof(struct kept) ||
-        view((const struct kept *)record, &pieces) != record->size || !matches(search, &pieces))
-        return false;
-    const struct kept *kept = pieces.kept;
-    dbt_code_ready(dbt);
-    if (!place_parts(dbt->now, kept, &parts)) {
-        dbt_next_region(dbt);
-        if (!place_parts(dbt->now, kept, &parts))
-            return false;
-    }
-    const unsigned first = kept->place;
-    struct dbt_page *page =
-        dbt_page_for(dbt, search->pa, search->host, first, pieces.words, kept->count);
-    if (!page)
-        return false;
-    for (unsigned part = 0; part < PART_COUNT; part++)
-        memcpy(dbt->code_write + parts.start[part], pieces.part[part], kept->size[part]);
-    for (unsigned i = 0; i < kept->fixes; i++)
-        apply(dbt, &parts, &pieces.fixes[i]);
-    take_tables(dbt, &pieces, &parts);
-    struct dbt_block *block =
-        dbt_add_block(dbt, page, search->pa, search->mode, pieces.words, kept->count);
-    block->code = (uint32_t)parts.start[PART_CODE];
-    block->code_size = kept->size[PART_CODE];
-    block->kept = kept->kept;
-    dbt->now->code += (kept->size[PART_CODE] + 15) & ~15u;
-    dbt->now->cold += kept->size[PART_COLD];
-    dbt->now->literals = parts.start[PART_LITERALS];
-    note_flips(dbt, 0, search->pa, kept->flips[0]);
-    note_flips(dbt, 1, search->pa, kept->flips[1]);
-    note_rows(dbt->cpu->sys, &pieces);
-    dbt_perf_block(dbt, parts.start[PART_CODE], parts.start[PART_COLD]);
-    dbt->stats[STAT_TAKEN]++;
-    dbt->stats[STAT_TAKEN_INSNS] += kept->count;
-    search->block = block;
-    return true;
-}
-
-struct dbt_block *dbt_take(struct dbt *dbt, uint64_t pa, const uint32_t *host, unsigned mode)
-{
-    struct search search = {.dbt = dbt, .pa = pa, .host = host, .mode = mode};
-    dbt_store_find(dbt->store, key_of(host, (pa & A64_PAGE_MASK) / 4, mode), take, &search);
-    return search.block;
-}
+#include "kept.h"
 
 /* ---- identity ---- */
 
-struct identity {
-    uint64_t word[DBT_STORE_IDENTITY / 8];
-};
-
-static void add(struct identity *identity, const void *bytes, size_t size)
+static void add(struct dbt_identity *identity, const void *bytes, size_t size)
 {
     const uint8_t *p = bytes;
     for (size_t i = 0; i < size; i++)
-        for (unsigned k = 0; k < DBT_STORE_IDENTITY / 8; k++) {
+        for (unsigned k = 0; k < DBT_IDENTITY_WORDS; k++) {
             uint64_t *word = &identity->word[k];
             *word = (*word ^ p[i] ^ (uint64_t)k << 8) * (0x9e3779b97f4a7c15ull + 2 * k);
             *word ^= *word >> 32;
@@ -514,7 +35,7 @@ static void add(struct identity *identity, const void *bytes, size_t size)
 }
 
 struct program {
-    struct identity *identity;
+    struct dbt_identity *identity;
     bool found;
 };
 
@@ -523,7 +44,7 @@ struct program {
 static int add_build_id(struct dl_phdr_info *info, size_t size, void *ctx)
 {
     struct program *program = ctx;
-    const uintptr_t here = anchor();
+    const uintptr_t here = (uintptr_t)dbt_translate;
     bool mine = false;
     (void)size;
     for (unsigned i = 0; i < info->dlpi_phnum; i++) {
@@ -551,9 +72,10 @@ static int add_build_id(struct dl_phdr_info *info, size_t size, void *ctx)
 }
 
 /* False: the program does not say which one it is. */
-static bool identify(const struct dbt *dbt, struct identity *identity)
+static bool identify(const struct dbt *dbt, struct dbt_identity *identity)
 {
     const struct a64_cpu *cpu = dbt->cpu;
+    const struct a64_system *sys = cpu->sys;
     const uint8_t bits[] = {dbt->avx512,
                             dbt->avx512vnni,
                             dbt->avx512cd,
@@ -563,14 +85,19 @@ static bool identify(const struct dbt *dbt, struct identity *identity)
                             dbt->pclmul,
                             dbt->sha,
                             dbt->vaes,
-                            cpu->sys->private_memory,
-                            cpu->sys->sysreg_trap != NULL,
-                            cpu->sys->paravirt_pac != 0};
+                            sys->private_memory,
+                            sys->sysreg_trap != NULL,
+                            sys->paravirt_pac != 0,
+                            sys->knobs.every_block,
+                            dbt->check != NULL};
     struct program program = {.identity = identity};
-    *identity = (struct identity){{0}};
+    *identity = (struct dbt_identity){{0}};
     dl_iterate_phdr(add_build_id, &program);
     add(identity, bits, sizeof(bits));
     add(identity, &cpu->feat, sizeof(cpu->feat));
+    const uint64_t sizes[] = {dbt->code_size, dbt->stubs_end,
+                              (uint64_t)(dbt->code - (const uint8_t *)dbt->hot)};
+    add(identity, sizes, sizeof(sizes));
     const uint64_t base = (uint64_t)(uintptr_t)dbt->code;
     const uintptr_t *stub = (const uintptr_t *)(const void *)&dbt->stub;
     for (size_t i = 0; i < sizeof(dbt->stub) / sizeof(*stub); i++) {
@@ -580,41 +107,164 @@ static bool identify(const struct dbt *dbt, struct identity *identity)
     return program.found;
 }
 
-void dbt_store_attach(struct dbt *dbt)
+/* ---- the file ---- */
+
+/* The first piece: how large the others are. */
+struct shape {
+    struct dbt_region region[DBT_REGIONS];
+    uint32_t now, words;
+};
+
+#define REGION_PIECES 6
+#define MOST_PIECES   (1 + DBT_REGIONS * REGION_PIECES + 2)
+
+struct pieces {
+    struct dbt_piece piece[MOST_PIECES];
+    unsigned count;
+};
+
+static void put(struct pieces *pieces, void *bytes, size_t size)
 {
-    struct a64_system *sys = dbt->cpu->sys;
-    const struct a64_knobs *knobs = &sys->knobs;
-    struct identity identity;
-    if (!knobs->code_cache || !identify(dbt, &identity))
-        return;
-    dbt->notes = malloc(sizeof(*dbt->notes));
-    if (!dbt->notes)
-        return;
-    pthread_mutex_lock(&sys->lock);
-    if (!sys->code_store)
-        sys->code_store = dbt_store_open(knobs->code_cache, (const uint8_t *)identity.word,
-                                         knobs->code_cache_said, knobs->code_cache_ctx);
-    dbt->store = sys->code_store;
-    sys->code_store_users += dbt->store != NULL;
-    pthread_mutex_unlock(&sys->lock);
-    if (!dbt->store) {
-        free(dbt->notes);
-        dbt->notes = NULL;
-    }
+    pieces->piece[pieces->count++] = (struct dbt_piece){bytes, size};
 }
 
-void dbt_store_detach(struct dbt *dbt)
+static void put_part(struct pieces *pieces, void *table, size_t size, const struct dbt_part *part)
 {
-    struct a64_system *sys = dbt->cpu->sys;
-    if (!dbt->store)
-        return;
-    free(dbt->notes);
-    dbt->notes = NULL;
-    pthread_mutex_lock(&sys->lock);
-    if (!--sys->code_store_users) {
-        dbt_store_close(dbt->store);
-        sys->code_store = NULL;
+    put(pieces, (uint8_t *)table + part->first * size, (part->count - part->first) * size);
+}
+
+/* SHAPE, and what it says is in the file behind it, and where in memory. */
+static void put_all(const struct dbt *dbt, struct shape *shape, struct pieces *pieces)
+{
+    put(pieces, shape, sizeof(*shape));
+    for (unsigned n = 0; n < dbt->region_count; n++) {
+        const struct dbt_region *region = &shape->region[n];
+        put(pieces, dbt->code_write + region->start, region->code - region->start);
+        put(pieces, dbt->code_write + region->cold_start, region->cold - region->cold_start);
+        put(pieces, dbt->code_write + region->literals, region->end - region->literals);
+        put_part(pieces, dbt->blocks, sizeof(dbt->blocks[0]), &region->blocks);
+        put_part(pieces, dbt->links, sizeof(dbt->links[0]), &region->links);
+        put_part(pieces, dbt->sites, sizeof(dbt->sites[0]), &region->slots);
     }
-    pthread_mutex_unlock(&sys->lock);
-    dbt->store = NULL;
+    put(pieces, dbt->kept->words, shape->words * sizeof(dbt->kept->words[0]));
+    put(pieces, dbt->kept->rows, shape->words * sizeof(dbt->kept->rows[0]));
+}
+
+/* ---- reading ---- */
+
+static bool has_part(const struct dbt_part *own, const struct dbt_part *part)
+{
+    return part->first == own->first && part->limit == own->limit && part->count >= own->first &&
+           part->count <= own->limit;
+}
+
+/* Whether REGION is OWN, which is empty, with something in it. */
+static bool has_region(const struct dbt_region *own, const struct dbt_region *region)
+{
+    return region->start == own->start && region->cold_start == own->cold_start &&
+           region->end == own->end && region->code >= region->start &&
+           region->code <= region->cold_start && region->cold >= region->cold_start &&
+           region->cold <= region->literals && region->literals <= region->end &&
+           has_part(&own->blocks, &region->blocks) && has_part(&own->links, &region->links) &&
+           has_part(&own->slots, &region->slots);
+}
+
+static bool has_shape(const struct dbt *dbt, const struct shape *shape)
+{
+    for (unsigned n = 0; n < dbt->region_count; n++)
+        if (!has_region(&dbt->region[n], &shape->region[n]))
+            return false;
+    return shape->now < dbt->region_count &&
+           shape->words <= (uint64_t)DBT_MAX_INSNS * dbt->code_size / DBT_BYTES_A_BLOCK;
+}
+
+static bool make_words(struct dbt_kept *kept, uint32_t count)
+{
+    kept->words = malloc((count + 1) * sizeof(kept->words[0]));
+    kept->rows = malloc((count + 1) * sizeof(kept->rows[0]));
+    return kept->words && kept->rows;
+}
+
+/* Reads FD, which has SHAPE, to where it belongs. */
+static bool read_pieces(struct dbt *dbt, struct shape *shape, int fd)
+{
+    struct pieces pieces = {.count = 0};
+    if (!has_shape(dbt, shape) || !make_words(dbt->kept, shape->words))
+        return false;
+    for (unsigned n = 0; n < dbt->region_count; n++)
+        dbt_code_fill(dbt, &dbt->region[n], &shape->region[n]);
+    put_all(dbt, shape, &pieces);
+    return dbt_store_read(fd, pieces.piece, pieces.count);
+}
+
+static void load(struct dbt *dbt)
+{
+    const struct dbt_kept *kept = dbt->kept;
+    struct shape shape;
+    const struct dbt_piece first = {&shape, sizeof(shape)};
+    const int fd = dbt_store_find(&kept->store, kept->name, &kept->identity, &first);
+    if (fd < 0)
+        return;
+    if (read_pieces(dbt, &shape, fd)) {
+        dbt->now = &dbt->region[shape.now];
+        dbt_enter_sleeping(dbt);
+    } else {
+        dbt_store_say(&kept->store, kept->name, "ignored: damaged");
+        dbt_code_begin(dbt);
+    }
+    close(fd);
+}
+
+/* ---- writing ---- */
+
+/* Whether a sixteenth of what this run had from the file or made was not there before. */
+static bool is_worth_it(const struct dbt *dbt)
+{
+    const uint64_t *stats = dbt->stats;
+    return stats[STAT_BLOCKS] * 16 > stats[STAT_BLOCKS] + stats[STAT_TAKEN];
+}
+
+static void save(struct dbt *dbt)
+{
+    const struct dbt_kept *kept = dbt->kept;
+    struct shape shape = {.now = (uint32_t)(dbt->now - dbt->region)};
+    struct pieces pieces = {.count = 0};
+    dbt_leave_pages(dbt);
+    if (!dbt_sleep_all(dbt, &shape.words))
+        return;
+    memcpy(shape.region, dbt->region, sizeof(shape.region));
+    put_all(dbt, &shape, &pieces);
+    dbt_store_write(&kept->store, kept->name, &kept->identity, pieces.piece, pieces.count);
+}
+
+void dbt_kept_attach(struct dbt *dbt)
+{
+    const struct a64_knobs *knobs = &dbt->cpu->sys->knobs;
+    struct dbt_kept *kept = knobs->code_cache ? calloc(1, sizeof(*kept)) : NULL;
+    if (!kept)
+        return;
+    kept->store.said = knobs->code_cache_said;
+    kept->store.ctx = knobs->code_cache_ctx;
+    if (!identify(dbt, &kept->identity) || !dbt_store_open(&kept->store, knobs->code_cache)) {
+        free(kept);
+        return;
+    }
+    snprintf(kept->name, sizeof(kept->name), "%016" PRIx64 "-%u.code", kept->identity.word[0],
+             dbt->cpu->index);
+    dbt->kept = kept;
+    load(dbt);
+}
+
+void dbt_kept_detach(struct dbt *dbt)
+{
+    struct dbt_kept *kept = dbt->kept;
+    if (!kept)
+        return;
+    if (is_worth_it(dbt))
+        save(dbt);
+    dbt_store_close(&kept->store);
+    free(kept->words);
+    free(kept->rows);
+    free(kept);
+    dbt->kept = NULL;
 }

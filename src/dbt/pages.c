@@ -180,7 +180,9 @@ void dbt_follow_flips(struct dbt *dbt, struct dbt_slot *slot)
     *slot = (struct dbt_slot){.tag = DBT_NO_TAG, .value = slot->value};
     struct dbt_block *block = &dbt->blocks[site->block];
     const uint64_t pa = (block->pa & ~A64_PAGE_MASK) | site->place;
-    dbt_note_flips(dbt, dbt_flips(dbt, 0, pa), pa);
+    dbt_note_flips(dbt, 0, pa);
+    if (site->pair)
+        dbt_note_flips(dbt, 1, pa);
     if (!block->count)
         return;
     uint32_t *link = &dbt->pages[block->page].blocks;

@@ -111,14 +111,17 @@ void dbt_perf_open(struct dbt *dbt)
     }
 }
 
-void dbt_perf_block(struct dbt *dbt, size_t code, size_t cold)
+void dbt_perf_block(struct dbt *dbt, const struct dbt_block *block, size_t cold, size_t cold_size)
 {
     char name[32];
     if (!dbt->perf)
         return;
-    snprintf(name, sizeof(name), "%#" PRIx64, dbt->cpu->pc);
-    print_range(dbt->perf, (uintptr_t)dbt->code + code, dbt->now->code - code, "block", name);
-    print_range(dbt->perf, (uintptr_t)dbt->code + cold, dbt->now->cold - cold, "rare", name);
+    const uint64_t va = (dbt->cpu->pc & ~A64_PAGE_MASK) | (block->pa & A64_PAGE_MASK);
+    snprintf(name, sizeof(name), "%#" PRIx64, va);
+    const uintptr_t code = (uintptr_t)dbt->code;
+    print_range(dbt->perf, code + block->code, block->code_size, "block", name);
+    if (cold_size)
+        print_range(dbt->perf, code + cold, cold_size, "rare", name);
 }
 
 void dbt_perf_close(struct dbt *dbt)

@@ -124,9 +124,10 @@ int dbt_init(struct a64_cpu *cpu)
     }
     dbt->hot->system_generation = &cpu->sys->code_generation;
     dbt->hot->tlb = cpu->mmu->tlb;
+    dbt->hot->functions = (uintptr_t)interp_init;
     dbt_emit_stubs(dbt);
     dbt_code_begin(dbt);
-    dbt_store_attach(dbt);
+    dbt_kept_attach(dbt);
     dbt_perf_open(dbt);
     return 0;
 }
@@ -136,7 +137,7 @@ void dbt_free(struct a64_cpu *cpu)
     struct dbt *dbt = cpu->engine;
     if (!dbt)
         return;
-    dbt_store_detach(dbt);
+    dbt_kept_detach(dbt);
     dbt_perf_close(dbt);
     dbt_check_destroy(dbt);
     dbt_code_destroy(dbt);
@@ -254,8 +255,8 @@ static struct dbt_block *find_block(struct dbt *dbt, unsigned mode)
     if (guarded && a64_has(&cpu->feat, A64_FEAT_BTI))
         mode |= DBT_GUARDED;
     struct dbt_block *block = dbt_find(dbt, pa, mode);
-    if (!block && dbt->store)
-        block = dbt_take(dbt, pa, page, mode);
+    if (!block && dbt->kept)
+        block = dbt_wake(dbt, pa, page, mode);
     if (!block)
         block = dbt_translate(dbt, pa, page, mode);
     if (!block)

@@ -2,45 +2,51 @@
 #ifndef POMONA_DBT_STORE_H
 #define POMONA_DBT_STORE_H
 
-/* A file of records that outlives the process: what a translator made, for the next run.
+/* A directory of files that hold code from one run of the program to the next (kept.c).
  *
- * It trusts nobody but the user whose it is. The directory must be that user's and nobody else's
- * (mode 0700), the file a plain one of the same kind that no link leads to; then what is in it is
- * looked at: a header with the IDENTITY of what can use the records, and for each record a
- * checksum, which is compared before each use. A file that fails is left out and replaced. Against
- * somebody who can write as the user, nothing here helps, as nothing else does.
- *
- * Runs at the same time share a file: it only grows, under a lock, and is read up to where its
- * header says that it is whole. CPUs of one process share a store. */
+ * Code in a file is trusted as the program itself is, so nobody but the user may have put it there:
+ * the directory must be the user's own with mode 0700 and no symbolic link, a file a plain one of
+ * the same kind that no link leads to. Against somebody who can write as the user, nothing here
+ * helps, as nothing else does. A file is only ever replaced as a whole, so that runs at the same
+ * time read the old one or the new one. */
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define DBT_STORE_IDENTITY 32u
-
-struct dbt_store;
-
-/* The start of a record; SIZE bytes, a multiple of 8, with this. */
-struct dbt_record {
-    uint32_t size;
-    uint32_t zero;
-    uint64_t key;
-    uint64_t sum; /* of all bytes behind this field, and the key */
+struct dbt_store {
+    int directory;
+    void (*said)(void *ctx, const char *text); /* told what cannot be used, and why; NULL: nobody */
+    void *ctx;
 };
 
-/* The store of DIRECTORY for IDENTITY; NULL: it can't be used, or there is no memory. SAID, with
- * CTX, is told why. */
-struct dbt_store *dbt_store_open(const char *directory, const uint8_t identity[DBT_STORE_IDENTITY],
-                                 void (*said)(void *ctx, const char *text), void *ctx);
-/* Writes what is new, and frees it. */
+/* What must be the same for a file to be of use. */
+#define DBT_IDENTITY_WORDS 4
+
+struct dbt_identity {
+    uint64_t word[DBT_IDENTITY_WORDS];
+};
+
+/* Bytes in memory that stand one behind the other in a file. */
+struct dbt_piece {
+    void *bytes;
+    size_t size;
+};
+
+/* Opens STORE in the directory at PATH, which is made if there is none; false: it can't be used. */
+bool dbt_store_open(struct dbt_store *store, const char *path);
 void dbt_store_close(struct dbt_store *store);
-/* Adds RECORD, whose sum is filled in. Any thread. */
-void dbt_store_add(struct dbt_store *store, struct dbt_record *record);
-/* Calls ACCEPT with records of KEY, the one behind the last found or the newest first, until it returns true; false: it did not. A
- * record is aligned to 8, and whole; it stays good during the call only, in which no other call may
- * be made. */
-bool dbt_store_find(struct dbt_store *store, uint64_t key,
-                    bool (*accept)(void *ctx, const struct dbt_record *record), void *ctx);
+void dbt_store_say(const struct dbt_store *store, const char *what, const char *why);
+/* A file descriptor of file NAME, which is for IDENTITY, with its first piece read to FIRST. That
+ * is not to be believed before dbt_store_read() says so. -1: there is none that can be used. */
+int dbt_store_find(const struct dbt_store *store, const char *name,
+                   const struct dbt_identity *identity, const struct dbt_piece *first);
+/* Reads all but the first of the COUNT pieces that file FD is made of; false: it is not, or the
+ * checksum of all is wrong. It tells accidents, not enemies. */
+bool dbt_store_read(int fd, const struct dbt_piece *pieces, unsigned count);
+/* Makes file NAME of pieces, for IDENTITY, in place of what is there. */
+void dbt_store_write(const struct dbt_store *store, const char *name,
+                     const struct dbt_identity *identity, const struct dbt_piece *pieces,
+                     unsigned count);
 
 #endif

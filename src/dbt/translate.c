@@ -94,16 +94,14 @@ struct dbt_block *dbt_translate(struct dbt *dbt, uint64_t pa, const uint32_t *ho
     if (!emit(dbt, l))
         return NULL;
     struct dbt_page *page = dbt_page_for(dbt, pa, host, first, words, l->count);
-    struct dbt_block *block = page ? dbt_add_block(dbt, page, pa, mode, words, l->count) : NULL;
+    struct dbt_block *block = page ? dbt_add_block(dbt, page, pa, mode, words, l->count, l->before.links.count) : NULL;
     if (!block)
         return NULL;
     const size_t size = dbt->now->code - l->before.code;
     block->code = (uint32_t)l->before.code;
     block->code_size = (uint32_t)size;
     block->kept = lower_kept_registers(l);
-    dbt_perf_block(dbt, l->before.code, l->before.cold);
+    dbt_perf_block(dbt, block, l->before.cold, dbt->now->cold - l->before.cold);
     count(dbt, l->count, size, dbt->now->cold - l->before.cold, start);
-    if (dbt->store)
-        dbt_keep(dbt, l, block, host, words);
     return block;
 }

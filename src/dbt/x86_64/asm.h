@@ -23,28 +23,10 @@ enum x86_cc {
     CC_O, CC_NO, CC_B, CC_AE, CC_E, CC_NE, CC_BE, CC_A, CC_S, CC_NS, CC_P, CC_NP, CC_L, CC_GE, CC_LE, CC_G,
 };
 
-/* Four bytes that depend on where the code is, and what they lead to: for who wants to move it. IMM bytes of the
- * instruction follow. */
-struct x86_note {
-    uint8_t *at;
-    uintptr_t target;
-    uint8_t imm;
-};
-
-/* An IMM that says what else depends on something: see dbt_lower(). */
-#define X86_NOTE_LINK 0xfeu
-#define X86_NOTE_EXEC 0xffu
-
-struct x86_notes {
-    unsigned count; /* above the room: some were left out */
-    struct x86_note note[1024];
-};
-
 struct x86 {
     uint8_t *p, *end;
     intptr_t run;
     bool full;
-    struct x86_notes *notes; /* NULL: nobody wants any */
 };
 
 /* A register or a memory operand, as it will stand in an instruction. */
@@ -144,15 +126,6 @@ static inline void x86_u64(struct x86 *a, uint64_t value)
     x86_bytes(a, &value, 8);
 }
 
-static inline void x86_note(const struct x86 *a, uint8_t *at, uintptr_t target, unsigned imm)
-{
-    if (!a->notes)
-        return;
-    if (a->notes->count < sizeof(a->notes->note) / sizeof(a->notes->note[0]))
-        a->notes->note[a->notes->count] = (struct x86_note){at, target, (uint8_t)imm};
-    a->notes->count++;
-}
-
 /* Where the next byte will execute. */
 static inline uintptr_t x86_here(const struct x86 *a)
 {
@@ -224,7 +197,6 @@ static inline void x86_modrm(struct x86 *a, uint8_t *p, unsigned reg, struct x86
     if (rm.relative) {
         const uintptr_t next = (uintptr_t)p + 5 + (uintptr_t)a->run + imm;
         code = 5 | (uint64_t)(uint32_t)(rm.at - next) << 8;
-        x86_note(a, p + 1, rm.at, imm);
     }
     code |= (reg & 7) << 3;
     memcpy(p, &code, 8);
@@ -656,7 +628,6 @@ static inline struct x86_label x86_jmp(struct x86 *a)
 static inline void x86_patch(const struct x86 *a, struct x86_label label, uintptr_t target)
 {
     const int32_t offset = (int32_t)(target - ((uintptr_t)label.at + (uintptr_t)a->run));
-    x86_note(a, label.at - 4, target, 0);
     __atomic_store_n((int32_t *)(void *)(label.at - 4), offset, __ATOMIC_RELAXED);
 }
 /* Lets LABEL lead to here. */

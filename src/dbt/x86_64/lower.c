@@ -37,15 +37,17 @@ uintptr_t lower_literal(struct lower *l, const void *bytes, unsigned size)
 }
 
 /* The call itself; NZCV is in memory, as hot.flags, where rows that know of it expect cpu->nzcv. An instruction of the
- * block is named by its word if it is to be BRIEF, and decoded again then. */
+ * block is named by its word if it is to be BRIEF, and decoded again then. Else what is called is named by its distance
+ * from another function, which is the same in each run of the program. */
 static void call(struct lower *l, struct x86 *a, const struct a64_insn *insn, bool brief)
 {
     const bool word = brief && insn >= l->insn && insn < l->insn + l->count;
     if (word) {
         x86_imm(a, RCX, insn->word);
     } else {
-        x86_lea(a, 1, RCX, x86_at((const void *)lower_literal(l, insn, sizeof(*insn))));
-        x86_note(a, l->literals.p + offsetof(struct a64_insn, exec), 0, X86_NOTE_EXEC);
+        struct a64_insn moved = *insn;
+        moved.exec = (a64_exec_fn *)((uintptr_t)insn->exec - l->dbt->hot->functions);
+        x86_lea(a, 1, RCX, x86_at((const void *)lower_literal(l, &moved, sizeof(moved))));
     }
     x86_imm(a, RAX, lower_place(l, l->at));
     const bool sees_flags = insn->flags & (A64_F_RF | A64_F_WF | A64_F_SYS | A64_F_END);
@@ -144,7 +146,6 @@ void lower_vectors(struct lower *l)
 static void name_link(struct lower *l, uint32_t number)
 {
     x86_imm(&l->cold, RCX, number);
-    x86_note(&l->cold, l->cold.p - 4, number, X86_NOTE_LINK);
     x86_jmp_to(&l->cold, l->dbt->stub.link);
 }
 
@@ -490,7 +491,6 @@ static struct x86 emitter(struct dbt *dbt, size_t from, size_t to)
         .p = dbt->code_write + from,
         .end = dbt->code_write + to,
         .run = dbt->code - dbt->code_write,
-        .notes = dbt->notes,
     };
 }
 
@@ -513,8 +513,6 @@ bool dbt_lower(struct dbt *dbt, struct lower *l)
     l->loop.body = 0;
     memset(&l->flags, 0, sizeof(l->flags));
     l->before = before;
-    if (dbt->notes)
-        dbt->notes->count = 0;
     l->a = emitter(dbt, now->code, now->cold_start);
     l->cold = emitter(dbt, now->cold, now->literals);
     l->literals = emitter(dbt, now->literals, now->literals);

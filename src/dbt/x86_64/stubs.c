@@ -241,7 +241,11 @@ static uintptr_t emit_exec(struct dbt *dbt, struct x86 *a, bool word, bool flags
     if (word)
         x86_imm(a, RAX, (uintptr_t)exec_word);
     x86_alu_imm(a, ALU_SUB, 1, x86_r(RSP), 8);
-    x86_call_rm(a, word ? x86_r(RAX) : x86_m(RSI, offsetof(struct a64_insn, exec)));
+    if (!word) {
+        x86_mov(a, 1, RAX, x86_m(RSI, offsetof(struct a64_insn, exec)));
+        x86_alu(a, ALU_ADD, 1, RAX, x86_at(&dbt->hot->functions));
+    }
+    x86_call_rm(a, x86_r(RAX));
     x86_alu_imm(a, ALU_ADD, 1, x86_r(RSP), 8);
     if (flags)
         emit_flags_from_cpu(dbt, a);
