@@ -108,6 +108,12 @@ static struct x86_rm operand(const struct access *access, unsigned offset)
                          : x86_mx(access->index, RCX, 0, disp);
 }
 
+/* One whose address is in RAX. */
+static struct access in_rax(void)
+{
+    return (struct access){.index = RAX};
+}
+
 /* Whether the address is the base and a constant. */
 static bool constant(enum mode mode)
 {
@@ -177,7 +183,8 @@ struct moved {
 static void put_again(struct lower *l, const struct a64_insn *insn, const void *what)
 {
     const struct moved *moved = what;
-    moved->put(l, insn, moved, &(struct access){.index = RAX});
+    const struct access access = in_rax();
+    moved->put(l, insn, moved, &access);
 }
 
 /* The address and its check. False: the interpreter's function does it all. */
@@ -186,7 +193,7 @@ static bool begin(struct lower *l, const struct a64_insn *insn, enum mode mode,
 {
     const unsigned bytes = moved->count * moved->size;
     const enum dbt_fill fill = fill_of(mode, moved->put);
-    *access = (struct access){.index = RAX};
+    *access = in_rax();
     if (needs_care(l, insn, mode, moved->size)) {
         lower_call(l, insn);
         return false;
@@ -389,25 +396,106 @@ static bool whole_pair(const struct lower *l, unsigned size)
     return size == 8 && l->mode & DBT_MODE_MANY;
 }
 
-static void load_pair(struct lower *l, const struct a64_insn *insn, enum mode mode,
-                      enum lower_type type)
+enum pair { NO_PAIR, LOADS_PAIR, STORES_PAIR };
+
+/* Of X registers. */
+static enum pair pair_of(const struct a64_insn *insn)
+{
+    switch (insn->row == A64_ROW_NONE ? A64_EXEC_none : a64_exec_ids[insn->row]) {
+    case A64_EXEC_ldp_off_x:
+    case A64_EXEC_ldp_pre_x:
+    case A64_EXEC_ldp_post_x:
+        return LOADS_PAIR;
+    case A64_EXEC_stp_off_x:
+    case A64_EXEC_stp_pre_x:
+    case A64_EXEC_stp_post_x:
+        return STORES_PAIR;
+    }
+    return NO_PAIR;
+}
+
+/* How far a copy's store is looked for behind its load, and the other way round. */
+#define COPY_REACH 16
+
+/* Whether instruction I tells if the pair of INSN is only copied: it is the other half of a copy,
+ * or writes one of the pair, or stores the pair where a load is looked for. */
+static bool tells(const struct lower *l, const struct a64_insn *insn, unsigned i, bool *copied)
+{
+    const struct a64_insn *other = &l->insn[i];
+    const enum pair pair = pair_of(other);
+    const bool same = pair && other->rd == insn->rd && other->ra == insn->ra;
+    *copied = same && pair != pair_of(insn);
+    return *copied || lower_written(other) & (1ull << insn->rd | 1ull << insn->ra);
+}
+
+/* Whether what is loaded, or stored, by INSN is stored, or was loaded, as a pair too, by this
+ * block; in a loop, by the next turn, or the last one. */
+static bool is_copied(const struct lower *l, const struct a64_insn *insn)
+{
+    const bool loop = l->loop.body && l->at <= l->loop.end, forward = pair_of(insn) == LOADS_PAIR;
+    const unsigned count = loop ? l->loop.end + 1 : l->count;
+    bool copied;
+    unsigned i = l->at;
+    for (unsigned n = 0; n < COPY_REACH; n++) {
+        const bool wraps = forward ? i + 1 == count : i == 0;
+        if (wraps && !loop)
+            return false;
+        i = !wraps ? i + (forward ? 1 : -1u) : forward ? 0 : count - 1;
+        if (i == l->at || tells(l, insn, i, &copied))
+            return i != l->at && copied;
+    }
+    return false;
+}
+
+/* Whether the pair of INSN moves as one of 16 bytes between guest memory and where the two
+ * registers wait. Only if it is copied: 16 bytes wait long for two stores of 8. */
+static bool moves_whole(const struct lower *l, const struct a64_insn *insn, unsigned size)
+{
+    const unsigned t = insn->rd, u = insn->ra;
+    return size == 8 && u == t + 1 && u < 31 && host_of[t] < 0 && host_of[u] < 0 &&
+           is_copied(l, insn);
+}
+
+/* Where to load register N, while the access is off host register INDEX: its own, or SCRATCH. */
+static unsigned target_of(unsigned n, int index, unsigned scratch)
+{
+    const unsigned dst = lower_dst(n, scratch);
+    return (int)dst == index ? scratch : dst;
+}
+
+static void get_pair(struct lower *l, const struct a64_insn *insn, enum lower_type type,
+                     const struct access *access)
 {
     struct x86 *a = &l->a;
     const unsigned size = lower_bytes(type);
+    const unsigned first = target_of(insn->rd, access->index, RDX),
+                   second = lower_dst(insn->ra, RAX);
+    if (moves_whole(l, insn, size)) {
+        x86_vload(a, VSCRATCH0, operand(access, 0));
+        x86_vstore(a, guest_memory(insn->rd), VSCRATCH0);
+        return;
+    }
+    if (whole_pair(l, size)) {
+        x86_vload(a, VSCRATCH0, operand(access, 0));
+        x86_vmovd_to(a, 1, x86_r((int)first), VSCRATCH0);
+        x86_vpextrq(a, x86_r((int)second), VSCRATCH0, 1);
+    } else {
+        lower_load_general(a, type, first, operand(access, 0));
+        lower_load_general(a, type, second, operand(access, size));
+    }
+    lower_done(l, insn->rd, first);
+    lower_done(l, insn->ra, second);
+}
+
+static void load_pair(struct lower *l, const struct a64_insn *insn, enum mode mode,
+                      enum lower_type type)
+{
+    const unsigned size = lower_bytes(type);
+    const bool base_loaded = insn->rn != 31 && (insn->rd == insn->rn || insn->ra == insn->rn);
     struct access access;
     if (!begin(l, insn, mode, &(struct moved){.size = (uint8_t)size, .count = 2}, &access))
         return;
-    const bool base_loaded = insn->rn != 31 && (insn->rd == insn->rn || insn->ra == insn->rn);
-    if (whole_pair(l, size)) {
-        x86_vload(a, VSCRATCH0, operand(&access, 0));
-        x86_vmovd_to(a, 1, x86_r(RDX), VSCRATCH0);
-        x86_vpextrq(a, x86_r(RAX), VSCRATCH0, 1);
-    } else {
-        lower_load_general(a, type, RDX, operand(&access, 0));
-        lower_load_general(a, type, RAX, operand(&access, size));
-    }
-    lower_done(l, insn->rd, RDX);
-    lower_done(l, insn->ra, RAX);
+    get_pair(l, insn, type, &access);
     if (!base_loaded)
         write_back(l, insn, mode);
     done(l, insn, mode, access.miss);
@@ -417,6 +505,11 @@ static void put_pair(struct lower *l, const struct a64_insn *insn, const struct 
                      const struct access *access)
 {
     struct x86 *a = &l->a;
+    if (moves_whole(l, insn, moved->size)) {
+        x86_vload(a, VSCRATCH0, guest_memory(insn->rd));
+        x86_vstore(a, operand(access, 0), VSCRATCH0);
+        return;
+    }
     if (whole_pair(l, moved->size)) {
         x86_vmovd_from(a, 1, VSCRATCH0, x86_r((int)lower_src(l, 1, insn->rd, RDX)));
         x86_vpinsrq(a, VSCRATCH0, VSCRATCH0, x86_r((int)lower_src(l, 1, insn->ra, RDX)), 1);
