@@ -504,35 +504,43 @@ static void select(struct lower *l, const struct a64_insn *insn, enum select kin
         choose(l, insn, kind, w, cc);
 }
 
-/* CCMP and CCMN: compares if COND holds, else the flags are bits [3:0]. M: the operand, or an
- * immediate if its register is X86_NONE and base too. */
+/* The comparison of CCMP, SUB, or CCMN. IMMEDIATE: with the number in the register's field. */
+static void compare(struct lower *l, const struct a64_insn *insn, int w, bool sub, bool immediate)
+{
+    struct x86 *a = &l->a;
+    const unsigned n = insn->rn, m = insn->rm;
+    if (sub && immediate && n != 31) {
+        x86_alu_imm(a, ALU_CMP, w, lower_rm(n), (int32_t)m);
+        return;
+    }
+    if (!sub)
+        lower_copy(l, w, n, RCX);
+    const unsigned first = sub ? lower_src(l, w, n, RCX) : RCX;
+    if (immediate)
+        x86_alu_imm(a, sub ? ALU_CMP : ALU_ADD, w, x86_r((int)first), (int32_t)m);
+    else
+        x86_alu(a, sub ? ALU_CMP : ALU_ADD, w, first,
+                m == 31 ? x86_r((int)lower_src(l, w, 31, RAX)) : lower_rm(m));
+    if (!sub)
+        x86_cmc(a);
+}
+
+/* CCMP and CCMN: compares if COND holds, else the flags are bits [3:0]. */
 static void compare_if(struct lower *l, const struct a64_insn *insn, int w, bool sub,
                        bool immediate)
 {
-    struct x86 *a = &l->a;
-    const unsigned cond = insn->word >> 12 & 15, nzcv = insn->word & 15, imm = insn->rm;
-    struct x86_label otherwise = {0};
+    struct x86 *cold = &l->cold;
+    const unsigned cond = insn->word >> 12 & 15, nzcv = insn->word & 15;
     if (cond < 14) {
         const enum x86_cc cc = lower_condition(l, cond);
-        lower_copy(l, w, insn->rn, RCX);
-        otherwise = x86_jcc(a, (enum x86_cc)(cc ^ 1));
-    } else {
-        lower_copy(l, w, insn->rn, RCX);
-    }
-    const enum x86_alu op = sub ? ALU_CMP : ALU_ADD;
-    if (immediate)
-        x86_alu_imm(a, op, w, x86_r(RCX), (int32_t)imm);
-    else
-        x86_alu(a, op, w, RCX,
-                insn->rm == 31 ? x86_r((int)lower_src(l, w, 31, RAX)) : lower_rm(insn->rm));
-    if (!sub)
-        x86_cmc(a);
-    if (cond < 14) {
-        const struct x86_label done = x86_jmp(a);
-        x86_land(a, otherwise);
+        x86_land(cold, x86_jcc(&l->a, (enum x86_cc)(cc ^ 1)));
+        lower_swap(l);
         lower_load_nzcv(l, nzcv);
-        x86_land(a, done);
+        lower_swap(l);
     }
+    compare(l, insn, w, sub, immediate);
+    if (cond < 14)
+        x86_jmp_to(cold, x86_here(&l->a));
     lower_set_flags(l, FLAGS_SUB);
 }
 

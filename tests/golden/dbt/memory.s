@@ -26,6 +26,7 @@ str x0, [sp, #-16]!
 stp x0, x1, [x2]
 stp x19, x20, [sp, #16]
 stp xzr, xzr, [x0]
+ldp x6, x7, [x1]; stp x6, x7, [x0]; ldp x6, x7, [x1, #16]; str x6, [x2]; stp x8, x9, [x0, #16]
 ldp x0, x1, [x2]
 ldp w0, w1, [x2, #8]
 ldpsw x0, x1, [x2]
