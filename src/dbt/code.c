@@ -239,10 +239,9 @@ void dbt_connect(struct dbt *dbt, uint32_t number, struct dbt_block *block)
 {
     const struct dbt_link *link = &dbt->links[number];
     join_target(dbt, number, block);
-    if (link->fast && !(needs(link) & ~block->kept))
-        dbt_link_jump(dbt, link->fast, block->code);
-    else
-        dbt_link_jump(dbt, link->jump, block->code);
+    const bool fast = link->fast && !(needs(link) & ~block->kept);
+    const uint32_t target = block->code + (link->forward ? block->head : 0);
+    dbt_link_jump(dbt, fast ? link->fast : link->jump, target);
 }
 
 static uint64_t entry_of(const struct dbt *dbt, const struct dbt_block *block)

@@ -157,6 +157,8 @@ struct dbt_block {
     /* The guest registers, a bit each, that hold what they held at the entry wherever NZCV as it was there may be looked
      * at, with DBT_SETS_FLAGS if that is only where something rare happens, such as a fault, before it is set anew. */
     uint64_t kept;
+    /* How far from the entry it begins behind the look at `attention`, where jumps forward in the page lead; 0: they do not. */
+    uint8_t head;
 };
 #define DBT_SETS_FLAGS (1ull << 63)
 
@@ -171,6 +173,7 @@ struct dbt_link {
     uint32_t target; /* the block that it leads to, a slot: if it still does: index + 1; 0: none */
     uint32_t next, previous; /* of those with this target: index + 1 */
     bool single; /* it leads to a block of DBT_MODE_SINGLE */
+    bool forward; /* it leads forward in the page, out of a block that is no loop */
     bool noted;  /* in dbt->connected */
     uint8_t operand[2]; /* the guest registers that FLAGS_AGAIN needs; 31: none */
 };

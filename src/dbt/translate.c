@@ -101,6 +101,7 @@ struct dbt_block *dbt_translate(struct dbt *dbt, uint64_t pa, const uint32_t *ho
     block->code = (uint32_t)l->before.code;
     block->code_size = (uint32_t)size;
     block->kept = lower_kept_registers(l);
+    block->head = l->head;
     dbt_perf_block(dbt, block, l->before.cold, dbt->now->cold - l->before.cold);
     count(dbt, l->count, size, dbt->now->cold - l->before.cold, start);
     return block;

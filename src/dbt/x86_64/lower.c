@@ -202,10 +202,17 @@ static struct x86_label jump_on(struct lower *l, enum x86_cc cc, bool always)
     return always ? x86_jmp(&l->a) : x86_jcc(&l->a, cc);
 }
 
+/* Whether a jump to PLACE needs no look at `attention`: no more than the rest of the page is run before the next one. Behind
+ * a strip there is one. */
+static bool is_forward(const struct lower *l, int64_t place)
+{
+    return !l->loop.body && (place > lower_place(l, l->at) || l->at == l->count);
+}
+
 /* Where NZCV is missing, the jump leads into the rare paths, which save it first. */
 static void go_near(struct lower *l, enum x86_cc cc, bool always, int64_t place)
 {
-    struct dbt_link link = {.single = false};
+    struct dbt_link link = {.forward = is_forward(l, place)};
     const bool tell =
         lower_flags_missing(l) && (always ? lower_can_tell(l, place) : l->flags.tell);
     if (tell)
@@ -369,7 +376,7 @@ static bool begins_with_vectors(const struct lower *l)
     return false;
 }
 
-/* The head: 13 bytes or more, see dbt_redirect(). */
+/* The head: the look at `attention` and at how many instructions are left. */
 static void lower_head(struct lower *l)
 {
     struct x86 *a = &l->a, *cold = &l->cold;
@@ -466,7 +473,10 @@ static void lower_rows(struct lower *l)
     lower_head(l);
     if (lower_btype(l))
         lower_landing(l);
+    const size_t head = (size_t)(l->a.p - l->dbt->code_write) - l->before.code;
+    const bool plain = !l->vectors && !(l->mode & DBT_MODE_COUNT) && !lower_btype(l);
     lower_loop_begin(l);
+    l->head = plain && !l->loop.body ? (uint8_t)head : 0;
     for (; l->at < l->count && !l->ended; l->at++) {
         const unsigned first = l->at;
         l->keeps_rcx = l->in_rcx && leaves_rcx(l, &l->insn[first]);

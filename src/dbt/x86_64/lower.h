@@ -87,6 +87,7 @@ struct lower {
     uint32_t offset;              /* of the block in its page */
     unsigned at, count, counted;  /* the instruction now, all, those in icount already */
     unsigned loop_end;            /* the first conditional branch to the block's start; `count`: none */
+    uint8_t head;                 /* struct dbt_block's */
     bool ended;                   /* control does not reach the end of what was emitted */
     bool vectors;                 /* V0..V31 are in host registers for certain */
     /* By vector register, a bit each: what is above the low 32 or 64 bits is 0 for certain; and what of

@@ -129,6 +129,20 @@ static void straight(struct code *c)
     c->per_turn = 64;
 }
 
+/* The same with a branch forward every other instruction. */
+static void forward(struct code *c)
+{
+    while (c->at < STRAIGHT) {
+        count(c);
+        for (unsigned k = 0; k < 30; k++) {
+            put(c, asm_b(2));
+            put(c, ASM_NOP);
+        }
+    }
+    back(c, 0);
+    c->per_turn = 64;
+}
+
 static void copy(struct code *c)
 {
     count(c);
@@ -206,6 +220,7 @@ static const struct {
     {"indirect branches", indirect},
     {"calls", calls},
     {"straight code", straight},
+    {"branches forward", forward},
     {"string copy", copy},
     {"without checks", unchecked},
     {"WFE", wait_for_events},
