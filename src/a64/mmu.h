@@ -55,6 +55,23 @@ struct a64_tlb_entry {
 
 _Static_assert(sizeof(struct a64_tlb_entry) == 64, "found by a shift");
 
+/* Pages of one piece of 2 MiB that follow one another in the tables and in the host, with the same rights: a walk to
+ * one of them is a walk to all. */
+struct a64_tlb_run {
+    uint64_t first, last;      /* pages' addresses, as in tags; first > last: none */
+    uint64_t ctx;              /* whose; of global pages, the id that stands for every ASID */
+    struct a64_tlb_entry like; /* of the first */
+};
+#define A64_RUN_SHIFT 21
+#define A64_RUNS      512u
+
+/* What leads from the addresses of a page, or of a piece that is one run, to the host: a part of the entry or run for
+ * those who look often. */
+struct a64_tlb_plain {
+    uint64_t tag; /* A64_TLB_NONE: the slow path */
+    uintptr_t addend;
+};
+
 #define A64_TLB_OWNER_DEVICE (1ull << 61)
 #define A64_TLB_OWNER_GLOBAL (1ull << 62)
 
@@ -86,6 +103,9 @@ struct a64_mmu {
     struct a64_tlb_drop dropped[A64_TLB_DROPS];
     uint64_t ctx_any_asid;      /* like ctx, whatever the ASID */
     struct a64_tlb_entry tlb[A64_TLB_SIZE];
+    struct a64_tlb_run run[A64_RUNS];
+    /* For reads, and for reads and writes; places as in `tlb` and in `run`. */
+    struct a64_tlb_plain page[2][A64_TLB_SIZE], piece[2][A64_RUNS];
     /* If set, no store passes the TLB, and this is told of the page that each one is about to change. */
     void (*note_write)(void *ctx, void *host);
     void *note_write_ctx;
@@ -124,7 +144,53 @@ static inline bool a64_tlb_is_global(const struct a64_tlb_entry *entry)
     return entry->owner & A64_TLB_OWNER_GLOBAL;
 }
 
-/* ---- implemented in mmu.c, mmu_access.c, mmu_at.c, walk.c, tlb.c ---- */
+/* The place in `run` and `piece` of the piece that ADDR lies in. */
+static inline unsigned a64_run_place(uint64_t addr)
+{
+    return addr >> A64_RUN_SHIFT & (A64_RUNS - 1);
+}
+
+/* CTX, one of those of the current state, as it would be for any ASID: the lowest bits are the kind of access. */
+static inline uint64_t a64_any_asid(const struct a64_mmu *mmu, uint64_t ctx)
+{
+    return (mmu->ctx_any_asid & ~3ull) | (ctx & 3);
+}
+
+/* The run that page ADDR (stripped) of context CTX is one of; NULL: none is known. */
+static inline const struct a64_tlb_run *a64_tlb_run(const struct a64_mmu *mmu, uint64_t addr, uint64_t ctx)
+{
+    const struct a64_tlb_run *run = &mmu->run[a64_run_place(addr)];
+    const uint64_t page = addr & ~A64_PAGE_MASK;
+    if (page < run->first || page > run->last)
+        return NULL;
+    return run->ctx == (a64_tlb_is_global(&run->like) ? a64_any_asid(mmu, ctx) : ctx) ? run : NULL;
+}
+
+/* Enters the piece of ADDR for CTX if all of it is one run; false: it is not. */
+static inline bool a64_tlb_load_piece(struct a64_mmu *mmu, uint64_t addr, uint64_t ctx)
+{
+    const struct a64_tlb_run *run = a64_tlb_run(mmu, addr, ctx);
+    if (!run || run->last - run->first != (1ull << A64_RUN_SHIFT) - A64_PAGE_MASK - 1)
+        return false;
+    const unsigned place = a64_run_place(addr);
+    const bool reads = run->like.plain_read != A64_TLB_NONE;
+    const bool writes = reads && run->like.plain_write != A64_TLB_NONE;
+    const uint64_t tag = run->first | ctx;
+    mmu->piece[0][place] = (struct a64_tlb_plain){reads ? tag : A64_TLB_NONE, run->like.addend};
+    mmu->piece[1][place] = (struct a64_tlb_plain){writes ? tag : A64_TLB_NONE, run->like.addend};
+    return true;
+}
+
+/* Whether ACCESS to pages of RUN needs no check. */
+static inline bool a64_run_allows(const struct a64_tlb_run *run, unsigned access)
+{
+    const struct a64_tlb_entry *like = &run->like;
+    return !(access & A64_READ && like->read == A64_TLB_NONE) &&
+           !(access & A64_WRITE && like->write == A64_TLB_NONE) &&
+           !(access & A64_EXEC && like->exec == A64_TLB_NONE);
+}
+
+/* ---- implemented in mmu.c, mmu_access.c, mmu_at.c, walk.c, tlb.c, tlb_run.c ---- */
 
 int a64_mmu_init(struct a64_cpu *cpu);
 void a64_mmu_free(struct a64_cpu *cpu);
@@ -167,6 +233,10 @@ struct a64_walk {
     uint8_t perm[2]; /* A64_READ, WRITE, EXEC after both stages: [0] privileged (PAN ignored), [1]
                         EL0 */
     bool user_read;  /* stage 1 lets EL0 read: what PAN goes by */
+    /* With one stage: the block's or page's descriptor, its address, and log2 of what one such maps; else
+     * entry_shift is 0. */
+    uint64_t entry, desc;
+    uint8_t entry_shift;
     /* After a fault: */
     uint8_t fsc;   /* fault status code with its level; 0x14..0x17: no memory at the descriptor's
                       address, `pa` */

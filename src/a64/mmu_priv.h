@@ -119,6 +119,18 @@ void mmu_tlb_watch(struct a64_cpu *cpu);
 void mmu_tlb_fill(struct a64_cpu *cpu, uint64_t addr, uint64_t ctx, const struct a64_walk *walk,
                   const struct a64_page *page);
 
+/* ---- tlb_run.c ---- */
+
+/* Notes the run about page ADDR, which was just entered for CTX. */
+void mmu_run_note(struct a64_cpu *cpu, uint64_t addr, uint64_t ctx, const struct a64_walk *walk,
+                  const struct a64_page *page);
+/* Enters page ADDR for CTX from a run that lets ACCESS through; false: there is none. */
+bool mmu_run_enter(struct a64_cpu *cpu, uint64_t addr, uint64_t ctx, unsigned access);
+/* Forgets the runs that an invalidation of WHAT concerns. */
+void mmu_run_drop(struct a64_mmu *mmu, const struct a64_tlb_drop *what);
+/* Enters ENTRY for page BASE: TLB and what tlb.c keeps beside it. */
+void mmu_tlb_enter(struct a64_cpu *cpu, uint64_t base, uint64_t ctx, const struct a64_tlb_entry *entry);
+
 /* In a64_tlb_entry.owner beside the page's address (bits 55:12) and the context id (11:0). */
 #define TLB_OWNER_SHIFT   56 /* log2 of the block's size - 12, 5 bits */
 #define TLB_OWNER_DEVICE  A64_TLB_OWNER_DEVICE

@@ -19,6 +19,8 @@
 struct a64_page {
     void *host;     /* first byte of the page */
     uint32_t flags; /* HV_MEMORY_READ 1, WRITE 2, EXEC 4 */
+    /* Bytes before the page and behind it that are mapped alike, and follow one another in the host; 0 is always true. */
+    uint64_t before, behind;
 };
 
 struct a64_bus {

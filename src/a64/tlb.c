@@ -282,44 +282,66 @@ static void drop(struct a64_mmu *mmu, unsigned i)
     struct a64_tlb_entry *entry = &mmu->tlb[i];
     entry->read = entry->write = entry->exec = A64_TLB_NONE;
     entry->plain_read = entry->plain_write = A64_TLB_NONE;
+    mmu->page[0][i].tag = mmu->page[1][i].tag = A64_TLB_NONE;
     entry->owner = mmu->priv->owner[i] = 0;
 }
 
 /* ---- fills ---- */
 
-void mmu_tlb_fill(struct a64_cpu *cpu, uint64_t addr, uint64_t ctx, const struct a64_walk *walk,
-                  const struct a64_page *page)
+void mmu_tlb_enter(struct a64_cpu *cpu, uint64_t base, uint64_t ctx, const struct a64_tlb_entry *entry)
 {
-    struct a64_tlb_entry *entry = a64_tlb_slot(cpu->mmu, addr, ctx);
+    struct a64_mmu *mmu = cpu->mmu;
+    const unsigned place = (unsigned)(a64_tlb_slot(mmu, base, ctx) - mmu->tlb);
+    const uint64_t reads = entry->plain_read, both = reads == A64_TLB_NONE ? reads : entry->plain_write;
     if (cpu->sys->knobs.one_tlb)
-        drop(cpu->mmu, cpu->mmu->priv->filled);
-    cpu->mmu->priv->filled = (unsigned)(entry - cpu->mmu->tlb);
-    const uint64_t base = addr & ~A64_PAGE_MASK;
+        drop(mmu, mmu->priv->filled);
+    mmu->tlb[place] = *entry;
+    mmu->page[0][place] = (struct a64_tlb_plain){reads, entry->addend};
+    mmu->page[1][place] = (struct a64_tlb_plain){both, entry->addend};
+    mmu->priv->filled = place;
+    mmu->priv->owner[place] = entry->owner;
+}
+
+/* What the entry of page BASE may let through. */
+static unsigned entry_permissions(const struct a64_cpu *cpu, uint64_t base, uint64_t ctx,
+                                  const struct a64_walk *walk, const struct a64_page *page)
+{
     const unsigned variant = ctx & ((1u << VARIANT_BITS) - 1);
-    const unsigned shift = (unsigned)__builtin_ctzll(walk->page_size) - A64_PAGE_SHIFT;
     unsigned perm = walk->perm[variant == MMU_EL0];
     if (variant == MMU_PRIV_PAN && walk->user_read)
         perm &= A64_EXEC;
     perm &= page->flags;
     if (cpu->mmu->note_write)
         perm &= ~(unsigned)A64_WRITE;
-    if (page_watched(cpu->mmu->priv, base))
-        perm &= A64_EXEC;
-    entry->read = perm & A64_READ ? base | ctx : A64_TLB_NONE;
-    entry->write = perm & A64_WRITE ? base | ctx : A64_TLB_NONE;
-    entry->exec = perm & A64_EXEC ? base | ctx : A64_TLB_NONE;
-    entry->plain_read = walk->device ? A64_TLB_NONE : entry->read;
-    entry->plain_write = walk->device ? A64_TLB_NONE : entry->write;
-    entry->addend = (uintptr_t)page->host - (uintptr_t)base;
-    entry->pa = walk->pa & ~A64_PAGE_MASK;
-    entry->owner = (base & 0x00ffffffffffffffull) | ctx | (uint64_t)shift << TLB_OWNER_SHIFT |
-                   (walk->device ? TLB_OWNER_DEVICE : 0) | (walk->global ? TLB_OWNER_GLOBAL : 0) |
-                   (walk->guarded ? TLB_OWNER_GUARDED : 0);
-    cpu->mmu->priv->owner[entry - cpu->mmu->tlb] = entry->owner;
+    return page_watched(cpu->mmu->priv, base) ? perm & A64_EXEC : perm;
+}
+
+void mmu_tlb_fill(struct a64_cpu *cpu, uint64_t addr, uint64_t ctx, const struct a64_walk *walk,
+                  const struct a64_page *page)
+{
+    struct a64_mmu_priv *priv = cpu->mmu->priv;
+    const uint64_t base = addr & ~A64_PAGE_MASK, tag = base | ctx, none = A64_TLB_NONE;
+    const unsigned shift = (unsigned)__builtin_ctzll(walk->page_size) - A64_PAGE_SHIFT;
+    const unsigned perm = entry_permissions(cpu, base, ctx, walk, page);
+    struct a64_tlb_entry entry = {
+        .read = perm & A64_READ ? tag : none,
+        .write = perm & A64_WRITE ? tag : none,
+        .exec = perm & A64_EXEC ? tag : none,
+        .addend = (uintptr_t)page->host - (uintptr_t)base,
+        .pa = walk->pa & ~A64_PAGE_MASK,
+        .owner = (base & 0x00ffffffffffffffull) | ctx | (uint64_t)shift << TLB_OWNER_SHIFT |
+                 (walk->device ? TLB_OWNER_DEVICE : 0) | (walk->global ? TLB_OWNER_GLOBAL : 0) |
+                 (walk->guarded ? TLB_OWNER_GUARDED : 0),
+    };
+    entry.plain_read = walk->device ? none : entry.read;
+    entry.plain_write = walk->device ? none : entry.write;
+    mmu_tlb_enter(cpu, base, ctx, &entry);
     if (walk->page_size > 1u << 14)
-        note_block(cpu->mmu->priv, base, walk->page_size);
+        note_block(priv, base, walk->page_size);
     if (walk->global && !(base >> 63))
-        cpu->mmu->priv->low_global = true;
+        priv->low_global = true;
+    if (!walk->device && !priv->watching)
+        mmu_run_note(cpu, base, ctx, walk, page);
 }
 
 /* ---- invalidation ---- */
@@ -328,6 +350,7 @@ static void note_drop(struct a64_mmu *mmu, struct a64_tlb_drop what)
 {
     mmu->generation++;
     mmu->dropped[mmu->generation % A64_TLB_DROPS] = what;
+    mmu_run_drop(mmu, &what);
 }
 
 void a64_tlb_flush(struct a64_cpu *cpu)

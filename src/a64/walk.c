@@ -69,6 +69,7 @@ struct leaf {
     uint64_t desc;
     uint64_t table_attrs; /* bits 63:59 of all table descriptors, or-ed */
     uint64_t oa;
+    uint64_t address; /* of the descriptor */
     unsigned level, shift;
 };
 
@@ -206,6 +207,7 @@ static unsigned walk_tables(struct walker *w, unsigned stage, const struct table
             return fault(w, stage, FSC_ADDRESS_SIZE, level);
         if (end) {
             leaf->desc = desc;
+            leaf->address = base + index * 8;
             leaf->level = level;
             leaf->oa = address | (ia & ((1ull << shift) - 1));
             leaf->shift = leaf_extent(t->granule, level, desc);
@@ -465,6 +467,11 @@ static unsigned stage1_walk(struct walker *w, uint64_t va)
     out->global = w->regime == A64_REGIME_EL2 || !(leaf.desc & DESC_NG);
     out->guarded = leaf.desc & DESC_GP && a64_has(&w->cpu->feat, A64_FEAT_BTI);
     out->page_size = 1ull << leaf.shift;
+    if (!w->stage2) {
+        out->entry = leaf.address;
+        out->desc = leaf.desc;
+        out->entry_shift = (uint8_t)level_shift(t.granule, leaf.level);
+    }
     if (w->unaligned && out->device)
         return fault(w, 1, FSC_ALIGNMENT, 0);
     return permitted(w) ? 0 : fault(w, 1, FSC_PERMISSION, leaf.level);

@@ -135,6 +135,12 @@ static void *take(struct room *room, size_t count, size_t size)
     return taken;
 }
 
+static void lay_out_set(struct dbt_set *set, struct room *room, size_t slots)
+{
+    set->log.slot = take(room, slots, sizeof(set->log.slot[0]));
+    set->named = take(room, slots / 64 + 1, sizeof(set->named[0]));
+}
+
 /* What grows with the code memory. A page of the guest has a block at least. */
 static void lay_out_tables(struct dbt *dbt, struct room *room)
 {
@@ -143,11 +149,12 @@ static void lay_out_tables(struct dbt *dbt, struct room *room)
     for (dbt->hash_bits = 6; 1ull << dbt->hash_bits < blocks;)
         dbt->hash_bits++;
     dbt->hash = take(room, 1ull << dbt->hash_bits, sizeof(dbt->hash[0]));
-    dbt->filled_local.slot = take(room, slots, sizeof(uint32_t));
+    lay_out_set(&dbt->local, room, slots);
+    for (unsigned half = 0; half < 2; half++)
+        lay_out_set(&dbt->wide[half], room, slots);
     for (unsigned n = 0; n < 2 * DBT_BUCKETS; n++)
         dbt->filled[n & 1][n >> 1].slot = take(room, DBT_BUCKET_ROOM, sizeof(uint32_t));
     dbt->connected.slot = take(room, CONNECTED, sizeof(uint32_t));
-    dbt->named_local = take(room, slots / 64 + 1, sizeof(dbt->named_local[0]));
     dbt->sites = take(room, slots, sizeof(dbt->sites[0]));
     dbt->blocks = take(room, blocks, sizeof(dbt->blocks[0]));
     dbt->links = take(room, DBT_JUMPS + most(dbt, DBT_BYTES_A_LINK), sizeof(dbt->links[0]));

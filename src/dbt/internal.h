@@ -31,7 +31,8 @@
 #define DBT_BUCKETS   32u
 #define DBT_BUCKET_ROOM 8192u
 #define DBT_DECODED   2048u /* words that are known decoded */
-#define DBT_RANGE     4096u        /* pages that one slot may hold */
+#define DBT_RANGE     65536u       /* pages that one slot may hold */
+#define DBT_WIDE_SHIFT 25          /* parts of the address space in which there may be wide slots */
 
 /* A place that remembers one translation.
  *
@@ -78,6 +79,8 @@ struct dbt_hot {
     uint64_t ctx[2];        /* of data accesses now, and of unprivileged ones */
     uint64_t ctx_offset[2]; /* the same, times the size of a TLB entry */
     const void *tlb;        /* mmu->tlb */
+    uint64_t ctx_place[2];  /* like ctx_offset, of struct a64_tlb_plain */
+    const void *plain[2][2]; /* mmu->page, mmu->piece: for reads, for writes too */
     uint32_t away_before; /* cpu->vectors_away before a helper */
     /* MXCSR: what the guest's begins with, as FPCR says; what it was when vectors were left; the
      * host's own. Its exception flags are what FPSR has yet to get: see x86_64/lower_fp.h. */
@@ -256,16 +259,28 @@ enum dbt_stat {
 struct dbt_site {
     uint32_t block; /* index */
     uint16_t place; /* the instruction's, from the start of its page */
-    bool pair;      /* the site has two slots */
-    uint32_t ticks; /* when the slot began to count misses */
+    bool pair : 1;   /* the site has two slots */
+    bool by_tlb : 1; /* it has none in truth: it looks into the TLB every time, */
+    bool by_piece : 1; /* for whole pieces */
+    uint8_t tries;   /* how often many pages did not help */
+    uint32_t ticks;  /* when the slot began to count misses */
 };
 
 #define DBT_FLIPS (1u << 16)
+/* What is known of a site that reaches one page now and another then: [0]: it does, so that it has a slot for even pages
+ * and one for odd pages; [1]: that is not enough, it looks into the TLB every time; [2]: for pieces of 2 MiB. */
+#define DBT_FLIP_KINDS 3
 
 /* Numbers of slots, or of links. */
 struct dbt_log {
     uint32_t *slot;
     uint32_t count;
+};
+
+/* The same, each once. */
+struct dbt_set {
+    struct dbt_log log;
+    uint64_t *named; /* a bit a slot */
 };
 
 struct lower;
@@ -306,13 +321,15 @@ struct dbt {
     uint32_t *hash; /* of 2^hash_bits, by (pa, mode): block index + 1 */
     unsigned hash_bits;
     struct dbt_site *sites; /* by slot */
-    /* A bit for each hash of an access's address that reaches one page now and another then: it has a slot for even
-     * pages and one for odd pages; [1]: that is not enough, it looks into the TLB every time. */
-    uint64_t flips[2][DBT_FLIPS / 64];
+    uint64_t flips[DBT_FLIP_KINDS][DBT_FLIPS / 64]; /* a bit for each hash of an access's address */
     /* Which slots hold pages that are not the same for all ASIDs, and which hold pages of a hash. Who was
      * filled again or emptied may still be named, and who was emptied for an ASID twice. */
-    struct dbt_log filled_local, filled[2][DBT_BUCKETS];
-    uint64_t *named_local; /* a bit a slot: filled_local names it */
+    struct dbt_log filled[2][DBT_BUCKETS];
+    struct dbt_set local;
+    /* Slots that hold more pages than there are buckets, by half; and by a hash of an address's part where such may
+     * have pages. */
+    struct dbt_set wide[2];
+    uint64_t wide_seen[2][1024 / 64];
     /* The links with slots that were connected since all were cut; some may stand there twice, or for another link that
      * is gone. Full: any may have been. */
     struct dbt_log connected;
@@ -423,17 +440,23 @@ static inline unsigned dbt_flips_at(uint64_t pa)
     return (pa >> 2 ^ pa >> 18) & (DBT_FLIPS - 1);
 }
 
-/* Whether dbt->flips[LEVEL] has the access at PA. */
-static inline bool dbt_flips(const struct dbt *dbt, unsigned level, uint64_t pa)
+/* Whether dbt->flips[KIND] has the access at PA. */
+static inline bool dbt_flips(const struct dbt *dbt, unsigned kind, uint64_t pa)
 {
     const unsigned at = dbt_flips_at(pa);
-    return dbt->flips[level][at / 64] >> at % 64 & 1;
+    return dbt->flips[kind][at / 64] >> at % 64 & 1;
 }
 
-static inline void dbt_note_flips(struct dbt *dbt, unsigned level, uint64_t pa)
+static inline void dbt_note_flips(struct dbt *dbt, unsigned kind, uint64_t pa)
 {
     const unsigned at = dbt_flips_at(pa);
-    dbt->flips[level][at / 64] |= 1ull << at % 64;
+    dbt->flips[kind][at / 64] |= 1ull << at % 64;
+}
+
+static inline void dbt_forget_flips(struct dbt *dbt, unsigned kind, uint64_t pa)
+{
+    const unsigned at = dbt_flips_at(pa);
+    dbt->flips[kind][at / 64] &= ~(1ull << at % 64);
 }
 
 /* ---- split.c ---- */

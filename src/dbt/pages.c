@@ -172,6 +172,20 @@ void dbt_page_sweep(struct dbt *dbt, struct dbt_page *page)
         free_page(dbt, page);
 }
 
+/* What is known from now on of the access of SITE, at PA. */
+static void note_kind(struct dbt *dbt, const struct dbt_site *site, uint64_t pa)
+{
+    if (site->by_piece) {
+        dbt_forget_flips(dbt, 2, pa);
+        return;
+    }
+    dbt_note_flips(dbt, 0, pa);
+    if (site->pair || site->tries)
+        dbt_note_flips(dbt, 1, pa);
+    if (site->tries)
+        dbt_note_flips(dbt, 2, pa);
+}
+
 void dbt_follow_flips(struct dbt *dbt, struct dbt_slot *slot)
 {
     const struct dbt_site *site = &dbt->sites[slot - dbt->hot->slot];
@@ -179,10 +193,7 @@ void dbt_follow_flips(struct dbt *dbt, struct dbt_slot *slot)
         return;
     *slot = (struct dbt_slot){.tag = DBT_NO_TAG, .value = slot->value};
     struct dbt_block *block = &dbt->blocks[site->block];
-    const uint64_t pa = (block->pa & ~A64_PAGE_MASK) | site->place;
-    dbt_note_flips(dbt, 0, pa);
-    if (site->pair)
-        dbt_note_flips(dbt, 1, pa);
+    note_kind(dbt, site, (block->pa & ~A64_PAGE_MASK) | site->place);
     if (!block->count)
         return;
     uint32_t *link = &dbt->pages[block->page].blocks;

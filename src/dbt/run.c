@@ -125,6 +125,10 @@ int dbt_init(struct a64_cpu *cpu)
     dbt->hot->system_generation = &cpu->sys->code_generation;
     dbt->hot->tlb = cpu->mmu->tlb;
     dbt->hot->functions = (uintptr_t)interp_init;
+    for (unsigned write = 0; write < 2; write++) {
+        dbt->hot->plain[0][write] = cpu->mmu->page[write];
+        dbt->hot->plain[1][write] = cpu->mmu->piece[write];
+    }
     dbt_emit_stubs(dbt);
     dbt_code_begin(dbt);
     dbt_kept_attach(dbt);
@@ -340,8 +344,10 @@ static void set_contexts(struct dbt_hot *hot, const struct a64_mmu *mmu)
 {
     hot->ctx[0] = mmu->ctx;
     hot->ctx[1] = mmu->ctx_user;
-    for (unsigned user = 0; user < 2; user++)
+    for (unsigned user = 0; user < 2; user++) {
         hot->ctx_offset[user] = hot->ctx[user] * sizeof(struct a64_tlb_entry);
+        hot->ctx_place[user] = hot->ctx[user] * sizeof(struct a64_tlb_plain);
+    }
 }
 
 /* PSTATE.BTYPE is 0 within blocks; what it is before a block is in the block's mode. */

@@ -20,6 +20,12 @@
 #define MISSES_LEAST 16u
 /* Neighbours that are looked for in one go, to each side. */
 #define REACH 32u
+/* A slot may take many pages so often and yet miss as often as one that flips. */
+#define TRIES_WIDE 3u
+/* A site that looks for pieces may reach so many pages that are none. */
+#define TRIES_PIECE 100u
+/* Runs that lead from pages that a slot holds to others. */
+#define RUNS_BETWEEN 128u
 
 static unsigned bucket_of_page(uint64_t va)
 {
@@ -68,6 +74,25 @@ static void clear_log(struct dbt *dbt, struct dbt_log *log)
     for (uint32_t i = 0; i < log->count; i++)
         empty(dbt, &dbt->hot->slot[log->slot[i]]);
     log->count = 0;
+}
+
+/* Has SET name SLOT. */
+static void add(const struct dbt *dbt, struct dbt_set *set, const struct dbt_slot *slot)
+{
+    const uint32_t number = (uint32_t)(slot - dbt->hot->slot);
+    uint64_t *bits = &set->named[number / 64], bit = 1ull << number % 64;
+    if (*bits & bit)
+        return;
+    *bits |= bit;
+    set->log.slot[set->log.count++] = number;
+}
+
+/* Empties the slots that SET names, and SET. */
+static void clear_set(struct dbt *dbt, struct dbt_set *set)
+{
+    for (uint32_t i = 0; i < set->log.count; i++)
+        set->named[set->log.slot[i] / 64] = 0;
+    clear_log(dbt, &set->log);
 }
 
 /* Whether SLOT, whose first page is PAGE, holds one that bucket N is to name it for. */
@@ -130,13 +155,83 @@ static unsigned turn_to(const struct dbt *dbt, struct dbt_slot *slot, uint64_t v
     return half_of(va);
 }
 
+/* ---- slots with many pages ---- */
+
+static bool is_wide(const struct dbt_slot *slot)
+{
+    return slot->more >= DBT_BUCKETS;
+}
+
+/* The bit of the 32 MiB about VA in dbt->wide_seen. */
+static void seen_bit(uint64_t va, unsigned *word, uint64_t *bit)
+{
+    const unsigned hash = (unsigned)((va >> DBT_WIDE_SHIFT) * 0x9e3779b97f4a7c15ull >> 54);
+    *word = hash / 64;
+    *bit = 1ull << hash % 64;
+}
+
+static void see(struct dbt *dbt, unsigned half, const struct dbt_slot *slot, uint64_t page)
+{
+    page = (uint64_t)((int64_t)(page << 8) >> 8);
+    const uint64_t last = (page + slot->more * PAGE) >> DBT_WIDE_SHIFT;
+    for (uint64_t part = page >> DBT_WIDE_SHIFT; part <= last; part++) {
+        unsigned word;
+        uint64_t bit;
+        seen_bit(part << DBT_WIDE_SHIFT, &word, &bit);
+        dbt->wide_seen[half][word] |= bit;
+    }
+}
+
+/* Whether wide slots may hold a page of RANGE. */
+static bool may_be_wide(const struct dbt *dbt, unsigned half, const struct range *range)
+{
+    const uint64_t first = range->start >> DBT_WIDE_SHIFT, parts = (range->last >> DBT_WIDE_SHIFT) - first;
+    bool found = parts > 16;
+    for (uint64_t i = 0; i <= parts && !found; i++) {
+        unsigned word;
+        uint64_t bit;
+        seen_bit((first + i) << DBT_WIDE_SHIFT, &word, &bit);
+        found = dbt->wide_seen[half][word] & bit;
+    }
+    return found;
+}
+
+/* Empties the wide slots of HALF with pages of RANGE, and takes out whom the set names in vain. */
+static void sweep_wide(struct dbt *dbt, unsigned half, const struct range *range)
+{
+    struct dbt_set *set = &dbt->wide[half];
+    if (!set->log.count || !may_be_wide(dbt, half, range))
+        return;
+    memset(dbt->wide_seen[half], 0, sizeof(dbt->wide_seen[half]));
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < set->log.count; i++) {
+        const uint32_t number = set->log.slot[i];
+        struct dbt_slot *slot = &dbt->hot->slot[number];
+        const uint64_t page = page_of(dbt, slot);
+        const bool holds = is_wide(slot) && half_of(page) == half;
+        if (holds && !in_range(slot, page, range)) {
+            see(dbt, half, slot, page);
+            set->log.slot[kept++] = number;
+            continue;
+        }
+        set->named[number / 64] &= ~(1ull << number % 64);
+        if (holds)
+            empty(dbt, slot);
+    }
+    set->log.count = kept;
+}
+
 /* Room in one bucket may be made by emptying slots, this one too: then only the last pages are
  * named. False: not all are. */
 static bool name_pages(struct dbt *dbt, struct dbt_slot *slot, uint64_t page, unsigned count)
 {
     const unsigned half = turn_to(dbt, slot, page);
     uint32_t wanted = 0;
-    for (unsigned i = 0; i < count && i < DBT_BUCKETS; i++) {
+    if (count > DBT_BUCKETS) {
+        add(dbt, &dbt->wide[half], slot);
+        return true;
+    }
+    for (unsigned i = 0; i < count; i++) {
         const unsigned n = bucket_of_page(page + i * PAGE);
         wanted |= 1u << n;
         name_in(dbt, slot, half, n);
@@ -144,23 +239,12 @@ static bool name_pages(struct dbt *dbt, struct dbt_slot *slot, uint64_t page, un
     return (slot->named & wanted) == wanted;
 }
 
-/* SLOT holds what is not the same for all ASIDs. */
-static void name_local(struct dbt *dbt, struct dbt_slot *slot)
-{
-    const uint32_t number = (uint32_t)(slot - dbt->hot->slot);
-    uint64_t *bits = &dbt->named_local[number / 64], bit = 1ull << number % 64;
-    if (*bits & bit)
-        return;
-    *bits |= bit;
-    dbt->filled_local.slot[dbt->filled_local.count++] = number;
-}
-
 void dbt_fill(struct dbt *dbt, struct dbt_slot *slot, uint64_t va, struct dbt_slot value,
               bool global)
 {
     name_in(dbt, slot, turn_to(dbt, slot, va), bucket_of_page(va));
     if (!global)
-        name_local(dbt, slot);
+        add(dbt, &dbt->local, slot);
     value.named = slot->named;
     value.limit = va & ~A64_PAGE_MASK;
     *slot = value;
@@ -198,35 +282,119 @@ static unsigned follow(const struct neighbours *like, uint64_t page, uint64_t st
     return count;
 }
 
-/* The range of pages about PAGE (its address without a tag) that SLOT may hold in its place: those
- * that it holds already if they adjoin it, and, LOOK, what else the TLB knows. VALUE is of the page
- * alone. */
+/* Pages before one and behind it. */
+struct about {
+    uint64_t before, behind;
+};
+
+/* The run that PAGE is of, if it is like what is looked up; NULL: none is known. */
+static const struct a64_tlb_run *find_run(const struct neighbours *like, uint64_t page)
+{
+    const struct a64_tlb_run *run = a64_tlb_run(like->mmu, page, like->ctx);
+    return run && run->like.addend == like->addend && a64_run_allows(run, like->access) &&
+                   (!like->global || a64_tlb_is_global(&run->like))
+               ? run
+               : NULL;
+}
+
+/* The pages that belong to PAGE as far as is known: of its run, or else, those beside it in the TLB. */
+static struct about find_about(const struct neighbours *like, uint64_t page)
+{
+    const struct a64_tlb_run *run = find_run(like, page);
+    if (run)
+        return (struct about){(page - run->first) / PAGE, (run->last - page) / PAGE};
+    return (struct about){follow(like, page, -PAGE), follow(like, page, PAGE)};
+}
+
+/* Whether known runs lead from page AT to END. */
+static bool lead_to(const struct neighbours *like, uint64_t at, uint64_t end)
+{
+    for (unsigned i = 0; at < end; i++) {
+        const struct a64_tlb_run *run = i < RUNS_BETWEEN ? find_run(like, at) : NULL;
+        if (!run)
+            return false;
+        at = run->last + PAGE;
+    }
+    return true;
+}
+
+/* Adds the pages that SLOT holds already to those about VALUE's, PAGE, if all between them belong to it too. False:
+ * they are others. */
+static bool join_held(const struct dbt_slot *slot, const struct dbt_slot *value,
+                      const struct neighbours *like, uint64_t page, struct about *about)
+{
+    if (!slot->limit || slot->value != value->value || half_of(slot->tag) != half_of(value->tag))
+        return false;
+    const uint64_t held = page + (slot->tag - value->tag), held_end = held + (slot->more + 1ull) * PAGE;
+    const uint64_t first = page - about->before * PAGE, end = page + (about->behind + 1) * PAGE;
+    if (held < first ? !lead_to(like, held_end, first) : !lead_to(like, end, held))
+        return false;
+    const uint64_t before = held < first ? (page - held) / PAGE : about->before;
+    const uint64_t behind = held_end > end ? (held_end - page) / PAGE - 1 : about->behind;
+    if (before + behind >= DBT_RANGE)
+        return false;
+    *about = (struct about){before, behind};
+    return true;
+}
+
+/* How often a slot with so many pages beside its first may miss before more is looked for. One that is wide cannot be
+ * filled without looking: its names are others. */
+static uint16_t misses_of(const struct dbt_slot *slot)
+{
+    const unsigned misses = 2u * (slot->more + 1u);
+    if (is_wide(slot))
+        return 1;
+    return (uint16_t)(!slot->more ? MISSES_ALONE : misses < MISSES_LEAST ? MISSES_LEAST : misses);
+}
+
+/* The range of pages about PAGE (its address without a tag) that SLOT may hold in its place: VALUE is of the page
+ * alone, and stays so if SLOT is wide and it lies elsewhere. */
 static void grow(const struct dbt_slot *slot, struct dbt_slot *value, const struct neighbours *like,
                  uint64_t page, bool look)
 {
-    const bool same =
-        slot->limit && slot->value == value->value && half_of(slot->tag) == half_of(value->tag);
-    const unsigned held = same ? slot->more + 1u : 0;
-    const bool above = held && value->tag == slot->tag + held * PAGE;
-    const bool below = held && value->tag + PAGE == slot->tag;
-    unsigned down = above ? held : look ? follow(like, page, -PAGE) : 0;
-    unsigned up = below ? held : look ? follow(like, page, PAGE) : 0;
-    if (down + up >= DBT_RANGE)
-        down = up = 0;
-    value->tag -= down * PAGE;
-    value->more = (uint16_t)(down + up);
-    const unsigned misses = 2u * (value->more + 1u);
-    value->misses = (uint16_t)(!value->more            ? MISSES_ALONE
-                               : misses < MISSES_LEAST ? MISSES_LEAST
-                                                       : misses);
+    struct about about = look ? find_about(like, page) : (struct about){0, 0};
+    const bool joined = join_held(slot, value, like, page, &about);
+    if (joined || !is_wide(slot)) {
+        value->tag -= about.before * PAGE;
+        value->more = (uint16_t)(about.before + about.behind);
+    }
+    value->misses = misses_of(value);
 }
 
-/* Whether SITE's slot has counted its misses in no time. */
-static bool came_soon(struct dbt_site *site)
+/* Whether SITE, whose SLOT with one page is filled with VALUE, flips: it has counted its misses in no time, and more
+ * pages do not help. */
+static bool flips_now(struct dbt_site *site, const struct dbt_slot *slot, const struct dbt_slot *value)
 {
     const uint32_t now = target_ticks(), passed = now - site->ticks;
     site->ticks = now;
-    return passed < MISSES_ALONE * TICKS_MISS << 2 * site->pair;
+    if (slot->more || passed >= MISSES_ALONE * TICKS_MISS << 2 * site->pair)
+        return false;
+    return !value->more || ++site->tries > TRIES_WIDE;
+}
+
+/* SLOT holds VALUE from now on. False: not all its pages could be named, and it holds none. */
+static bool hold(struct dbt *dbt, struct dbt_slot *slot, struct dbt_slot value, bool global)
+{
+    if (!name_pages(dbt, slot, value.tag, value.more + 1u))
+        return false;
+    if (!global)
+        add(dbt, &dbt->local, slot);
+    value.named = slot->named;
+    *slot = value;
+    if (is_wide(slot))
+        see(dbt, half_of(slot->tag), slot, slot->tag);
+    return true;
+}
+
+/* The same for a site that has no slot in truth. If it looks for pieces and there are none, it goes back to pages. */
+static struct dbt_filled fill_tlb(struct a64_mmu *mmu, struct dbt_slot *slot, struct dbt_site *site, uint64_t addr,
+                                  uint64_t ctx, uint64_t addend)
+{
+    if (site->by_piece && !a64_tlb_load_piece(mmu, addr, ctx) && ++site->tries > TRIES_PIECE) {
+        slot->misses = DBT_FLIPPING;
+        return (struct dbt_filled){0, 0};
+    }
+    return (struct dbt_filled){1, addend};
 }
 
 struct dbt_filled dbt_fill_site(struct a64_cpu *cpu, struct dbt_slot *slot, uint64_t va,
@@ -234,6 +402,7 @@ struct dbt_filled dbt_fill_site(struct a64_cpu *cpu, struct dbt_slot *slot, uint
 {
     struct dbt *dbt = cpu->engine;
     struct a64_mmu *mmu = cpu->mmu;
+    struct dbt_site *site = &dbt->sites[slot - dbt->hot->slot];
     const uint64_t ctx = access & A64_UNPRIV ? mmu->ctx_user : mmu->ctx;
     const uint64_t addr = a64_strip_tbi(mmu, va) & ~A64_PAGE_MASK;
     const struct a64_tlb_entry *entry = a64_tlb_slot(mmu, addr, ctx);
@@ -244,37 +413,23 @@ struct dbt_filled dbt_fill_site(struct a64_cpu *cpu, struct dbt_slot *slot, uint
     dbt->stats[STAT_FILLS]++;
     const uint64_t page = va & ~A64_PAGE_MASK;
     const uint64_t addend = addr + entry->addend - page;
+    if (site->by_tlb)
+        return fill_tlb(mmu, slot, site, addr, ctx, addend);
     const bool global = cpu->ps.el && !(access & A64_UNPRIV) && a64_tlb_is_global(entry);
     struct dbt_slot value = {.tag = page, .value = addend};
     const bool due = slot->limit && slot->misses <= 1;
-    grow(slot, &value, &(struct neighbours){mmu, ctx, entry->addend, access, global}, addr, due);
-    if (due && came_soon(&dbt->sites[slot - dbt->hot->slot]) && !slot->more && !value.more) {
+    grow(slot, &value, &(struct neighbours){mmu, ctx, entry->addend, access, global}, addr,
+         due || !slot->limit);
+    if (due && flips_now(site, slot, &value)) {
         slot->misses = DBT_FLIPPING;
         return (struct dbt_filled){0, 0};
     }
     if (slot->limit && !due)
         value.misses = slot->misses - 1;
-    if (!name_pages(dbt, slot, value.tag, value.more + 1u)) {
-        value = (struct dbt_slot){.tag = page, .value = addend, .misses = MISSES_ALONE};
-        name_pages(dbt, slot, page, 1);
-    }
     value.limit = limit + (uint64_t)value.more * (aligned ? limit : PAGE);
-    if (!global)
-        name_local(dbt, slot);
-    value.named = slot->named;
-    *slot = value;
+    if (!hold(dbt, slot, value, global))
+        hold(dbt, slot, (struct dbt_slot){page, limit, addend, 0, MISSES_ALONE, 0}, global);
     return (struct dbt_filled){1, addend};
-}
-
-/* Empties the slots of pages that are not global, and the list of them. */
-static void clear_local(struct dbt *dbt)
-{
-    struct dbt_log *log = &dbt->filled_local;
-    for (uint32_t i = 0; i < log->count; i++) {
-        empty(dbt, &dbt->hot->slot[log->slot[i]]);
-        dbt->named_local[log->slot[i] / 64] = 0;
-    }
-    log->count = 0;
 }
 
 void dbt_forget_addresses(struct dbt *dbt)
@@ -283,7 +438,10 @@ void dbt_forget_addresses(struct dbt *dbt)
     for (unsigned n = 0; n < DBT_BUCKETS; n++)
         for (unsigned half = 0; half < 2; half++)
             clear_log(dbt, &dbt->filled[half][n]);
-    clear_local(dbt);
+    for (unsigned half = 0; half < 2; half++)
+        clear_set(dbt, &dbt->wide[half]);
+    memset(dbt->wide_seen, 0, sizeof(dbt->wide_seen));
+    clear_set(dbt, &dbt->local);
     dbt->epoch_local++;
     dbt->epoch_global++;
 }
@@ -291,7 +449,7 @@ void dbt_forget_addresses(struct dbt *dbt)
 void dbt_forget_local(struct dbt *dbt)
 {
     dbt->stats[STAT_FORGETS_LOCAL]++;
-    clear_local(dbt);
+    clear_set(dbt, &dbt->local);
     dbt->epoch_local++;
 }
 
@@ -303,6 +461,8 @@ void dbt_forget_range(struct dbt *dbt, uint64_t start, uint64_t last)
     for (uint64_t i = 0; i < (pages < DBT_BUCKETS ? pages : DBT_BUCKETS); i++)
         for (unsigned half = half_of(start); half <= half_of(last); half++)
             sweep(dbt, half, bucket_of_page(start + i * PAGE), &range);
+    for (unsigned half = half_of(start); half <= half_of(last); half++)
+        sweep_wide(dbt, half, &range);
 }
 
 void dbt_empty_slots(struct dbt *dbt, uint32_t first, uint32_t last)

@@ -46,8 +46,13 @@ bool hv_bus_page(void *ctx, uint64_t pa, struct a64_page *out)
     const struct hv_slot *slot = slot_at(vm->map, pa);
     if (!slot)
         return false;
-    out->host = slot->host + (pa - slot->ipa);
-    out->flags = slot->flags;
+    const uint64_t page = 1ull << A64_PAGE_SHIFT, before = pa - slot->ipa;
+    *out = (struct a64_page){
+        .host = slot->host + before,
+        .flags = slot->flags,
+        .before = before,
+        .behind = slot->size - before < page ? 0 : slot->size - before - page,
+    };
     return true;
 }
 

@@ -17,7 +17,8 @@ static bool page(void *ctx, uint64_t pa, struct a64_page *out)
     struct cpu_rig *rig = ctx;
     if (pa >= RIG_RAM_SIZE)
         return false;
-    *out = (struct a64_page){rig->ram + pa, 7};
+    const uint64_t behind = RIG_RAM_SIZE - A64_PAGE_MASK - 1 - pa;
+    *out = (struct a64_page){.host = rig->ram + pa, .flags = 7, .before = pa, .behind = behind};
     return true;
 }
 

@@ -6,11 +6,27 @@
 static bool page(void *ctx, uint64_t pa, struct a64_page *out)
 {
     struct rig *rig = ctx;
+    const uint64_t place = pa - RIG_PIECE, size = 1ull << A64_RUN_SHIFT;
+    if (rig->piece && place < size) {
+        *out = (struct a64_page){rig->piece + place, 7, place, size - A64_PAGE_MASK - 1 - place};
+        return true;
+    }
     if (pa < GEN_RAM_BASE || pa >= GEN_RAM_BASE + GEN_RAM_SIZE)
         return false;
-    out->host = rig->ram + (pa - GEN_RAM_BASE);
-    out->flags = rig->flags[(pa - GEN_RAM_BASE) >> A64_PAGE_SHIFT];
-    return out->flags;
+    const uint64_t page = (pa - GEN_RAM_BASE) >> A64_PAGE_SHIFT;
+    const uint8_t flags = rig->flags[page];
+    uint64_t first = page, last = page;
+    while (first && rig->flags[first - 1] == flags)
+        first--;
+    while (last + 1 < RIG_PAGES && rig->flags[last + 1] == flags)
+        last++;
+    *out = (struct a64_page){
+        .host = rig->ram + (pa - GEN_RAM_BASE),
+        .flags = flags,
+        .before = (page - first) << A64_PAGE_SHIFT,
+        .behind = (last - page) << A64_PAGE_SHIFT,
+    };
+    return flags;
 }
 
 struct rig *rig_new(void)

@@ -10,6 +10,7 @@
 #include "mmu_gen.h"
 
 #define RIG_CPUS  3
+#define RIG_PIECE 0x80000000ull
 #define RIG_PAGES (GEN_RAM_SIZE >> A64_PAGE_SHIFT)
 
 struct rig {
@@ -17,6 +18,7 @@ struct rig {
     struct a64_cpu cpu[RIG_CPUS];
     uint8_t *ram;             /* GEN_RAM_SIZE bytes at GEN_RAM_BASE */
     uint8_t flags[RIG_PAGES]; /* what the VM's map allows; 0: not mapped */
+    uint8_t *piece;           /* A64_RUN_SHIFT's bytes more at RIG_PIECE; NULL: none */
 };
 
 struct rig *rig_new(void);

@@ -601,11 +601,122 @@ static void coherence(void **state)
     }
 }
 
+/* ---- runs ---- */
+
+#define RUN 0x900000ull /* where the pages of a run are mapped, from DATA on */
+
+static void map_run(struct world *w, unsigned first, unsigned count, uint64_t attributes)
+{
+    for (unsigned i = first; i < first + count; i++)
+        map_page(w, RUN + i * PAGE, DATA + i * PAGE, attributes);
+}
+
+static void unmap_run(struct world *w, unsigned first, unsigned count)
+{
+    for (unsigned i = first; i < first + count; i++)
+        map(w, RUN + i * PAGE, 3, 0);
+}
+
+/* How many pages of the run that PAGE of it is of are known before it and behind it; -1: it is of
+ * none. */
+static void assert_run(const struct world *w, unsigned page, int before, int behind)
+{
+    const struct a64_tlb_run *run = a64_tlb_run(w->cpu->mmu, RUN + page * PAGE, w->cpu->mmu->ctx);
+    assert_int_equal(run ? (int)((RUN + page * PAGE - run->first) / PAGE) : -1, before);
+    assert_int_equal(run ? (int)((run->last - RUN) / PAGE) - (int)page : -1, behind);
+}
+
+/* A run ends where the tables, the rights or the memory do not follow on. */
+static void runs_end(void **state)
+{
+    struct world *w = *state;
+    map_run(w, 1, 3, 0);
+    map_run(w, 4, 8, RO);
+    map_run(w, 12, 4, 0);
+    map_page(w, RUN + 16 * PAGE, DATA, 0);
+    w->rig->flags[(DATA - GEN_RAM_BASE) / PAGE + 7] = 1;
+    where(w, RUN + 2 * PAGE);
+    assert_run(w, 2, 1, 1);
+    where(w, RUN + 5 * PAGE);
+    assert_run(w, 5, 1, 1); /* to the page that the map has otherwise */
+    where(w, RUN + 13 * PAGE);
+    assert_run(w, 13, 1, 2);
+    where(w, RUN + 16 * PAGE);
+    assert_run(w, 16, -1, -1);
+    /* What a run lets through is entered without a walk; the rest is not. */
+    unmap_run(w, 12, 4);
+    assert_int_equal(where(w, RUN + 15 * PAGE), DATA + 15 * PAGE);
+    map_run(w, 4, 1, RO);
+    assert_null(a64_host(w->cpu, RUN + 4 * PAGE, 1, A64_WRITE));
+}
+
+/* A page that was never asked for is invalidated with the run that it is of. */
+static void runs_are_dropped(void **state)
+{
+    static const int kinds[] = {A64_TLBI_VA, A64_TLBI_VAA, A64_TLBI_ASID, A64_TLBI_VMALL};
+    struct world *w = *state;
+    set_asid(w, 3);
+    for (unsigned i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        map_run(w, 0, 8, NG);
+        where(w, RUN + PAGE);
+        assert_run(w, 1, 1, 6);
+        map_page(w, RUN + 5 * PAGE, DATA, NG);
+        invalidate_va(w, kinds[i], 3, RUN + 5 * PAGE, PAGE);
+        assert_int_equal(where(w, RUN + 5 * PAGE), DATA);
+        invalidate(w, (struct a64_tlbi){.kind = A64_TLBI_VMALL});
+    }
+}
+
+/* A run of global pages is for every ASID; another is for its own. */
+static void runs_and_asids(void **state)
+{
+    struct world *w = *state;
+    for (unsigned global = 0; global < 2; global++) {
+        set_asid(w, 1);
+        map_run(w, 0, 4, global ? 0 : NG);
+        where(w, RUN);
+        map_run(w, 8, 4, global ? 0 : NG);
+        unmap_run(w, 0, 4);
+        set_asid(w, 2);
+        assert_int_equal(where(w, RUN + PAGE), global ? DATA + PAGE : 0);
+        set_asid(w, 1);
+        assert_int_equal(where(w, RUN + 2 * PAGE), DATA + 2 * PAGE);
+        invalidate(w, (struct a64_tlbi){.kind = A64_TLBI_VMALL});
+        assert_int_equal(where(w, RUN + 3 * PAGE), 0);
+    }
+}
+
+/* A piece is entered only if all of it is one run, and goes with it. */
+static void pieces(void **state)
+{
+    struct world *w = *state;
+    struct a64_mmu *mmu = w->cpu->mmu;
+    const unsigned place = a64_run_place(RUN);
+    map_run(w, 0, 8, 0);
+    where(w, RUN);
+    assert_false(a64_tlb_load_piece(mmu, RUN, mmu->ctx));
+    w->rig->piece = malloc(1u << A64_RUN_SHIFT);
+    map(w, RUN, 2, RIG_PIECE | 1 << 10 | 1);
+    invalidate(w, (struct a64_tlbi){.kind = A64_TLBI_VMALL});
+    where(w, RUN + PAGE);
+    assert_true(a64_tlb_load_piece(mmu, RUN + 5 * PAGE, mmu->ctx));
+    assert_int_equal(mmu->piece[0][place].tag, (RUN & ~0x1fffffull) | mmu->ctx);
+    assert_int_equal(mmu->piece[1][place].tag, (RUN & ~0x1fffffull) | mmu->ctx);
+    invalidate_va(w, A64_TLBI_VA, 0, RUN + 0xff000, PAGE);
+    assert_int_equal(mmu->piece[0][place].tag, A64_TLB_NONE);
+    assert_int_equal(mmu->piece[1][place].tag, A64_TLB_NONE);
+    free(w->rig->piece);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(runs_end),
+        TEST(runs_are_dropped),
+        TEST(runs_and_asids),
+        TEST(pieces),
         TEST(by_address_and_asid),
         TEST(by_asid),
         TEST(of_another_vmid_or_regime),

@@ -30,10 +30,10 @@ static struct dbt_slot *new_slot(struct lower *l)
     return slot;
 }
 
-/* Whether the access reaches other pages so often that a slot does not pay; LEVEL 1: nor do two. */
-static bool flips(const struct lower *l, unsigned level)
+/* What is known of the access, by KIND of struct dbt's flips. */
+static bool flips(const struct lower *l, unsigned kind)
 {
-    return dbt_flips(l->dbt, level, l->pa + l->at * 4);
+    return dbt_flips(l->dbt, kind, l->pa + l->at * 4);
 }
 
 /* What an access asks for. */
@@ -116,27 +116,30 @@ void lower_find_entry(const struct dbt *dbt, struct x86 *a, unsigned to, bool us
     x86_alu(a, ALU_ADD, 1, to, x86_at(&dbt->hot->tlb));
 }
 
-/* The same by the TLB, of which the first and the last byte's tags must be the same. */
-static void check_tlb(struct lower *l, const struct want *want, struct others *others)
+/* The same by the TLB's pages or, PIECES, pieces: the first and the last byte must have the same tag. */
+static void check_tlb(struct lower *l, const struct want *want, bool pieces, struct others *others)
 {
+    _Static_assert(sizeof(struct a64_tlb_plain) == 16, "a place by one shift");
     struct x86 *a = &l->a;
+    const struct dbt_hot *hot = l->dbt->hot;
     const enum dbt_fill fill = want->fill;
     const bool user = fill == DBT_FILL_READ_USER || fill == DBT_FILL_WRITE_USER;
-    const bool write_only = fill == DBT_FILL_WRITE || fill == DBT_FILL_WRITE_USER;
-    const int32_t page = -(int32_t)(A64_PAGE_MASK + 1), rest = (int32_t)want->size - 1;
-    lower_find_entry(l->dbt, a, RCX, user);
+    const bool writes = fill != DBT_FILL_READ && fill != DBT_FILL_READ_USER;
+    const unsigned shift = pieces ? A64_RUN_SHIFT : A64_PAGE_SHIFT;
+    const int32_t mask = -(int32_t)(1u << shift), rest = (int32_t)want->size - 1;
+    x86_mov_rr(a, 1, RCX, RAX);
+    x86_shift_imm(a, SHIFT_SHR, 1, RCX, shift - 4);
+    if (!pieces)
+        x86_alu(a, ALU_XOR, 1, RCX, x86_at(&hot->ctx_place[user]));
+    x86_op(a, 0x81, ALU_AND, x86_r(RCX), 4);
+    x86_u32(a, ((pieces ? A64_RUNS : A64_TLB_SIZE) - 1) << 4);
+    x86_alu(a, ALU_ADD, 1, RCX, x86_at(&hot->plain[pieces][writes]));
     x86_lea(a, 1, RDX, x86_m(RAX, want->aligned ? 0 : rest));
-    x86_alu_imm(a, ALU_AND, 1, x86_r(RDX), want->aligned ? page | rest : page);
-    x86_alu(a, ALU_XOR, 1, RDX, x86_at(&l->dbt->hot->ctx[user]));
-    if (!write_only) {
-        x86_alu(a, ALU_CMP, 1, RDX, x86_m(RCX, offsetof(struct a64_tlb_entry, plain_read)));
-        leave_on(a, others, CC_NE);
-    }
-    if (write_only || fill == DBT_FILL_BOTH) {
-        x86_alu(a, ALU_CMP, 1, RDX, x86_m(RCX, offsetof(struct a64_tlb_entry, plain_write)));
-        leave_on(a, others, CC_NE);
-    }
-    x86_mov(a, 1, RCX, x86_m(RCX, offsetof(struct a64_tlb_entry, addend)));
+    x86_alu_imm(a, ALU_AND, 1, x86_r(RDX), want->aligned ? mask | rest : mask);
+    x86_alu(a, ALU_XOR, 1, RDX, x86_at(&hot->ctx[user]));
+    x86_alu(a, ALU_CMP, 1, RDX, x86_m(RCX, offsetof(struct a64_tlb_plain, tag)));
+    leave_on(a, others, CC_NE);
+    x86_mov(a, 1, RCX, x86_m(RCX, offsetof(struct a64_tlb_plain, addend)));
 }
 
 /* Makes the access's slot one of two, for pages of even numbers; the next one is for odd ones. */
@@ -167,10 +170,13 @@ static void ask(struct lower *l, const struct dbt_slot *slot, const struct want 
 {
     struct x86 *cold = &l->cold;
     struct others others = {.count = 0};
+    struct dbt_site *site = &l->dbt->sites[slot - l->dbt->hot->slot];
+    site->by_tlb = !paired && flips(l, 0);
+    site->by_piece = site->by_tlb && flips(l, 2);
     if (paired)
         check_pair(l, slot, want, &others);
-    else if (flips(l, 0))
-        check_tlb(l, want, &others);
+    else if (site->by_tlb)
+        check_tlb(l, want, site->by_piece, &others);
     else
         check_slot(l, slot, want, &others);
     for (unsigned i = 0; i < others.count; i++)

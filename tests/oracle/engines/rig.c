@@ -63,7 +63,13 @@ static bool bus_page(void *ctx, uint64_t pa, struct a64_page *out)
     struct rig_side *side = ctx;
     if (pa - RIG_RAM >= RIG_SIZE)
         return false;
-    *out = (struct a64_page){.host = side->ram + (pa - RIG_RAM), .flags = 7};
+    const uint64_t before = pa - RIG_RAM;
+    *out = (struct a64_page){
+        .host = side->ram + before,
+        .flags = 7,
+        .before = before,
+        .behind = RIG_SIZE - A64_PAGE_MASK - 1 - before,
+    };
     return true;
 }
 
