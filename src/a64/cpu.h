@@ -145,6 +145,13 @@ struct a64_cpu {
     uint64_t x[32];
     uint64_t sp;
     uint64_t pc;
+    /* The translator's: 0 while V0..V31 are in registers of the host. It looks at this and `attention` as
+     * one number. */
+    _Alignas(8) uint32_t vectors_away;
+    _Atomic uint32_t attention; /* enum a64_attention */
+    _Atomic uint32_t lines;     /* enum a64_line */
+    uint64_t icount;            /* instructions retired */
+    uint64_t slice_end;         /* leave the blocks when icount reaches this (next timer, token, budget) */
     uint32_t nzcv;
     uint32_t fpcr, fpsr;
     struct a64_pstate ps;
@@ -153,13 +160,6 @@ struct a64_cpu {
      * trapped, A64_F_ANY while BTYPE, PSTATE.IL, a breakpoint or a software step must be looked at.
      * Kept by a64_update_watch(). */
     uint32_t watch;
-    /* The translator's: 0 while V0..V31 are in registers of the host. It looks at this and `attention` as
-     * one number. */
-    _Alignas(8) uint32_t vectors_away;
-    _Atomic uint32_t attention; /* enum a64_attention */
-    _Atomic uint32_t lines;     /* enum a64_line */
-    uint64_t icount;            /* instructions retired */
-    uint64_t slice_end;         /* leave the blocks when icount reaches this (next timer, token, budget) */
 
     union a64_vreg v[32];
 

@@ -40,13 +40,14 @@ static void decode(struct dbt *dbt, struct lower *l, unsigned first, const uint3
                    uint32_t *words)
 {
     const unsigned left = 1024 - first, limit = left < DBT_MAX_INSNS ? left : DBT_MAX_INSNS;
-    while (l->count < limit) {
-        struct a64_insn *insn = &l->insn[l->count];
-        *insn = *dbt_decode(dbt, a64_code_word(&host[first + l->count]));
-        words[l->count++] = insn->word;
-        if (insn->row == A64_ROW_NONE || (insn->flags & A64_F_END && !dbt_is_conditional(insn)))
-            break;
+    unsigned count = 0;
+    for (bool ends = false; count < limit && !ends; count++) {
+        const struct a64_insn *insn = dbt_decode(dbt, a64_code_word(&host[first + count]));
+        l->insn[count] = *insn;
+        words[count] = insn->word;
+        ends = insn->flags & A64_F_END && !dbt_is_conditional(insn); /* as all undefined ones are */
     }
+    l->count = count;
 }
 
 struct dbt_page *dbt_page_for(struct dbt *dbt, uint64_t pa, const uint32_t *host, unsigned first,
@@ -85,7 +86,6 @@ struct dbt_block *dbt_translate(struct dbt *dbt, uint64_t pa, const uint32_t *ho
     struct lower *l = dbt->lower;
     uint32_t words[DBT_MAX_INSNS];
     const unsigned first = (pa & A64_PAGE_MASK) / 4;
-    l->count = 0;
     l->mode = mode;
     l->pa = pa;
     l->host = host;

@@ -154,7 +154,7 @@ static inline uintptr_t x86_here(const struct x86 *a)
 
 static inline bool x86_has_room(struct x86 *a)
 {
-    if (a->end - a->p >= X86_LONGEST)
+    if ((uintptr_t)a->p + X86_LONGEST <= (uintptr_t)a->end)
         return true;
     a->full = true;
     return false;

@@ -9,6 +9,21 @@
 #include "../../a64/exception.h"
 #include "../../a64/mmu.h"
 
+/* ---- guest registers ---- */
+
+/* As x86_r() and x86_m() make them. */
+#define PLACE(n)    ((n) == GUEST_SP ? (int)offsetof(struct a64_cpu, sp) - CPU_BIAS : (n)*8 - CPU_BIAS)
+#define IN_REACH(n) (PLACE(n) >= -128 && PLACE(n) < 128)
+#define IN_MEMORY(n)                                                                               \
+    (IN_REACH(n) ? 0x45 | (PLACE(n) & 0xffull) << 8 : 0x85 | (PLACE(n) & 0xffffffffull) << 8)
+#define OPERAND(n)                                                                                 \
+    [n] = {.code = HOST_OF(n) >= 0 ? 0xc0u | (HOST_OF(n) & 7) : IN_MEMORY(n),                      \
+           .reg = HOST_OF(n),                                                                      \
+           .size = HOST_OF(n) >= 0 ? 1 : IN_REACH(n) ? 2 : 5,                                      \
+           .rex = HOST_OF(n) >= 8},
+
+const struct x86_rm lower_operands[GUEST_SP + 1] = {EACH_GUEST(OPERAND)};
+
 /* ---- leaving ---- */
 
 static int exec_fp_trap(struct a64_cpu *cpu, const struct a64_insn *insn)
@@ -293,16 +308,18 @@ static void note_access(struct lower *l, const struct a64_insn *insn, unsigned i
 }
 
 /* Goes over the instructions once, from the last to the first: which ones' NZCV somebody may look at, which accesses
- * may have others behind them, and whether the block is a loop. */
+ * may have others behind them, whether the block is a loop, and whether it has to do with vectors. */
 static void look_over(struct lower *l)
 {
     const uint32_t mask = looks_of(l);
+    uint32_t all = 0;
     bool live = true;
     memset(l->last_access, 0, sizeof(l->last_access));
     l->loop_end = l->count;
     l->flags_live[l->count] = true;
     for (unsigned i = l->count; i--;) {
         const struct a64_insn *insn = &l->insn[i];
+        all |= insn->flags;
         live = looks(mask, insn) || (live && !(insn->flags & A64_F_WF));
         l->flags_live[i] = live;
         if (insn->flags & (A64_F_MR | A64_F_MW) && insn->row != A64_ROW_NONE)
@@ -310,6 +327,7 @@ static void look_over(struct lower *l)
         else if (insn->flags & A64_F_END && insn->imm == -(uint64_t)i * 4 && dbt_is_conditional(insn))
             l->loop_end = i;
     }
+    l->has_vectors = all & A64_F_FP;
 }
 
 /* The lowering that one of the tables has for the row of function ID. */
@@ -370,6 +388,8 @@ static lower_fn *lowering_of(const struct lower *l, const struct a64_insn *insn)
  * interpreter's functions. */
 static bool begins_with_vectors(const struct lower *l)
 {
+    if (!l->has_vectors)
+        return false;
     for (unsigned i = 0; i < l->count && !(l->insn[i].flags & A64_F_END); i++)
         if (l->insn[i].flags & A64_F_FP)
             return !(l->mode & DBT_MODE_FPCR) && lowering_of(l, &l->insn[i]);
@@ -408,7 +428,8 @@ static void lower_head(struct lower *l)
  * count in its row, at most four from there on, and ra). */
 static void follow_vectors(struct lower *l, const struct a64_insn *insn)
 {
-    const unsigned vectors = insn->row == A64_ROW_NONE ? 0 : l->row[insn->row].vectors;
+    const bool may = insn->flags & A64_F_FP && insn->row != A64_ROW_NONE;
+    const unsigned vectors = may ? l->row[insn->row].vectors : 0;
     if (!vectors)
         return;
     uint32_t written = 1u << insn->rd;
@@ -467,6 +488,14 @@ static bool leaves_rcx(const struct lower *l, const struct a64_insn *insn)
     return false;
 }
 
+/* What was to lead to the instruction's end does. */
+static void rejoin(struct lower *l)
+{
+    if (!l->a.full && !l->cold.full)
+        x86_patch(&l->a, l->rejoin, x86_here(&l->a));
+    l->rejoin.at = NULL;
+}
+
 static void lower_rows(struct lower *l)
 {
     l->at = 0;
@@ -483,9 +512,8 @@ static void lower_rows(struct lower *l)
         lower_insn(l);
         if (!l->keeps_rcx)
             l->in_rcx = NULL;
-        if (l->rejoin.at && !l->a.full && !l->cold.full)
-            x86_patch(&l->a, l->rejoin, x86_here(&l->a));
-        l->rejoin.at = NULL;
+        if (l->rejoin.at)
+            rejoin(l);
         for (unsigned i = first; i <= l->at; i++)
             follow_vectors(l, &l->insn[i]);
     }

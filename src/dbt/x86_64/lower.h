@@ -89,6 +89,7 @@ struct lower {
     unsigned loop_end;            /* the first conditional branch to the block's start; `count`: none */
     uint8_t head;                 /* struct dbt_block's */
     bool ended;                   /* control does not reach the end of what was emitted */
+    bool has_vectors;             /* there are instructions that use V0..V31 */
     bool vectors;                 /* V0..V31 are in host registers for certain */
     /* By vector register, a bit each: what is above the low 32 or 64 bits is 0 for certain; and what of
      * that the instruction now has made so. See lower_made(). */
@@ -175,10 +176,12 @@ static inline unsigned lower_base(const struct a64_insn *insn)
     return insn->rn == 31 ? GUEST_SP : insn->rn;
 }
 
+extern const struct x86_rm lower_operands[GUEST_SP + 1];
+
 /* Register N as an operand; N is not the zero register. */
 static inline struct x86_rm lower_rm(unsigned n)
 {
-    return host_of[n] >= 0 ? x86_r(host_of[n]) : guest_memory(n);
+    return lower_operands[n];
 }
 
 /* Register N in a host register, SCRATCH if it is not pinned. Flags stay. */

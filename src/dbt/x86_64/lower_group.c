@@ -75,6 +75,9 @@ static bool follow_base(struct walk *walk, const struct a64_insn *insn,
                         const struct lower_shape *shape)
 {
     int64_t constant;
+    if (shape->how == LOWER_AT && insn->rd != walk->group.base && insn->ra != walk->group.base &&
+        !walk->indexed)
+        return true;
     if (walk->indexed)
         return !((1ull << walk->group.base | 1ull << walk->first->rm) & lower_written(insn));
     if (lower_adds_constant(insn, walk->group.base, &constant)) {

@@ -4,8 +4,8 @@
 
 /* How the guest's state stands in the host's registers while translated code runs.
  *
- * RBP points into struct a64_cpu, in the middle of x[], so that all of x[] is in reach of an 8-bit
- * displacement. Eleven guest registers are pinned, the same in every block; the others are memory
+ * RBP points into struct a64_cpu, in the middle of what code looks at there: X6 and all that follow up to slice_end
+ * are in reach of an 8-bit displacement. Eleven guest registers are pinned, the same in every block; the others are memory
  * operands. RAX, RCX and RDX are scratch, RSP is the host's stack, aligned to 16. */
 
 #include <stddef.h>
@@ -14,7 +14,7 @@
 #include "../internal.h"
 #include "asm.h"
 
-#define CPU_BIAS 128
+#define CPU_BIAS 176
 
 /* A field of struct a64_cpu as an operand. */
 #define CPU(field) x86_m(RBP, (int32_t)offsetof(struct a64_cpu, field) - CPU_BIAS)
@@ -23,18 +23,30 @@
 #define GUEST_SP 32u
 
 /* Host registers of X0..X30, XZR, SP; X86_NONE: in memory. */
-static const int8_t host_of[33] = {
 #ifndef POMONA_DBT_NO_PIN
-    [0] = RSI, [1] = RDI, [2] = R8, [3] = R9, [4] = R10, [5] = R11, [6] = X86_NONE, [7] = X86_NONE,
-    [8] = R12, [9] = X86_NONE, [10] = X86_NONE, [11] = X86_NONE, [12] = X86_NONE, [13] = X86_NONE,
-    [14] = X86_NONE, [15] = X86_NONE, [16] = X86_NONE, [17] = X86_NONE, [18] = X86_NONE, [19] = RBX,
-    [20] = R13, [21] = X86_NONE, [22] = X86_NONE, [23] = X86_NONE, [24] = X86_NONE, [25] = X86_NONE,
-    [26] = X86_NONE, [27] = X86_NONE, [28] = X86_NONE, [29] = X86_NONE, [30] = R14, [31] = X86_NONE,
-    [32] = R15,
+#define HOST_OF(n)                                                                                 \
+    ((n) == 0     ? RSI                                                                            \
+     : (n) == 1   ? RDI                                                                            \
+     : (n) == 2   ? R8                                                                             \
+     : (n) == 3   ? R9                                                                             \
+     : (n) == 4   ? R10                                                                            \
+     : (n) == 5   ? R11                                                                            \
+     : (n) == 8   ? R12                                                                            \
+     : (n) == 19  ? RBX                                                                            \
+     : (n) == 20  ? R13                                                                            \
+     : (n) == 30  ? R14                                                                            \
+     : (n) == 32  ? R15                                                                            \
+                  : X86_NONE)
 #else /* a variant for tests: all are in memory */
-    [0 ... 32] = X86_NONE,
+#define HOST_OF(n) X86_NONE
 #endif
-};
+/* X(n) for each of them. */
+#define EACH_GUEST(X)                                                                              \
+    X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15) X(16)    \
+    X(17) X(18) X(19) X(20) X(21) X(22) X(23) X(24) X(25) X(26) X(27) X(28) X(29) X(30) X(31) X(32)
+#define HOST(n) [n] = HOST_OF(n),
+static const int8_t host_of[33] = {EACH_GUEST(HOST)};
+#undef HOST
 
 /* Vector registers: XMM13..XMM15 are scratch. With AVX-512VL V0..V28 have registers of their own; with AVX2
  * V0..V7 and V16..V20 do (name_vectors() of run.c). The others are memory operands. They are in place,
@@ -64,6 +76,8 @@ static inline struct x86_rm guest_vector(unsigned n)
 {
     return x86_m(RBP, (int32_t)(offsetof(struct a64_cpu, v) + n * 16) - CPU_BIAS);
 }
+
+_Static_assert(offsetof(struct a64_cpu, slice_end) - CPU_BIAS < 128, "within an 8-bit displacement");
 
 /* Where guest register N waits when it is in memory. */
 static inline struct x86_rm guest_memory(unsigned n)
