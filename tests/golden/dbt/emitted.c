@@ -175,7 +175,7 @@ int main(int argc, char **argv)
     static char line[4096];
     struct rig rig;
     rig_create(&rig, "max", false, (const char *const[]){"interp", "dbt"},
-               argc > 1 ? argv[1] : NULL);
+               argc > 1 ? argv[1] : NULL, NULL);
     rig_set_world(&rig, &world);
     const struct dbt *dbt = rig.side[1].cpu->engine;
     dbt_each_stub(dbt, print_stub, NULL);

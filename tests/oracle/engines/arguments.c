@@ -30,13 +30,10 @@ static void take(const struct arguments_option *option, const char *value)
 void arguments_parse(struct arguments *a, const struct arguments_option *own, int argc, char **argv)
 {
     const struct arguments_option shared[] = {
-        {"--first", .text = &a->engine[0]},
-        {"--second", .text = &a->engine[1]},
-        {"--knobs", .text = &a->knobs},
-        {"--model", .text = &a->model},
-        {"--seed", .number = &a->seed},
-        {"--show", .number = &a->show},
-        {0},
+        {"--first", .text = &a->engine[0]}, {"--second", .text = &a->engine[1]},
+        {"--knobs", .text = &a->knobs},     {"--code-cache", .text = &a->code_cache},
+        {"--model", .text = &a->model},     {"--seed", .number = &a->seed},
+        {"--show", .number = &a->show},     {0},
     };
     a->engine[0] = "interp";
     a->engine[1] = hv_engine_find("dbt") ? "dbt" : "interp";

@@ -10,11 +10,12 @@
 
 /* What all of them take. */
 struct arguments {
-    const char *engine[2]; /* --first, --second: interp, and dbt where it is built */
-    const char *knobs;     /* --knobs: of the second engine; NULL */
-    const char *model;     /* --model: max */
-    uint64_t seed;         /* --seed: 1 */
-    uint64_t show;         /* --show: how many differences are shown; the caller's default */
+    const char *engine[2];  /* --first, --second: interp, and dbt where it is built */
+    const char *knobs;      /* --knobs: of the second engine; NULL */
+    const char *code_cache; /* --code-cache: of the second engine; NULL */
+    const char *model;      /* --model: max */
+    uint64_t seed;          /* --seed: 1 */
+    uint64_t show;          /* --show: how many differences are shown; the caller's default */
 };
 
 /* What one of them takes besides: its value goes to one of TEXT and NUMBER. */

@@ -4,9 +4,9 @@
  * off, both page sizes, traps, rounding modes; with an instruction budget that may end anywhere, or
  * none. Everything must come out equal: registers, memory, exceptions, exits, instruction counts.
  *
- *     engines [--first NAME] [--second NAME] [--knobs LIST] [--insns N] [--seed S]
- * [--group-of-blocks G]
- *             [--rows PREFIX] [--model NAME] [--el2 1] [--show N] [--plant ROW]
+ *     engines [--first NAME] [--second NAME] [--knobs LIST] [--code-cache DIR] [--insns N]
+ *             [--seed S] [--group-of-blocks G] [--rows PREFIX] [--model NAME] [--el2 1] [--show N]
+ *             [--plant ROW]
  *
  * A group of blocks runs in one world; group G of seed S is always the same. A difference is
  * reduced to the instructions that it needs. --plant makes the second engine wrong at one row.
@@ -369,7 +369,7 @@ int main(int argc, char **argv)
     arguments_parse(&a, own, argc, argv);
     arguments_plant(&a, plant);
     o.el2 = el2;
-    rig_create(&o.rig, a.model, o.el2, a.engine, a.knobs);
+    rig_create(&o.rig, a.model, o.el2, a.engine, a.knobs, a.code_cache);
     words_init(&o.words, rows);
     if (!o.words.count)
         fprintf(stderr, "no row is named %s...\n", rows), exit(2);

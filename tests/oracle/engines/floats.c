@@ -4,9 +4,8 @@
  * cases, the ends of integers), alone: FPSR is read and cleared, or set to Inexact, behind each
  * instruction. In half of the worlds FPCR is 0, elsewhere its bits are random.
  *
- *     floats [--first NAME] [--second NAME] [--knobs LIST] [--cases N] [--seed S] [--rows PREFIX]
- * [--model NAME]
- *            [--show N]
+ *     floats [--first NAME] [--second NAME] [--knobs LIST] [--code-cache DIR] [--cases N]
+ *            [--seed S] [--rows PREFIX] [--model NAME] [--show N]
  *
  * N cases are tried of each row. Exits 1 on a difference. */
 
@@ -238,7 +237,7 @@ int main(int argc, char **argv)
     };
     struct arguments a = {.show = 3};
     arguments_parse(&a, own, argc, argv);
-    rig_create(&rig, a.model, false, a.engine, a.knobs);
+    rig_create(&rig, a.model, false, a.engine, a.knobs, a.code_cache);
     rig.seed = a.seed;
     unsigned rows = 0, differ = 0;
     for (unsigned i = 0; i < A64_ROW_COUNT; i++) {

@@ -7,9 +7,8 @@
  * Both engines run a program in steps of random length; after each, all registers and the counts
  * must be equal, at its end all memory. A sum of all the states is printed: a trace's hash.
  *
- *     programs [--first NAME] [--second NAME] [--knobs LIST] [--count N] [--seed S] [--program P]
- * [--model NAME]
- *              [--plant ROW] [--show N]
+ *     programs [--first NAME] [--second NAME] [--knobs LIST] [--code-cache DIR] [--count N]
+ *              [--seed S] [--program P] [--model NAME] [--plant ROW] [--show N]
  *
  * Program P of seed S is always the same. Where two runs part, the last instructions before are
  * printed. Exits 1 on a difference.
@@ -248,7 +247,7 @@ int main(int argc, char **argv)
     struct arguments a = {.show = 3};
     arguments_parse(&a, own, argc, argv);
     arguments_plant(&a, plant);
-    rig_create(&o.program.rig, a.model, false, a.engine, a.knobs);
+    rig_create(&o.program.rig, a.model, false, a.engine, a.knobs, a.code_cache);
     words_init(&o.program.words, "");
     o.program.words.forward = true;
     o.program.seed = a.seed;

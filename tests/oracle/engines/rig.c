@@ -199,7 +199,7 @@ static struct a64_cpu *create_cpu(struct rig_side *side, const char *model, bool
 }
 
 static void create_side(struct rig_side *side, const char *model, bool el2, const char *engine,
-                        const char *knobs)
+                        const char *knobs, const char *code_cache)
 {
     side->engine = find_engine(engine);
     side->ram = aligned_zero(0x4000, RIG_SIZE);
@@ -211,6 +211,7 @@ static void create_side(struct rig_side *side, const char *model, bool el2, cons
     pthread_mutex_init(&side->sys.lock, NULL);
     if (!hv_engine_knobs(knobs, &side->sys.knobs))
         fail("no such knobs", knobs);
+    side->sys.knobs.code_cache = code_cache;
     if (a64_monitor_create(&side->sys) || a64_broadcast_create(&side->sys))
         fail("out of memory", "rig");
     side->cpu = create_cpu(side, model, el2);
@@ -221,11 +222,11 @@ static void create_side(struct rig_side *side, const char *model, bool el2, cons
 }
 
 void rig_create(struct rig *rig, const char *model, bool el2, const char *const engine[2],
-                const char *knobs)
+                const char *knobs, const char *code_cache)
 {
     *rig = (struct rig){0};
     for (unsigned i = 0; i < 2; i++) {
-        create_side(&rig->side[i], model, el2, engine[i], i ? knobs : NULL);
+        create_side(&rig->side[i], model, el2, engine[i], i ? knobs : NULL, i ? code_cache : NULL);
         rig->start[i] = aligned_zero(64, sizeof(struct a64_cpu));
     }
 }
@@ -586,4 +587,5 @@ static enum engine_stop planted_run(struct a64_cpu *cpu)
     }
 }
 
-const struct hv_engine rig_planted = {"planted", interp_init, interp_free, planted_run, NULL, NULL, NULL};
+const struct hv_engine rig_planted = {"planted", interp_init, interp_free, planted_run,
+                                      NULL,      NULL,        NULL};

@@ -91,10 +91,10 @@ static inline unsigned rig_pick(struct rig *rig, unsigned count)
 }
 
 /* Two CPUs of MODEL, with EL2 or not, the second one's engine with KNOBS
- * (hv_pomona_vm_config_set_engine_knobs; NULL: none); exits the program with a message when an
- * engine is unknown or refuses. */
+ * (hv_pomona_vm_config_set_engine_knobs; NULL: none) and its code kept in the directory CODE_CACHE
+ * (NULL: nowhere); exits the program with a message when an engine is unknown or refuses. */
 void rig_create(struct rig *rig, const char *model, bool el2, const char *const engine[2],
-                const char *knobs);
+                const char *knobs, const char *code_cache);
 void rig_destroy(struct rig *rig);
 
 /* Both sides get WORLD: system registers, tables, memory that is 0, an empty TLB. rig->start[] is
