@@ -47,9 +47,14 @@ static uint64_t mix(uint64_t sum, const struct dbt_piece *piece)
     const uint8_t *p = piece->bytes;
     size_t size = piece->size;
     uint64_t side[SIDES] = {sum, 1, 2, 3, 4, 5};
-    for (; size >= 8 * SIDES; p += 8 * SIDES, size -= 8 * SIDES)
-        for (unsigned i = 0; i < SIDES; i++)
-            side[i] = mix_word(side[i], p + 8 * i);
+    for (; size >= 8 * SIDES; p += 8 * SIDES, size -= 8 * SIDES) {
+        side[0] = mix_word(side[0], p);
+        side[1] = mix_word(side[1], p + 8);
+        side[2] = mix_word(side[2], p + 16);
+        side[3] = mix_word(side[3], p + 24);
+        side[4] = mix_word(side[4], p + 32);
+        side[5] = mix_word(side[5], p + 40);
+    }
     uint8_t rest[8 * SIDES] = {0};
     if (size)
         memcpy(rest, p, size);
@@ -138,10 +143,13 @@ bool dbt_store_read(int fd, const struct dbt_piece *pieces, unsigned count)
     if (!read_head(fd, &head, &at))
         return false;
     at += pieces[0].size;
-    for (unsigned i = 1; i < count; i++)
+    uint64_t sum = mix(count, &pieces[0]);
+    for (unsigned i = 1; i < count; i++) {
         if (!read_piece(fd, &pieces[i], &at))
             return false;
-    return sum_of(pieces, count) == head.sum;
+        sum = mix(sum, &pieces[i]); /* while it is in the host's caches */
+    }
+    return sum == head.sum;
 }
 
 static bool write_piece(int fd, const void *bytes, size_t size)

@@ -54,7 +54,7 @@ int main(void)
     const uint32_t wrong = asm_add(0, 1, 2, 1);
     unsigned count = 0;
     struct rig rig;
-    rig_create(&rig, "max", false, (const char *const[]){"interp", "dbt"}, "every-block");
+    rig_create(&rig, "max", false, (const char *const[]){"interp", "dbt"}, "every-block", NULL);
     struct rig_side *side = &rig.side[1];
     side->engine->free(side->cpu);
     side->sys.knobs.differs = differs;

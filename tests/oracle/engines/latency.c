@@ -349,7 +349,7 @@ int main(int argc, char **argv)
         else if (!strcmp(argv[i], "--seed"))
             seed = strtoull(argv[i + 1], NULL, 0);
     }
-    rig_create(&l.rig, "max", false, (const char *const[]){engine, "interp"}, NULL);
+    rig_create(&l.rig, "max", false, (const char *const[]){engine, "interp"}, NULL, NULL);
     l.rig.seed = seed;
     current = &l;
     sigaction(SIGALRM, &(struct sigaction){.sa_handler = raise_line, .sa_flags = SA_RESTART}, NULL);
