@@ -50,6 +50,7 @@ static void print_hot(const struct dbt_hot *hot)
     HOT(code_generation);
     HOT(tlb);
     HOT(strip_end);
+    HOT(crossing);
     for (unsigned i = 0; i < DBT_STREAMS; i++) {
         char base[32];
         snprintf(base, sizeof base, "strip_base[%u]", i);
