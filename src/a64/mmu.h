@@ -207,6 +207,8 @@ int a64_st_slow(struct a64_cpu *cpu, uint64_t va, unsigned size, unsigned access
                 const void *value);
 /* Physical address of the page that the TLB has for data accesses at VA; A64_CODE_ALL: it has none. */
 uint64_t a64_tlb_page(struct a64_cpu *cpu, uint64_t va);
+/* Whether the TLB has the page at PC for fetches. */
+bool a64_tlb_fetches(const struct a64_cpu *cpu, uint64_t pc);
 /* Has the TLB hold the page at VA if ACCESS is allowed there; else false, with cpu->exc changed. */
 bool a64_tlb_load(struct a64_cpu *cpu, uint64_t va, unsigned access);
 /* Whether every byte of [va, va + size) can be accessed so; sets cpu->exc for the first that can't.

@@ -179,12 +179,23 @@ uint64_t a64_tlb_page(struct a64_cpu *cpu, uint64_t va)
 
 /* ---- fetches ---- */
 
+/* PC as fetches take it: without a tag that they ignore. */
+static uint64_t fetch_address(const struct a64_mmu *mmu, uint64_t pc)
+{
+    return mmu->tbi_fetch[pc >> 55 & 1] ? (uint64_t)((int64_t)(pc << 8) >> 8) : pc;
+}
+
 /* The TLB entry that now serves fetches from PC. */
 static const struct a64_tlb_entry *fetch_entry(const struct a64_cpu *cpu, uint64_t pc)
 {
     struct a64_mmu *mmu = cpu->mmu;
-    const uint64_t addr = mmu->tbi_fetch[pc >> 55 & 1] ? (uint64_t)((int64_t)(pc << 8) >> 8) : pc;
-    return a64_tlb_slot(mmu, addr, mmu->ctx_fetch);
+    return a64_tlb_slot(mmu, fetch_address(mmu, pc), mmu->ctx_fetch);
+}
+
+bool a64_tlb_fetches(const struct a64_cpu *cpu, uint64_t pc)
+{
+    const uint64_t page = fetch_address(cpu->mmu, pc) & ~A64_PAGE_MASK;
+    return fetch_entry(cpu, pc)->exec == (page | cpu->mmu->ctx_fetch);
 }
 
 const void *a64_fetch_host(struct a64_cpu *cpu, uint64_t pc, uint64_t *pa, bool *guarded)

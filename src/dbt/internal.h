@@ -417,6 +417,12 @@ void dbt_follow_flips(struct dbt *dbt, struct dbt_slot *slot);
 /* Takes dropped blocks off PAGE's list, once an eviction; a page without blocks is gone. */
 void dbt_page_sweep(struct dbt *dbt, struct dbt_page *page);
 
+/* ---- run.c ---- */
+
+/* An instruction of emitted code, at cpu->pc, has returned A64_SYNC: follows what it changed. A64_NEXT: emitted code may
+ * go on behind it; A64_SYNC: it must be left. */
+int dbt_synchronize(struct a64_cpu *cpu);
+
 /* ---- slots.c ---- */
 
 /* Empties what depends on translations of addresses: slots and jump cache; of EL0's blocks, or of all. */

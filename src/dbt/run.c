@@ -225,23 +225,65 @@ static void follow_drop(struct dbt *dbt, const struct a64_tlb_drop *drop)
     }
 }
 
-/* Drops what is known of addresses, if MODE's accesses mean something else now. */
-static void follow_addresses(struct dbt *dbt, unsigned mode)
+static void follow_drops(struct dbt *dbt)
 {
     const struct a64_mmu *mmu = dbt->cpu->mmu;
-    struct dbt_contexts *known = &dbt->ctx[mode & ~(unsigned)(DBT_MODE_BTYPE | DBT_MODE_FZ)];
-    const uint64_t ctx = mmu->ctx | mmu->ctx_fetch << 16 | mmu->ctx_user << 32;
     if (mmu->generation - dbt->tlb_generation > A64_TLB_DROPS)
         dbt_forget_addresses(dbt);
     else
         while (dbt->tlb_generation != mmu->generation)
             follow_drop(dbt, &mmu->dropped[++dbt->tlb_generation % A64_TLB_DROPS]);
     dbt->tlb_generation = mmu->generation;
+}
+
+/* All the contexts that slots are filled for. */
+static uint64_t contexts(const struct a64_mmu *mmu)
+{
+    return mmu->ctx | mmu->ctx_fetch << 16 | mmu->ctx_user << 32;
+}
+
+static struct dbt_contexts *known_contexts(struct dbt *dbt, unsigned mode)
+{
+    return &dbt->ctx[mode & ~(unsigned)(DBT_MODE_BTYPE | DBT_MODE_FZ)];
+}
+
+/* Drops what is known of addresses, if MODE's accesses mean something else now. */
+static void follow_addresses(struct dbt *dbt, unsigned mode)
+{
+    const struct a64_mmu *mmu = dbt->cpu->mmu;
+    struct dbt_contexts *known = known_contexts(dbt, mode);
+    const uint64_t ctx = contexts(mmu);
+    follow_drops(dbt);
     if (known->epoch_global == dbt->epoch_global && known->ctx_any_asid != mmu->ctx_any_asid)
         dbt_forget_addresses(dbt);
     else if (known->epoch_local == dbt->epoch_local && known->ctx != ctx)
         dbt_forget_local(dbt);
     *known = (struct dbt_contexts){ctx, mmu->ctx_any_asid, dbt->epoch_local, dbt->epoch_global};
+}
+
+/* Whether blocks of the mode that runs are for the CPU as it is now, MODE, and nothing is to be done between two. */
+static bool goes_on(struct dbt *dbt, unsigned mode)
+{
+    const struct a64_cpu *cpu = dbt->cpu;
+    const bool same = dbt->hot->mode_mix[0] >> 48 == (mode & ~(unsigned)DBT_MODE_BTYPE);
+    const bool alone = mode & DBT_MODE_COUNT || dbt->check || cpu->sys->knobs.every_block;
+    return same && !alone && !atomic_load_explicit(&cpu->attention, memory_order_relaxed) &&
+           !(cpu->watch & A64_F_ANY) && known_contexts(dbt, mode)->ctx == contexts(cpu->mmu);
+}
+
+
+int dbt_synchronize(struct a64_cpu *cpu)
+{
+    struct dbt *dbt = cpu->engine;
+    const unsigned mode = mode_of(cpu);
+    if (!goes_on(dbt, mode))
+        return A64_SYNC;
+    const uint64_t epoch = dbt->code_epoch, stale = dbt->stats[STAT_STALE];
+    dbt->hot->mxcsr_guest = dbt_mxcsr(cpu->fpcr);
+    follow_code(dbt);
+    follow_drops(dbt);
+    const bool same_code = dbt->code_epoch == epoch && dbt->stats[STAT_STALE] == stale;
+    return same_code && a64_tlb_fetches(cpu, cpu->pc) ? A64_NEXT : A64_SYNC;
 }
 
 /* The block at cpu->pc. NULL: cpu->exc says why the instruction cannot be fetched. */

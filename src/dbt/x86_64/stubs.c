@@ -225,7 +225,8 @@ static int exec_word(struct a64_cpu *cpu, uint32_t word)
 }
 
 /* Called with EAX: an instruction's place in the page, RCX: its struct a64_insn, or, WORD, only its
- * word. FLAGS: the function may look at NZCV. */
+ * word. FLAGS: the function may look at NZCV, and may return A64_SYNC with nothing
+ * changed that emitted code depends on. */
 static uintptr_t emit_exec(struct dbt *dbt, struct x86 *a, bool word, bool flags)
 {
     const uintptr_t here = x86_here(a);
@@ -246,6 +247,14 @@ static uintptr_t emit_exec(struct dbt *dbt, struct x86 *a, bool word, bool flags
         x86_alu(a, ALU_ADD, 1, RAX, x86_at(&dbt->hot->functions));
     }
     x86_call_rm(a, x86_r(RAX));
+    if (flags) {
+        x86_alu_imm(a, ALU_CMP, 0, x86_r(RAX), A64_SYNC);
+        const struct x86_label other = x86_jcc(a, CC_NE);
+        x86_lea(a, 1, RDI, x86_m(RBP, -CPU_BIAS));
+        x86_imm(a, RAX, (uintptr_t)dbt_synchronize);
+        x86_call_rm(a, x86_r(RAX));
+        x86_land(a, other);
+    }
     x86_alu_imm(a, ALU_ADD, 1, x86_r(RSP), 8);
     if (flags)
         emit_flags_from_cpu(dbt, a);
