@@ -544,6 +544,7 @@ bool dbt_lower(struct dbt *dbt, struct lower *l)
     l->clean32 = l->clean64 = l->made32 = l->made64 = 0;
     l->rejoin.at = NULL;
     l->in_rcx = NULL;
+    l->result.end = NULL;
     l->counted = 0;
     l->grouped = 0;
     for (unsigned i = 0; i < LOWER_GROUPS; i++)

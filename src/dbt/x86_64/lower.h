@@ -94,6 +94,10 @@ struct lower {
     /* By vector register, a bit each: what is above the low 32 or 64 bits is 0 for certain; and what of
      * that the instruction now has made so. See lower_made(). */
     uint32_t clean32, clean64, made32, made64;
+    struct {
+        const uint8_t *end; /* of the code that put guest register N into memory; while nothing follows, HOST has it too */
+        uint8_t n, host;
+    } result;
     const struct dbt_slot *in_rcx; /* RCX is the value of this slot; NULL: of none */
     bool keeps_rcx;                /* the instruction now leaves it so */
     struct x86_label rejoin; /* of the instruction now: leads to its end; `at` is NULL: none */
@@ -184,6 +188,12 @@ static inline struct x86_rm lower_rm(unsigned n)
     return lower_operands[n];
 }
 
+/* Whether the instruction before has just put register N from a host register into memory: `result`. */
+static inline bool lower_is_result(const struct lower *l, unsigned n)
+{
+    return l->result.end == l->a.p && l->result.n == n;
+}
+
 /* Register N in a host register, SCRATCH if it is not pinned. Flags stay. */
 static inline unsigned lower_src(struct lower *l, int w, unsigned n, unsigned scratch)
 {
@@ -193,7 +203,10 @@ static inline unsigned lower_src(struct lower *l, int w, unsigned n, unsigned sc
     }
     if (host_of[n] >= 0)
         return (unsigned)host_of[n];
-    x86_mov(&l->a, w, scratch, guest_memory(n));
+    if (lower_is_result(l, n))
+        x86_mov_rr(&l->a, 1, scratch, l->result.host);
+    else
+        x86_mov(&l->a, w, scratch, guest_memory(n));
     return scratch;
 }
 
@@ -202,6 +215,8 @@ static inline void lower_copy(struct lower *l, int w, unsigned n, unsigned scrat
 {
     if (n == 31)
         x86_imm(&l->a, scratch, 0);
+    else if (lower_is_result(l, n))
+        x86_mov_rr(&l->a, w, scratch, l->result.host);
     else
         x86_mov(&l->a, w, scratch, lower_rm(n));
 }
@@ -224,6 +239,17 @@ static inline void lower_done(struct lower *l, unsigned n, unsigned host)
         x86_store(&l->a, 1, guest_memory(n), host);
     else
         x86_mov_rr(&l->a, 1, (unsigned)host_of[n], host);
+}
+
+/* The same as the end of an instruction, which nothing jumps to: a next one that wants register N has it in HOST. */
+static inline void lower_result(struct lower *l, unsigned n, unsigned host)
+{
+    lower_done(l, n, host);
+    if (n == 31 || host_of[n] >= 0)
+        return;
+    l->result.end = l->a.p;
+    l->result.n = (uint8_t)n;
+    l->result.host = (uint8_t)host;
 }
 
 /* ---- vector registers ---- */

@@ -52,7 +52,7 @@ static void adds_imm(struct lower *l, int w, bool sub, unsigned d, unsigned n, i
         if (d != n || dst == RAX)
             lower_copy(l, w, n, dst);
         x86_alu_imm(a, sub ? ALU_SUB : ALU_ADD, w, x86_r((int)dst), imm);
-        lower_done(l, d, dst);
+        lower_result(l, d, dst);
     }
     lower_set_flags(l, sub ? FLAGS_SUB : FLAGS_ADD);
 }
@@ -78,7 +78,7 @@ static void add_reg(struct lower *l, int w, unsigned d, unsigned n, unsigned m)
 {
     const unsigned base = lower_src(l, w, n, RAX), dst = lower_dst(d, RAX);
     x86_lea(&l->a, w, dst, x86_mx((int)base, (int)m, 0, 0));
-    lower_done(l, d, dst);
+    lower_result(l, d, dst);
 }
 
 /* d = n op M (an operand other than RAX), EFLAGS set. */
@@ -91,7 +91,7 @@ static void alu_reg(struct lower *l, enum x86_alu op, int w, unsigned d, unsigne
     if (d != n || dst == RAX)
         lower_copy(l, w, n, dst);
     x86_alu(a, op, w, dst, m);
-    lower_done(l, d, dst);
+    lower_result(l, d, dst);
 }
 
 /* d = n +- M without EFLAGS: -M is ~M + 1. */
@@ -105,7 +105,7 @@ static void addsub_keeping(struct lower *l, int w, bool sub, unsigned d, unsigne
     if (sub)
         x86_not(a, w, RCX);
     x86_lea(a, w, dst, x86_mx((int)lower_src(l, w, n, RAX), RCX, 0, sub));
-    lower_done(l, d, dst);
+    lower_result(l, d, dst);
 }
 
 /* d = n +- M, with M in a host register or (not the zero register) an operand. */
@@ -194,7 +194,7 @@ static void negate(struct lower *l, int w, unsigned d, unsigned m)
     } else {
         x86_neg(a, w, dst);
     }
-    lower_done(l, d, dst);
+    lower_result(l, d, dst);
 }
 
 static void addsub_shift(struct lower *l, const struct a64_insn *insn, int w, bool sub, bool flags)
@@ -312,7 +312,7 @@ static bool mask_extends(struct lower *l, const struct a64_insn *insn, unsigned 
         return false;
     const unsigned dst = lower_dst(d, RAX);
     lower_extend(l, dst, insn->rn, option);
-    lower_done(l, d, dst);
+    lower_result(l, d, dst);
     return true;
 }
 
@@ -346,7 +346,7 @@ static void logic_imm(struct lower *l, const struct a64_insn *insn, enum x86_alu
         /* A mask of 31 bits or fewer clears the upper half by itself; SF is 0 either way. */
         const int wide = w && !(op == ALU_AND && !(imm >> 31));
         x86_alu_imm(a, op, wide, x86_r((int)dst), (int32_t)imm);
-        lower_done(l, d, dst);
+        lower_result(l, d, dst);
         if (wanted)
             lower_set_flags(l, FLAGS_LOGIC);
     }

@@ -41,7 +41,7 @@ static void field_keeping(struct lower *l, const struct a64_insn *insn, int w, e
     unsigned src = lower_src(l, w, insn->rn, RAX);
     if (up && up <= 3 && !down) {
         x86_lea(a, w, dst, x86_mx(X86_NONE, (int)src, up, 0));
-        lower_done(l, insn->rd, dst);
+        lower_result(l, insn->rd, dst);
         return;
     }
     if (up) {
@@ -55,7 +55,7 @@ static void field_keeping(struct lower *l, const struct a64_insn *insn, int w, e
     }
     if (!up && !down)
         x86_mov(a, w, dst, x86_r((int)src));
-    lower_done(l, insn->rd, dst);
+    lower_result(l, insn->rd, dst);
 }
 
 /* A field at the bottom whose bits are a host's size: one MOVZX or MOVSX. */
@@ -75,7 +75,7 @@ static bool field_extended(struct lower *l, const struct a64_insn *insn, int w, 
         x86_movsx8(a, 0, dst, lower_rm(insn->rn));
     else
         x86_movsx16(a, 0, dst, lower_rm(insn->rn));
-    lower_done(l, insn->rd, dst);
+    lower_result(l, insn->rd, dst);
     return true;
 }
 
@@ -106,7 +106,7 @@ static void ubfm(struct lower *l, const struct a64_insn *insn, int w)
             mask_reg(l, dst, s + 1);
         x86_shift_imm(a, SHIFT_SHL, w, dst, size - r);
     }
-    lower_done(l, insn->rd, dst);
+    lower_result(l, insn->rd, dst);
 }
 
 static void sbfm(struct lower *l, const struct a64_insn *insn, int w)
@@ -131,7 +131,7 @@ static void sbfm(struct lower *l, const struct a64_insn *insn, int w)
         x86_shift_imm(a, SHIFT_SAR, w, dst, down);
     if (!up && !down && !w)
         x86_mov(a, 0, dst, x86_r((int)dst));
-    lower_done(l, insn->rd, dst);
+    lower_result(l, insn->rd, dst);
 }
 
 static void bfm(struct lower *l, const struct a64_insn *insn, int w)
@@ -164,14 +164,14 @@ static void extr(struct lower *l, const struct a64_insn *insn, int w)
         return;
     if (insn->rn == insn->rm && insn->rn != 31) {
         x86_rorx(a, w, dst, lower_rm(insn->rm), by);
-        lower_done(l, insn->rd, dst);
+        lower_result(l, insn->rd, dst);
         return;
     }
     lower_clobber(l);
     lower_copy(l, w, insn->rm, RAX);
     if (by)
         x86_shrd(a, w, RAX, lower_src(l, w, insn->rn, RCX), by);
-    lower_done(l, insn->rd, RAX);
+    lower_result(l, insn->rd, RAX);
 }
 
 /* ---- shifts by a register ---- */
@@ -188,13 +188,13 @@ static void shift_reg(struct lower *l, const struct a64_insn *insn, enum x86_shi
         x86_mov_rr(a, 0, RCX, count);
         lower_copy(l, w, insn->rn, RAX);
         x86_shift_cl(a, SHIFT_ROR, w, RAX);
-        lower_done(l, insn->rd, RAX);
+        lower_result(l, insn->rd, RAX);
         return;
     }
     const struct x86_rm n =
         insn->rn == 31 ? x86_r((int)lower_src(l, w, 31, RAX)) : lower_rm(insn->rn);
     x86_shiftx(a, op, w, dst, n, count);
-    lower_done(l, insn->rd, dst);
+    lower_result(l, insn->rd, dst);
 }
 
 /* ---- multiply and divide ---- */
@@ -206,14 +206,14 @@ static void accumulate(struct lower *l, const struct a64_insn *insn, int w, bool
     if (insn->ra == 31) {
         if (sub)
             x86_neg(a, w, RAX);
-        lower_done(l, insn->rd, RAX);
+        lower_result(l, insn->rd, RAX);
         return;
     }
     const unsigned dst = lower_dst(insn->rd, RCX);
     if (insn->rd != insn->ra || dst == RCX)
         lower_copy(l, w, insn->ra, dst);
     x86_alu(a, sub ? ALU_SUB : ALU_ADD, w, dst, x86_r(RAX));
-    lower_done(l, insn->rd, dst);
+    lower_result(l, insn->rd, dst);
 }
 
 /* MUL into a pinned register. */
