@@ -399,11 +399,28 @@ static int unix_address(const char *spec, const char *path, struct sockaddr_un *
     return 0;
 }
 
+/* Whether the path is a socket at which nobody listens any more: the file outlives a process that was killed. */
+static bool is_stale(const struct sockaddr_un *address)
+{
+    struct stat st;
+    if (lstat(address->sun_path, &st) || !S_ISSOCK(st.st_mode))
+        return false;
+    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    const bool stale = fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof(*address)) &&
+                       errno == ECONNREFUSED;
+    if (fd >= 0)
+        close(fd);
+    return stale;
+}
+
 static int open_unix(struct serial *s, const char *spec, const char *path, struct error *err)
 {
     struct sockaddr_un address;
-    if (unix_address(spec, path, &address, err) ||
-        listen_on(s, spec, (struct sockaddr *)&address, sizeof(address), err))
+    if (unix_address(spec, path, &address, err))
+        return -1;
+    if (is_stale(&address))
+        unlink(path);
+    if (listen_on(s, spec, (struct sockaddr *)&address, sizeof(address), err))
         return -1;
     strcpy(s->unlink_path, path);
     return 0;
@@ -482,6 +499,8 @@ static int check_unix(const char *spec, const char *path, struct error *err)
     if (unix_address(spec, path, &address, err))
         return -1;
     const int error = host_cannot_make(path);
+    if (error == EEXIST && is_stale(&address))
+        return 0;
     return error ? cannot_listen(spec, error == EEXIST ? EADDRINUSE : error, err) : 0;
 }
 

@@ -104,6 +104,19 @@ def sockets():
     client = connect(socket.AF_UNIX, path)
     client.sendall(b"\r")
     talk(client.fileno(), b"poweroff", process, 0, "unix")
+    # A socket whose process was killed is no obstacle; one that somebody listens at is.
+    process = start("--serial", "unix:" + path, stdin=subprocess.DEVNULL)
+    connect(socket.AF_UNIX, path).close()
+    second = start("--serial", "unix:" + path, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    ended(second, 69, "two at one socket")
+    process.kill()
+    process.wait()
+    if subprocess.call([POMONA, "run", "--memory", "256M", "--dry-run", "--serial", "unix:" + path], stdout=subprocess.DEVNULL):
+        sys.exit("--dry-run refuses a socket at which nobody listens")
+    process = start("--serial", "unix:" + path, stdin=subprocess.DEVNULL)
+    client = connect(socket.AF_UNIX, path)
+    client.sendall(b"\r")
+    talk(client.fileno(), b"poweroff", process, 0, "unix, again")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
