@@ -27,6 +27,14 @@ enum a64_flag {
     A64_F_BTI = 1 << 13,  /* may be the target of an indirect branch in a guarded page */
 };
 
+/* The general registers that a row writes, one by each of its fields; MORE: others too. */
+enum a64_writes {
+    A64_WRITES_D = 1 << 0, /* field d or t */
+    A64_WRITES_U = 1 << 1,
+    A64_WRITES_N = 1 << 2,
+    A64_WRITES_MORE = 1 << 3,
+};
+
 /* What decoding and translation look at stands first, in one line of the host's cache. */
 struct a64_row {
     _Alignas(64) uint32_t mask;
@@ -34,6 +42,7 @@ struct a64_row {
     enum a64_feat feat;
     uint32_t flags;
     bool implemented;
+    uint8_t writes;                 /* enum a64_writes */
     uint32_t unless_bits;           /* what `unless` looks at */
     bool (*unless)(uint32_t word);  /* NULL, or: the row does not match where this holds */
     uint64_t (*imm)(uint32_t word); /* NULL, or the immediate that the decoder precomputes */

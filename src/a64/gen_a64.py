@@ -208,6 +208,12 @@ def make_exec_h(rows):
     return out + f"enum a64_exec_id {{\n    A64_EXEC_none,\n{ids}    A64_EXEC_COUNT\n}};\n"
 
 
+def writes(row):
+    """The general registers that the row writes, as enum a64_writes."""
+    kinds = {"d": "A64_WRITES_D", "t": "A64_WRITES_D", "u": "A64_WRITES_U", "n": "A64_WRITES_N"}
+    return " | ".join(sorted({kinds.get(letter, "A64_WRITES_MORE") for letter in row.option("wx") or ""})) or "0"
+
+
 def make_rows_inc(rows):
     out = "#include \"a64_ops.h\"\n"
     out += "".join(guard(r) + printer(r) for r in rows)
@@ -222,7 +228,7 @@ def make_rows_inc(rows):
         out += (f'    [A64_ROW_{r.name}] = {{.name = "{r.name}", .group = "{r.group}", '
                 f'.pattern = "{r.pattern}", .mask = {hex(r.mask)}u, .value = {hex(r.value)}u, '
                 f".feat = {feat}, .flags = {flag_bits(r)}, .implemented = "
-                f"{'false' if r.execute == '-' else 'true'}, .unless = {unless}, .unless_bits = {hex(guard_bits(r))}u, "
+                f"{'false' if r.execute == '-' else 'true'}, .writes = {writes(r)}, .unless = {unless}, .unless_bits = {hex(guard_bits(r))}u, "
                 f".print = {print_fn}, .imm = {imm}{', ' + regs if regs else ''}}},\n")
     out += "};\n"
     flat, starts, seen = [], [], {}

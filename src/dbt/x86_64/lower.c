@@ -84,8 +84,7 @@ static void lower_trap(struct lower *l, const struct a64_insn *insn)
 /* Whether INSN writes its base, which is SP. */
 static bool moves_sp(const struct a64_insn *insn)
 {
-    return insn->flags & A64_F_RSP && insn->rn == 31 && a64_rows[insn->row].wx &&
-           strchr(a64_rows[insn->row].wx, 'n');
+    return insn->flags & A64_F_RSP && insn->rn == 31 && a64_rows[insn->row].writes & A64_WRITES_N;
 }
 
 void lower_call(struct lower *l, const struct a64_insn *insn)

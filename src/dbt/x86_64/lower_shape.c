@@ -4,8 +4,6 @@
 
 #include "lower_mem.h"
 
-#include <string.h>
-
 #define SHAPE(name, suffix, bytes, store)                                                          \
     [A64_EXEC_##name##_off_##suffix] = {LOWER_AT, bytes, store},                                   \
     [A64_EXEC_##name##_pre_##suffix] = {LOWER_BEFORE, bytes, store},                               \
@@ -82,25 +80,15 @@ bool lower_adds_constant(const struct a64_insn *insn, unsigned n, int64_t *const
     return true;
 }
 
-/* By the letters of its row, and BASE: with what they say of the base register. What they say
- * beyond one register each is taken for all. */
+/* By the fields of its row, of which BASE may be left out. What it writes beyond one register each is taken for all. */
 static uint64_t written(const struct a64_insn *insn, bool base)
 {
-    if (insn->row == A64_ROW_NONE)
-        return UINT64_MAX;
+    const unsigned writes = insn->row == A64_ROW_NONE ? A64_WRITES_MORE : a64_rows[insn->row].writes;
     const unsigned rd = insn->rd == 31 && insn->flags & A64_F_WSP ? GUEST_SP : insn->rd;
-    uint64_t registers = 0;
-    for (const char *letter = a64_rows[insn->row].wx; letter && *letter; letter++) {
-        if (*letter == 'd' || *letter == 't')
-            registers |= 1ull << rd;
-        else if (*letter == 'u')
-            registers |= 1ull << insn->ra;
-        else if (*letter != 'n')
-            return UINT64_MAX;
-        else if (base)
-            registers |= 1ull << lower_base(insn);
-    }
-    return registers;
+    if (writes & A64_WRITES_MORE)
+        return UINT64_MAX;
+    return (writes & A64_WRITES_D ? 1ull << rd : 0) | (writes & A64_WRITES_U ? 1ull << insn->ra : 0) |
+           (writes & A64_WRITES_N && base ? 1ull << lower_base(insn) : 0);
 }
 
 uint64_t lower_written(const struct a64_insn *insn)
@@ -115,7 +103,6 @@ uint64_t lower_loaded(const struct a64_insn *insn)
 
 bool lower_moves_plainly(unsigned row)
 {
-    const char *writes = a64_rows[row].wx;
-    const uint32_t flags = A64_F_SYS | A64_F_END;
-    return !(a64_rows[row].flags & flags) && (!writes || !writes[strspn(writes, "dtnu")]);
+    const struct a64_row *it = &a64_rows[row];
+    return !(it->flags & (A64_F_SYS | A64_F_END)) && !(it->writes & A64_WRITES_MORE);
 }
