@@ -95,6 +95,7 @@ void lower_call(struct lower *l, const struct a64_insn *insn)
     lower_count(l, &l->a, l->at);
     l->counted = l->at;
     call(l, &l->a, insn, false);
+    lower_loop_restore(l, &l->a);
     l->flags.lost = false;
     l->vectors = false;
     if (moves_sp(insn))
@@ -112,6 +113,7 @@ void lower_call_cold(struct lower *l, const struct a64_insn *insn)
     call(l, cold, insn, true);
     if (l->vectors)
         x86_call_to(cold, l->dbt->stub.vectors);
+    lower_loop_restore(l, cold);
     if (count)
         x86_alu_imm(cold, ALU_SUB, 1, CPU(icount), (int32_t)(l->at - l->counted));
 }
@@ -329,49 +331,70 @@ static void look_over(struct lower *l)
     l->has_vectors = all & A64_F_FP;
 }
 
-/* The lowering that one of the tables has for the row of function ID. */
-static lower_fn *find_lowering(unsigned id)
+#define SCRATCHES (1u << RAX | 1u << RCX | 1u << RDX)
+
+/* The lowerings' tables; and the scratch registers that rows do not use which name no general ones.
+ */
+static const struct {
+    lower_fn *const *table;
+    uint8_t spares;
+} tables[] = {
+    {lower_arith_table, 0},
+    {lower_bits_table, 0},
+    {lower_ldst_table, 0},
+    {lower_branch_table, 0},
+    {lower_system_table, 0},
+    {lower_atomic_table, 0},
+    {lower_fp_table, SCRATCHES},
+    {lower_fp_cvt_table, 0},
+    {lower_fp_move_table, SCRATCHES},
+    {lower_ordered_table, 0},
+    {lower_excl_table, 0},
+    {lower_pauth_table, 0},
+    {lower_crypto_table, 0},
+    {lower_simd_diff_table, SCRATCHES},
+    {lower_simd_fp_table, SCRATCHES},
+    {lower_simd_ldst_table, 0},
+    {lower_simd_misc_table, SCRATCHES},
+    {lower_simd_move_table, SCRATCHES},
+    {lower_simd_pair_table, SCRATCHES},
+    {lower_simd_same_table, SCRATCHES},
+    {lower_simd_sat_table, SCRATCHES},
+    {lower_simd_shift_table, SCRATCHES},
+    {lower_simd_shl_table, SCRATCHES},
+};
+
+/* Scratch registers that the lowering of ROW, in table I, does not use. */
+static uint8_t spares(unsigned row, size_t i)
 {
-    static lower_fn *const *const tables[] = {
-        lower_arith_table,
-        lower_bits_table,
-        lower_ldst_table,
-        lower_branch_table,
-        lower_system_table,
-        lower_atomic_table,
-        lower_fp_table,
-        lower_fp_cvt_table,
-        lower_fp_move_table,
-        lower_ordered_table,
-        lower_excl_table,
-        lower_pauth_table,
-        lower_crypto_table,
-        lower_simd_diff_table,
-        lower_simd_fp_table,
-        lower_simd_ldst_table,
-        lower_simd_misc_table,
-        lower_simd_move_table,
-        lower_simd_pair_table,
-        lower_simd_same_table,
-        lower_simd_sat_table,
-        lower_simd_shift_table,
-        lower_simd_shl_table,
-    };
-    for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
-        if (tables[i][id])
-            return tables[i][id];
-    return NULL;
+    const uint32_t flags = A64_F_RF | A64_F_WF | A64_F_SYS;
+    switch (a64_exec_ids[row]) {
+    case A64_EXEC_simd_ins_v:
+    case A64_EXEC_frecpe:
+    case A64_EXEC_frsqrte:
+        return SCRATCHES & ~(1u << RAX);
+    }
+    return a64_rows[row].rx || a64_rows[row].wx || a64_rows[row].flags & flags ? 0
+                                                                               : tables[i].spares;
 }
 
 void dbt_lower_prepare(struct lower *l)
 {
+    const size_t count = sizeof(tables) / sizeof(tables[0]);
     for (unsigned row = 0; row < A64_ROW_COUNT; row++) {
+        const unsigned id = a64_exec_ids[row];
         const char *writes = a64_rows[row].wv;
+        size_t i = 0;
+        while (i < count && !tables[i].table[id])
+            i++;
         l->row[row] = (struct lower_row){
-            .lowering = find_lowering(a64_exec_ids[row]),
-            .vectors = (uint8_t)(!writes ? 0 : writes[1] ? 2 : 1),
+            .lowering = i < count ? tables[i].table[id] : NULL,
+            .vectors = (uint8_t)(!writes     ? 0
+                                 : writes[1] ? 2
+                                             : 1),
             .plain = lower_moves_plainly(row),
             .shape = lower_shape_of_row(row),
+            .spares = i < count ? spares(row, i) : 0,
         };
     }
 }
@@ -443,6 +466,10 @@ static void lower_insn(struct lower *l)
 {
     const struct a64_insn *insn = &l->insn[l->at];
     lower_fn *lowering = lowering_of(l, insn);
+    if (l->at == l->loop.setter) {
+        lower_loop_compare(l);
+        return;
+    }
     if (lowering) {
         lowering(l, insn);
         return;
@@ -549,6 +576,7 @@ bool dbt_lower(struct dbt *dbt, struct lower *l)
     for (unsigned i = 0; i < LOWER_GROUPS; i++)
         l->group[i].members = 0;
     l->loop.body = 0;
+    l->loop.setter = DBT_MAX_INSNS;
     memset(&l->flags, 0, sizeof(l->flags));
     l->before = before;
     l->a = emitter(dbt, now->code, now->cold_start);

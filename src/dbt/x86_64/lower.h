@@ -44,13 +44,16 @@ struct lower_group {
     unsigned bytes;
     enum dbt_fill fill;
     const struct dbt_slot *slot;
-    /* Of a loop's strip (lower_loop.c); off the base and another register, shifted, unless that is 31. */
+    /* Of a loop's strip (lower_strip.c); off the base and another register, shifted, unless that is 31. What
+     * each turn adds to the address. */
     bool loop;
     uint8_t index, shift;
-    /* Where the slot's value plus the one of these two that the loop leaves alone is kept for the
-     * strip, so that only `varying` is added to it; NULL: none is. */
+    int16_t step;
+    /* An access is at `varying`, which is one of them, shifted by `scale`, plus its l->loop_disp, plus what is in host
+     * register `kept`; X86_NONE: in memory, at `folded`, or, NULL, the slot's value. */
+    uint8_t varying, scale;
+    int8_t kept;
     const uint64_t *folded;
-    uint8_t varying;
 };
 
 /* The block as a loop, if it is one. */
@@ -59,7 +62,11 @@ struct lower_loop {
     unsigned end;    /* the instruction that branches back */
     unsigned counter; /* the guest register that tells turns */
     int64_t step;     /* what a turn adds to it */
-    unsigned turns, streams;
+    unsigned streams;
+    /* The comparison that is left out of turns, as the strip ends where the counter is what register `until`, or, 31, `limit`
+     * says; DBT_MAX_INSNS: none. */
+    unsigned setter, until;
+    uint64_t limit;
     uint64_t members; /* its streams' accesses: a bit for each instruction */
     bool vectors;    /* V0..V31 are in host registers where turns begin */
 };
@@ -73,6 +80,7 @@ struct lower_row {
     uint8_t vectors;    /* vector registers it writes: 0, 1, or more */
     bool plain;         /* lower_moves_plainly() */
     struct lower_shape shape;
+    uint8_t spares;     /* scratch registers that the lowering does not use, a bit each */
 };
 
 struct lower {
@@ -115,6 +123,7 @@ struct lower {
     /* By base register: behind the last access off it of a kind that may be in groups; 0: there is none. */
     uint8_t last_access[GUEST_SP + 1];
     bool flags_live[DBT_MAX_INSNS + 1]; /* NZCV as it is before instruction i may be looked at */
+    int32_t loop_disp[DBT_MAX_INSNS];    /* of members of the loop's streams: see struct lower_group */
     struct a64_insn insn[DBT_MAX_INSNS];
     struct lower_row row[A64_ROW_COUNT];
 };
@@ -311,6 +320,8 @@ void lower_save_flags(struct lower *l);
 bool lower_can_set_again(const struct lower *l);
 /* That is how it is to be had from now on. */
 void lower_lose_flags(struct lower *l);
+/* Whether instruction END could make NZCV again that instruction SETTER sets. */
+bool lower_can_repeat(const struct lower *l, unsigned setter, unsigned end);
 /* Before a branch: whether NZCV is not missed before the next comparison but in rare paths, and is from now on only
  * made again for them. */
 bool lower_put_off_flags(struct lower *l);
@@ -352,6 +363,10 @@ void lower_link(struct lower *l, struct x86_label jump, int64_t place, struct db
 void lower_go(struct lower *l, enum x86_cc cc, bool always, int64_t place, unsigned count);
 /* At the start of a block: makes it a loop if it can be one. */
 void lower_loop_begin(struct lower *l);
+/* For the comparison that turns do without, l->loop.setter: its flags are put off. */
+void lower_loop_compare(struct lower *l);
+/* Behind a call of C in A: scratch registers hold again what the loop keeps there. */
+void lower_loop_restore(struct lower *l, struct x86 *a);
 /* A branch on NZCV: whether it ends the loop's turn; NZCV is then in memory, or nobody misses it there. */
 bool lower_loop_ends(struct lower *l);
 /* A branch on CC: if it ends the loop's turn, emits what it does. */

@@ -247,10 +247,11 @@ static void check_group(struct lower *l, struct lower_group *group, uint32_t pla
     lower_link(l, x86_jmp(&l->cold), place, (struct dbt_link){.single = true});
 }
 
-void lower_check_strip(struct lower *l, struct lower_group *stream)
+bool lower_check_strip(struct lower *l, struct lower_group *stream)
 {
     l->at = (unsigned)__builtin_ctzll(stream->members);
     check_group(l, stream, l->offset);
+    return flips(l, 0);
 }
 
 const struct lower_group *lower_member_of(const struct lower *l)

@@ -262,6 +262,17 @@ static uint64_t operands_of(const struct again *again)
     return (1ull << again->operand[0] | 1ull << again->operand[1]) & ~(1ull << 31);
 }
 
+bool lower_can_repeat(const struct lower *l, unsigned setter, unsigned end)
+{
+    struct again again;
+    if (!find_again(&l->insn[setter], &again))
+        return false;
+    for (unsigned i = setter + 1; i < end; i++)
+        if (lower_written(&l->insn[i]) & operands_of(&again))
+            return false;
+    return true;
+}
+
 /* EFLAGS has NZCV that only an integer comparison may have made. */
 static bool is_new(const struct lower *l)
 {
@@ -272,12 +283,8 @@ static bool is_new(const struct lower *l)
 static bool can_set_again(const struct lower *l, unsigned *setter, struct again *again)
 {
     *setter = l->flags.lost ? l->flags.setter : find_setter(l, l->at);
-    if (!find_again(&l->insn[*setter], again) || !(l->flags.lost || is_new(l)))
-        return false;
-    for (unsigned i = *setter + 1; i < l->at; i++)
-        if (lower_written(&l->insn[i]) & operands_of(again))
-            return false;
-    return true;
+    return (l->flags.lost || is_new(l)) && find_again(&l->insn[*setter], again) &&
+           lower_can_repeat(l, *setter, l->at);
 }
 
 bool lower_can_set_again(const struct lower *l)

@@ -93,10 +93,10 @@ static void write_back(struct lower *l, const struct a64_insn *insn, enum mode m
 
 /* ---- the access ---- */
 
-/* An access: it is at [RCX + (INDEX << SHIFT) + DISP]. */
+/* An access: it is at [BASE + (INDEX << SHIFT) + DISP]. */
 struct access {
     struct lower_miss miss;
-    int index;
+    int base, index;
     unsigned shift;
     int32_t disp;
 };
@@ -104,14 +104,14 @@ struct access {
 static struct x86_rm operand(const struct access *access, unsigned offset)
 {
     const int32_t disp = access->disp + (int32_t)offset;
-    return access->shift ? x86_mx(RCX, access->index, access->shift, disp)
-                         : x86_mx(access->index, RCX, 0, disp);
+    return access->shift ? x86_mx(access->base, access->index, access->shift, disp)
+                         : x86_mx(access->index, access->base, 0, disp);
 }
 
-/* One whose address is in RAX. */
+/* One whose address is in RAX, and what is added to it in RCX. */
 static struct access in_rax(void)
 {
-    return (struct access){.index = RAX};
+    return (struct access){.base = RCX, .index = RAX};
 }
 
 /* Whether the address is the base and a constant. */
@@ -128,6 +128,22 @@ static void load_value(struct lower *l, const struct lower_group *group)
     l->in_rcx = group->slot;
 }
 
+/* The access of a member of a loop's STREAM. */
+static void reach_stream(struct lower *l, const struct lower_group *stream, struct access *access)
+{
+    access->index = (int)lower_src(l, 1, stream->varying, RAX);
+    access->shift = stream->scale;
+    access->disp = l->loop_disp[l->at];
+    if (stream->kept >= 0) {
+        access->base = stream->kept;
+    } else if (stream->folded) {
+        x86_mov(&l->a, 1, RCX, x86_at(stream->folded));
+    } else {
+        load_value(l, stream);
+        l->keeps_rcx = true;
+    }
+}
+
 /* The access of a member of GROUP; IN_RAX: off RAX. Behind the check it may be there already, and
  * RCX is. */
 static void reach(struct lower *l, const struct a64_insn *insn, enum mode mode,
@@ -142,12 +158,8 @@ static void reach(struct lower *l, const struct a64_insn *insn, enum mode mode,
         l->keeps_rcx = !in_rax;
         return;
     }
-    const bool same =
-        lower_base(insn) == group->base && (mode != MODE_reg || insn->rm == group->index);
-    if (group->folded && same && !in_rax) {
-        access->index = (int)lower_src(l, 1, group->varying, RAX);
-        access->shift = group->varying == group->base ? 0 : group->shift;
-        x86_mov(&l->a, 1, RCX, x86_at(group->folded));
+    if (group->loop && !in_rax) {
+        reach_stream(l, group, access);
         return;
     }
     if (constant(mode) && base >= 0 && !in_rax) {

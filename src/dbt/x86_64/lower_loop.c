@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* Loops of one block: one that branches back to its own start, and whose addresses are registers
- * which each turn adds constants to.
+ * which each turn adds constants to. Here they are recognized; lower_strip.c emits them.
  *
  * Such a loop is run in strips. Before a strip each of its streams (accesses off the same
- * registers) is checked once, for all the bytes that so many turns reach; the turns themselves have
- * neither checks nor a look at `attention`, and lead back to behind the checks until a register
- * that each turn adds to has come to the strip's end. Strips are short: they end in time for
- * interrupts, and nothing but the loop runs in one, so that translations stay what they were.
+ * registers) is checked once; the strip has as many turns as stay in the pages of the streams'
+ * slots. The turns themselves have neither checks nor a look at `attention`, and lead back to
+ * behind the checks until a register that each turn adds to has come to the strip's end. Strips are
+ * short: they end in time for interrupts, and nothing but the loop runs in one, so that
+ * translations stay what they were.
  *
- * Where the bytes of a strip are not all in the pages of one slot, the block's variant that checks
- * each access alone (DBT_MODE_SINGLE) takes over for about as many turns as a strip has. */
+ * Where the loop ends when that register has a certain value, a strip ends there at the latest: its
+ * turns do not compare at all.
+ *
+ * Where the bytes of a single turn are not all in the pages of one slot, the block's variant that
+ * checks each access alone (DBT_MODE_SINGLE) takes over for a few turns. */
 
 #include "lower_mem.h"
 
@@ -19,24 +23,25 @@
 #include "../../a64/ldst.h"
 #include "../../a64/system.h"
 
-/* What a strip should reach of a stream, in bytes: little of a page, as the slow variant runs its
- * last bytes; more where steps are long. */
-#define STRIP_BYTES 512
-#define LEAST_TURNS 8
-#define MOST_STEP   128
-#define MOST_SPAN   256 /* of a turn */
-/* Guest instructions in a strip: interrupts are taken within 2,000. */
-#define STRIP_INSNS 1500
+/* In bytes. */
+#define MOST_STEP 128
+#define MOST_SPAN 256 /* of a turn */
+
+/* That many turns' constants are to be in reach of an immediate. */
+#define MOST_TURNS 1500
 
 _Static_assert(DBT_STREAMS + 2 == LOWER_GROUPS, "two are for the rest of the block");
 #define REGISTERS 33
 
 /* ---- registers over a turn ---- */
 
-/* What registers are in a turn: what one of them was when it began, and a constant; or anything. */
+/* What registers are in a turn: what one of them was when it began, perhaps another one, shifted,
+ * and a constant; or anything. */
 struct turn {
-    uint8_t origin[REGISTERS];
-    int64_t added[REGISTERS];
+    struct value {
+        uint8_t origin, index, shift; /* index 31: none */
+        int64_t added;
+    } value[REGISTERS];
     bool branched;
 };
 
@@ -44,16 +49,43 @@ struct turn {
 
 static void begin_turn(struct turn *turn)
 {
-    *turn = (struct turn){.branched = false};
+    turn->branched = false;
     for (unsigned n = 0; n < REGISTERS; n++)
-        turn->origin[n] = (uint8_t)n;
+        turn->value[n] = (struct value){.origin = (uint8_t)n, .index = 31};
 }
 
 static void forget(struct turn *turn, uint64_t registers)
 {
     for (unsigned n = 0; n < REGISTERS && registers >> n; n++)
         if (registers >> n & 1)
-            turn->origin[n] = ANYTHING;
+            turn->value[n].origin = ANYTHING;
+}
+
+/* Whether register N is what it was when the turn began, and a constant. */
+static bool is_itself(const struct turn *turn, unsigned n)
+{
+    return n != 31 && n != ANYTHING && turn->value[n].origin == n && turn->value[n].index == 31;
+}
+
+/* The value of two registers, M shifted, if it is known. */
+static struct value add(const struct turn *turn, unsigned n, unsigned m, unsigned shift)
+{
+    struct value value = turn->value[n];
+    const struct value *other = &turn->value[m];
+    if (n == 31 || m == 31 || shift > 3 || value.index != 31 || other->index != 31 ||
+        other->origin == ANYTHING)
+        return (struct value){.origin = ANYTHING};
+    value.index = other->origin;
+    value.shift = (uint8_t)shift;
+    value.added += other->added * (1 << shift);
+    return value;
+}
+
+/* Whether it is ADD Xd, Xn, Xm, LSL #n. */
+static bool adds_registers(const struct a64_insn *insn)
+{
+    return insn->row != A64_ROW_NONE && a64_exec_ids[insn->row] == A64_EXEC_add_shift_x &&
+           !(insn->word >> 22 & 3);
 }
 
 static void follow(const struct lower *l, struct turn *turn, const struct a64_insn *insn)
@@ -62,20 +94,18 @@ static void follow(const struct lower *l, struct turn *turn, const struct a64_in
     struct lower_sum sum;
     turn->branched |= !!(insn->flags & A64_F_END);
     if (lower_makes_sum(insn, &sum) && sum.to != 31) {
-        turn->origin[sum.to] = sum.from == 31 ? ANYTHING : turn->origin[sum.from];
-        turn->added[sum.to] = turn->added[sum.from] + sum.added;
+        turn->value[sum.to] = turn->value[sum.from];
+        turn->value[sum.to].added += sum.added;
+        if (sum.from == 31)
+            forget(turn, 1ull << sum.to);
+    } else if (adds_registers(insn) && insn->rd != 31) {
+        turn->value[insn->rd] = add(turn, insn->rn, insn->rm, insn->word >> 10 & 63);
     } else if (shape->how == LOWER_BEFORE || shape->how == LOWER_BEHIND) {
-        turn->added[lower_base(insn)] += (int64_t)insn->imm;
+        turn->value[lower_base(insn)].added += (int64_t)insn->imm;
         forget(turn, lower_loaded(insn));
     } else {
         forget(turn, lower_written(insn));
     }
-}
-
-/* Whether each turn does nothing to register N but adding a constant. */
-static bool advances(const struct turn *whole, unsigned n)
-{
-    return n != 31 && n != ANYTHING && whole->origin[n] == n;
 }
 
 /* What a whole turn does; false: it has something that a strip must not run. */
@@ -92,43 +122,57 @@ static bool follow_all(struct turn *turn, const struct lower *l, unsigned end)
 
 /* ---- streams ---- */
 
-/* How a stream moves with each turn, and what its accesses are. */
-struct moves {
-    int step;
-    bool reads, writes;
-};
-
 /* What is known of a loop while it is looked at; its streams are in l->group. */
 struct survey {
     struct turn whole, now;
-    struct moves moves[DBT_STREAMS];
+    struct {
+        bool reads, writes;
+    } moves[DBT_STREAMS];
     unsigned streams;
 };
 
-/* Whether the access is off a register and a constant or another register, and how far from what
- * these were when the turn began; how far a turn moves it. LIKE gets those whose value they had. */
-static bool locate(const struct survey *survey, const struct a64_insn *insn,
-                   const struct lower_shape *shape, struct lower_group *like, int64_t *offset,
-                   int64_t *step)
+/* Where an access is. */
+struct place {
+    struct lower_group like; /* what registers it is off */
+    int64_t offset, step;    /* from what these were when the turn began; what a turn adds */
+};
+
+/* Each turn does nothing to register N but adding a constant; and nothing else was done to it yet.
+ */
+static bool advances(const struct survey *survey, unsigned n)
+{
+    return is_itself(&survey->whole, n) && is_itself(&survey->now, n);
+}
+
+/* Whether PLACE becomes known: that of an access off a register and a constant or another register.
+ */
+static bool locate(const struct lower *l, const struct survey *survey, const struct a64_insn *insn,
+                   struct place *place)
 {
     const struct turn *now = &survey->now, *whole = &survey->whole;
-    const unsigned base = lower_base(insn), option = (unsigned)(insn->imm >> 8);
-    *like = (struct lower_group){.base = now->origin[base], .index = 31};
-    if (shape->how == LOWER_ALONE || !advances(whole, like->base))
+    const struct lower_shape *shape = lower_shape_of(l, insn);
+    const unsigned option = (unsigned)(insn->imm >> 8);
+    struct value value = now->value[lower_base(insn)];
+    if (shape->how == LOWER_ALONE)
         return false;
-    *offset = now->added[base];
-    *step = whole->added[like->base];
-    if (shape->how != LOWER_INDEXED) {
-        *offset += shape->how == LOWER_BEHIND ? 0 : (int64_t)insn->imm;
-        return true;
+    if (shape->how == LOWER_INDEXED) {
+        if (option != A64_EXTEND_LSL && option != A64_EXTEND_SXTX)
+            return false;
+        value = add(now, lower_base(insn), insn->rm, a64_regoff_shift(insn->imm));
+    } else if (shape->how != LOWER_BEHIND) {
+        value.added += (int64_t)insn->imm;
     }
-    like->index = now->origin[insn->rm];
-    like->shift = (uint8_t)a64_regoff_shift(insn->imm);
-    if (!advances(whole, like->index) || like->shift > 3)
+    if (!advances(survey, value.origin))
         return false;
-    *offset += now->added[insn->rm] * (1 << like->shift);
-    *step += whole->added[like->index] * (1 << like->shift);
-    return option == A64_EXTEND_LSL || option == A64_EXTEND_SXTX;
+    *place = (struct place){
+        .like = {.base = value.origin, .index = value.index, .shift = value.shift},
+        .offset = value.added,
+        .step = whole->value[value.origin].added,
+    };
+    if (value.index == 31)
+        return true;
+    place->step += whole->value[value.index].added * (1 << value.shift);
+    return advances(survey, value.index);
 }
 
 static struct lower_group *find_stream(struct lower *l, struct survey *survey,
@@ -146,268 +190,151 @@ static struct lower_group *find_stream(struct lower *l, struct survey *survey,
     return &l->group[survey->streams++];
 }
 
+/* Whether no instruction of the loop writes register N. */
+static bool stays(const struct survey *survey, unsigned n)
+{
+    return is_itself(&survey->whole, n) && !survey->whole.value[n].added;
+}
+
+/* Of what a stream is off, the register that moves; of two, the other one is where an array begins.
+ * False: both move. */
+static bool find_varying(const struct survey *survey, struct lower_group *stream)
+{
+    const bool index = stream->index != 31 && stays(survey, stream->base);
+    stream->varying = index ? stream->index : (uint8_t)stream->base;
+    stream->scale = index ? stream->shift : 0;
+    return stream->index == 31 || index || stays(survey, stream->index);
+}
+
 /* Takes access I into a stream if it can be in one. A store behind a branch may never be made. */
 static void take(struct lower *l, struct survey *survey, unsigned i)
 {
     const struct a64_insn *insn = &l->insn[i];
     const struct lower_shape *shape = lower_shape_of(l, insn);
-    struct lower_group like;
-    int64_t offset, step;
-    if (!locate(survey, insn, shape, &like, &offset, &step) ||
+    struct place place;
+    if (!locate(l, survey, insn, &place) || !find_varying(survey, &place.like) ||
         (shape->store && survey->now.branched))
         return;
-    if (step > MOST_STEP || step < -MOST_STEP || offset != (int32_t)offset)
+    const int64_t passed = survey->now.value[place.like.varying].added * (1 << place.like.scale);
+    l->loop_disp[i] = (int32_t)(place.offset - passed);
+    if (place.step > MOST_STEP || place.step < -MOST_STEP ||
+        place.offset != (int32_t)place.offset || l->loop_disp[i] != place.offset - passed)
         return;
-    struct lower_group *stream = find_stream(l, survey, &like);
-    if (!stream || !lower_widen(stream, offset, shape->bytes, MOST_SPAN))
+    struct lower_group *stream = find_stream(l, survey, &place.like);
+    if (!stream || !lower_widen(stream, place.offset, shape->bytes, MOST_SPAN))
         return;
-    struct moves *moves = &survey->moves[stream - l->group];
-    moves->step = (int)step;
-    moves->reads |= !shape->store;
-    moves->writes |= shape->store;
+    stream->step = (int16_t)place.step;
     stream->members |= 1ull << i;
+    survey->moves[stream - l->group].reads |= !shape->store;
+    survey->moves[stream - l->group].writes |= shape->store;
 }
 
-/* As many turns as fit into STRIP_BYTES of each stream, and in time. */
-static unsigned count_turns(const struct lower *l, const struct survey *survey, unsigned end)
-{
-    unsigned turns = STRIP_INSNS / (end + 1);
-    for (unsigned i = 0; i < survey->streams; i++) {
-        const unsigned bytes = l->group[i].bytes, step = (unsigned)abs(survey->moves[i].step);
-        const unsigned fit = !step || bytes >= STRIP_BYTES ? 0 : (STRIP_BYTES - bytes) / step + 1;
-        const unsigned wanted = !step ? turns : fit < LEAST_TURNS ? LEAST_TURNS : fit;
-        turns = wanted < turns ? wanted : turns;
-    }
-    return turns;
-}
-
-/* What the accesses of all turns span, and need. */
-static void stretch(struct lower_group *stream, const struct moves *moves, unsigned turns)
-{
-    const int far = (int)(turns - 1) * moves->step;
-    stream->lowest += far < 0 ? far : 0;
-    stream->bytes += (unsigned)abs(far);
-    stream->fill = !moves->writes ? DBT_FILL_READ : moves->reads ? DBT_FILL_BOTH : DBT_FILL_WRITE;
-    stream->loop = true;
-}
-
-/* Whether no instruction of the loop writes register N. */
-static bool stays(const struct lower *l, unsigned end, unsigned n)
-{
-    for (unsigned i = 0; i <= end; i++)
-        if (lower_written(&l->insn[i]) >> n & 1)
-            return false;
-    return true;
-}
-
-/* Of a stream off two registers, one mostly is where an array begins. */
-static void fold(struct lower *l, unsigned end, unsigned number)
-{
-    struct lower_group *stream = &l->group[number];
-    const bool base_stays = stays(l, end, stream->base);
-    if (stream->index == 31 || !(base_stays || stays(l, end, stream->index)))
-        return;
-    stream->folded = &l->dbt->hot->strip_base[number];
-    stream->varying = (uint8_t)(base_stays ? stream->index : stream->base);
-}
+/* ---- the loop's end ---- */
 
 /* A register that tells how many turns were made; REGISTERS: none. Better one with a host's. */
 static unsigned find_counter(const struct turn *whole)
 {
     unsigned found = REGISTERS;
     for (unsigned n = 0; n < REGISTERS; n++)
-        if (advances(whole, n) && whole->added[n] &&
+        if (is_itself(whole, n) && whole->value[n].added &&
             (found == REGISTERS || (host_of[found] < 0 && host_of[n] >= 0)))
             found = n;
     return found;
 }
 
-/* Makes l->group the streams of the loop that the block is, if it is one. */
-static bool survey_loop(struct lower *l, struct lower_loop *loop)
+/* Whether instruction I neither looks at NZCV nor may be the last of the block that runs. */
+static bool goes_on(const struct lower *l, const struct lower_loop *loop, unsigned i)
 {
-    struct survey survey = {.streams = 0};
-    const unsigned end = l->loop_end;
-    if (!follow_all(&survey.whole, l, end))
-        return false;
-    loop->counter = find_counter(&survey.whole);
-    if (loop->counter == REGISTERS)
-        return false;
-    begin_turn(&survey.now);
-    for (unsigned i = 0; i <= end; i++) {
-        take(l, &survey, i);
-        follow(l, &survey.now, &l->insn[i]);
-    }
-    loop->turns = count_turns(l, &survey, end);
-    loop->step = survey.whole.added[loop->counter];
-    for (unsigned i = 0; i < survey.streams; i++) {
-        loop->members |= l->group[i].members;
-        stretch(&l->group[i], &survey.moves[i], loop->turns);
-        fold(l, end, i);
-    }
-    loop->end = end;
-    loop->streams = survey.streams;
-    return survey.streams && loop->step * loop->turns == (int32_t)(loop->step * loop->turns);
+    const uint32_t flags = l->insn[i].flags;
+    const bool member = loop->members >> i & 1;
+    const bool checked = member && !(flags & A64_F_MW && l->mode & DBT_MODE_MANY);
+    return checked || !lower_looks(l, &l->insn[i]);
 }
 
-/* ---- emission ---- */
-
-/* RAX = the stream's first byte. */
-static void stream_address(struct lower *l, const struct lower_group *stream)
+bool lower_sets_flags_first(const struct lower *l, const struct lower_loop *loop)
 {
-    struct x86 *a = &l->a;
-    const int base = (int)lower_src(l, 1, stream->base, RAX);
-    if (stream->index == 31) {
-        x86_lea(a, 1, RAX, x86_m(base, stream->lowest));
-        return;
-    }
-    const int index = (int)lower_src(l, 1, stream->index, RCX);
-    x86_lea(a, 1, RAX, x86_mx(base, index, stream->shift, stream->lowest));
-}
-
-/* RCX is what is added to the stream's addresses. */
-static void keep_folded(struct lower *l, const struct lower_group *stream)
-{
-    struct x86 *a = &l->a;
-    const bool index = stream->varying == stream->base;
-    const unsigned n = lower_src(l, 1, index ? stream->index : stream->base, RAX);
-    x86_lea(a, 1, RCX, x86_mx(RCX, (int)n, index ? stream->shift : 0, 0));
-    x86_store(a, 1, x86_at(stream->folded), RCX);
-}
-
-static bool uses_vectors(const struct lower *l, unsigned end)
-{
-    for (unsigned i = 0; i <= end; i++)
-        if (l->insn[i].flags & A64_F_FP)
-            return !(l->mode & DBT_MODE_NO_FP);
-    return false;
-}
-
-/* What stands before a strip: the streams' checks, and where it ends. */
-static void begin_strip(struct lower *l, const struct lower_loop *loop)
-{
-    if (uses_vectors(l, loop->end))
-        lower_vectors(l);
-    for (unsigned i = 0; i < loop->streams && !l->a.full; i++) {
-        stream_address(l, &l->group[i]);
-        lower_check_strip(l, &l->group[i]);
-        if (l->group[i].folded)
-            keep_folded(l, &l->group[i]);
-    }
-    const unsigned counter = lower_src(l, 1, loop->counter, RAX);
-    x86_lea(&l->a, 1, RAX, x86_m((int)counter, (int32_t)loop->step * (int32_t)loop->turns));
-    x86_store(&l->a, 1, x86_at(&l->dbt->hot->strip_end), RAX);
-}
-
-/* The block branches back to its start: makes it a loop if it can be one. */
-static void begin_loop(struct lower *l)
-{
-    struct lower_loop loop = {0};
-    const bool found = survey_loop(l, &loop);
-    if (!found || l->mode & DBT_MODE_SINGLE)
-        memset(l->group, 0, sizeof(l->group));
-    if (!found)
-        return;
-    if (!(l->mode & DBT_MODE_SINGLE)) {
-        l->grouped = loop.members;
-        begin_strip(l, &loop);
-    }
-    loop.body = x86_here(&l->a);
-    loop.vectors = l->vectors;
-    l->loop = loop;
-    l->at = 0;
-}
-
-void lower_loop_begin(struct lower *l)
-{
-    const struct a64_knobs *knobs = &l->dbt->cpu->sys->knobs;
-    const unsigned none = DBT_MODE_COUNT | DBT_MODE_ALIGN | DBT_MODE_SP_BAD;
-    if (l->loop_end < l->count && !(l->mode & none) && !lower_btype(l) && !knobs->every_block &&
-        !l->dbt->check)
-        begin_loop(l);
-}
-
-/* Whether the instruction is the branch back, and turns can go on there. */
-static bool ends_turn(const struct lower *l)
-{
-    return l->loop.body && l->at == l->loop.end && l->vectors >= l->loop.vectors && !l->a.full;
-}
-
-/* ---- NZCV between turns ---- */
-
-/* Nobody looks at NZCV in a turn before one of its instructions sets it: accesses that were checked
- * cannot fault. */
-static bool sets_flags_first(const struct lower *l)
-{
-    for (unsigned i = 0; i <= l->loop.end; i++) {
-        const uint32_t flags = l->insn[i].flags;
-        const bool member = l->loop.members >> i & 1;
-        const bool checked = member && !(flags & A64_F_MW && l->mode & DBT_MODE_MANY);
-        if (lower_looks(l, &l->insn[i]) && !checked)
+    for (unsigned i = 0; i <= loop->end; i++) {
+        if (!goes_on(l, loop, i))
             return false;
-        if (flags & A64_F_WF)
+        if (l->insn[i].flags & A64_F_WF)
             return true;
     }
     return false;
 }
 
-/* NZCV may stay in EFLAGS alone over the end of a turn. */
-static bool keeps_flags(struct lower *l)
+/* Makes REGISTER the loop's counter, and VALUE of another register, 31: none, or else LIMIT what it
+ * ends at, if that can be. */
+static bool end_at(const struct survey *survey, struct lower_loop *loop, unsigned reg,
+                   unsigned value, uint64_t limit)
 {
-    return !(l->mode & DBT_MODE_SINGLE) && sets_flags_first(l) && lower_can_set_again(l);
+    const struct turn *whole = &survey->whole;
+    if (!is_itself(whole, reg) || !lower_is_power(whole->value[reg].added))
+        return false;
+    if (value != 31 && !stays(survey, value))
+        return false;
+    loop->counter = reg;
+    loop->until = value;
+    loop->limit = limit;
+    return true;
 }
 
-/* ---- the end of a turn ---- */
-
-/* A strip goes on to its end. */
-static void next_turn(struct lower *l)
+/* Looks for the comparison that the loop ends at: B.NE behind one of a register that each turn adds
+ * to with one that stays, or a constant. Then l->loop.setter is it. */
+static void find_comparison(const struct lower *l, const struct survey *survey,
+                            struct lower_loop *loop)
 {
-    struct x86 *a = &l->a;
-    const unsigned counter = lower_src(l, 1, l->loop.counter, RAX);
-    const typeof(l->flags) flags = l->flags;
-    x86_alu(a, ALU_CMP, 1, counter, x86_at(&l->dbt->hot->strip_end));
-    x86_jcc_to(a, CC_NE, l->loop.body);
-    if (lower_flags_missing(l)) {
-        lower_lose_flags(l);
-        x86_land(&l->cold, x86_jmp(a));
-        lower_flags_to(l, &l->cold);
-        l->flags = flags;
-        a = &l->cold;
+    const struct a64_insn *branch = &l->insn[loop->end], *insn;
+    unsigned i = loop->end;
+    if (a64_exec_ids[branch->row] != A64_EXEC_b_cond || (branch->word & 15) != 1 ||
+        !lower_sets_flags_first(l, loop))
+        return;
+    while (i && !(l->insn[--i].flags & A64_F_WF))
+        if (!goes_on(l, loop, i))
+            return;
+    insn = &l->insn[i];
+    const unsigned id = a64_exec_ids[insn->row], n = lower_base(insn);
+    bool found = false;
+    if (!lower_can_repeat(l, i, loop->end))
+        return;
+    if (id == A64_EXEC_subs_imm_x && insn->rd == 31)
+        found = end_at(survey, loop, n, 31, insn->imm);
+    else if (id == A64_EXEC_subs_imm_x && insn->rd == n)
+        found = end_at(survey, loop, n, 31, 0);
+    else if (id == A64_EXEC_subs_shift_x && insn->rd == 31 && !(insn->word >> 10 & 63))
+        found = end_at(survey, loop, insn->rn, insn->rm, 0) ||
+                end_at(survey, loop, insn->rm, insn->rn, 0);
+    if (found)
+        loop->setter = i;
+}
+
+bool lower_find_loop(struct lower *l, struct lower_loop *loop)
+{
+    struct survey survey = {.streams = 0};
+    *loop = (struct lower_loop){.setter = DBT_MAX_INSNS};
+    loop->end = l->loop_end;
+    if (!follow_all(&survey.whole, l, loop->end))
+        return false;
+    loop->counter = find_counter(&survey.whole);
+    if (loop->counter == REGISTERS)
+        return false;
+    begin_turn(&survey.now);
+    for (unsigned i = 0; i <= loop->end; i++) {
+        take(l, &survey, i);
+        follow(l, &survey.now, &l->insn[i]);
     }
-    lower_link(l, x86_jmp(a), l->offset, (struct dbt_link){.single = false});
-}
-
-/* Accesses are checked alone until the counter comes past a multiple of what a strip adds to it, or
- * nearly that. */
-static void next_single_turn(struct lower *l)
-{
-    struct x86 *a = &l->a;
-    const uint32_t step = (uint32_t)llabs(l->loop.step);
-    const uint32_t window = 1u << (31 - __builtin_clz(step * l->loop.turns));
-    x86_mov(a, 0, RAX, lower_rm(l->loop.counter));
-    x86_alu_imm(a, ALU_AND, 0, x86_r(RAX), (int32_t)(window - 1));
-    x86_alu_imm(a, ALU_CMP, 0, x86_r(RAX), (int32_t)step);
-    lower_link(l, x86_jcc(a, CC_AE), l->offset, (struct dbt_link){.single = true});
-    lower_link(l, x86_jmp(a), l->offset, (struct dbt_link){.single = false});
-}
-
-bool lower_loop_ends(struct lower *l)
-{
-    if (!ends_turn(l))
-        return false;
-    if (!keeps_flags(l))
-        lower_save_flags(l);
-    return true;
-}
-
-bool lower_loop_back(struct lower *l, enum x86_cc cc)
-{
-    if (!ends_turn(l))
-        return false;
-    const struct x86_label out = x86_jcc(&l->a, cc ^ 1);
-    if (l->mode & DBT_MODE_SINGLE)
-        next_single_turn(l);
-    else
-        next_turn(l);
-    x86_land(&l->a, out);
-    return true;
+    for (unsigned i = 0; i < survey.streams; i++) {
+        struct lower_group *stream = &l->group[i];
+        const bool reads = survey.moves[i].reads, writes = survey.moves[i].writes;
+        loop->members |= stream->members;
+        stream->fill = !writes ? DBT_FILL_READ : reads ? DBT_FILL_BOTH : DBT_FILL_WRITE;
+        stream->loop = true;
+        stream->kept = X86_NONE;
+        if (stream->index != 31)
+            stream->folded = &l->dbt->hot->strip_base[i];
+    }
+    if (!(l->mode & DBT_MODE_SINGLE))
+        find_comparison(l, &survey, loop);
+    loop->streams = survey.streams;
+    loop->step = survey.whole.value[loop->counter].added;
+    return loop->streams && loop->step * MOST_TURNS == (int32_t)(loop->step * MOST_TURNS);
 }

@@ -56,6 +56,11 @@ static inline uint32_t asm_sub_imm(unsigned d, unsigned n, uint32_t imm)
     return 0xd1000000u | imm << 10 | n << 5 | d;
 }
 
+static inline uint32_t asm_subs(unsigned d, unsigned n, unsigned m)
+{
+    return 0xeb000000u | m << 16 | n << 5 | d;
+}
+
 static inline uint32_t asm_subs_imm(unsigned d, unsigned n, uint32_t imm)
 {
     return 0xf1000000u | imm << 10 | n << 5 | d;

@@ -6,7 +6,7 @@
 #include "program.h"
 
 /* The registers of a loop; others' values are what they happen to be. */
-enum { BASE = 1, BASES = 3, INDEX = 4, DATA = 5 };
+enum { COUNTER, BASE, BASES = 3, INDEX = 4, DATA };
 
 #define VECTOR (1u << 26)
 #define STORE  0u
@@ -35,8 +35,8 @@ static uint32_t scaled(struct program *o, unsigned size, uint32_t kind)
 static uint32_t indexed(struct program *o, unsigned size, uint32_t kind)
 {
     static const uint32_t option[4] = {3, 3, 7, 6}; /* LSL, SXTX, SXTW */
-    return size << 30 | kind | 0x38200800 | (uint32_t)INDEX << 16 | option[pick(o, 4)] << 13 |
-           pick(o, 2) << 12 | base(o) << 5 | (DATA + pick(o, 4));
+    return size << 30 | kind | 0x38200800 | (pick(o, 2) ? INDEX : COUNTER) << 16 |
+           option[pick(o, 4)] << 13 | pick(o, 2) << 12 | base(o) << 5 | (DATA + pick(o, 4));
 }
 
 /* LDP and STP of X, D and Q registers. */
@@ -48,20 +48,21 @@ static uint32_t pair(struct program *o)
            ((pick(o, 5) - 2) & 127) << 15 | (DATA + 1) << 10 | base(o) << 5 | DATA;
 }
 
-static uint32_t moving_access(struct program *o)
+static uint32_t moving_access(struct program *o, bool vectors)
 {
     const bool q = chance(o, 5);
     const unsigned size = q ? 0 : pick(o, 4);
-    const uint32_t kind = (pick(o, 3) ? LOAD : STORE) | (q            ? VECTOR | 1u << 23
-                                                         : pick(o, 3) ? 0
-                                                                      : VECTOR);
+    const bool general = !q && !vectors && pick(o, 3);
+    const uint32_t kind = (pick(o, 3) ? LOAD : STORE) | (q         ? VECTOR | 1u << 23
+                                                         : general ? 0
+                                                                   : VECTOR);
     switch (pick(o, 5)) {
     case 0:
         return scaled(o, size, kind);
     case 1:
         return indexed(o, size, kind);
     case 2:
-        return pair(o);
+        return pair(o) | (vectors ? VECTOR | 0x40000000 : 0);
     default:
         return access(o, size, kind);
     }
@@ -96,6 +97,36 @@ static void put_chase(struct program *o)
     put(o, 0xb9400000u | to << 5 | DATA);
 }
 
+/* A register that is the sum of two, one shifted, and an access there. */
+static void put_sum(struct program *o)
+{
+    const unsigned to = base(o), shift = pick(o, 4);
+    put(o, asm_add(to, to, pick(o, 2) ? INDEX : COUNTER, shift));
+    if (pick(o, 2))
+        put(o, access(o, pick(o, 4), LOAD));
+    else
+        put(o, 0xb85fc000u | to << 5 | DATA); /* LDUR #-4 */
+    if (pick(o, 2)) {
+        put(o, asm_orr(to, SP, INDEX, 0));
+        put(o, asm_add_imm(to, to, pick(o, 64)));
+    }
+}
+
+/* Arithmetic on what is loaded: numbers of all kinds, and NaNs. */
+static uint32_t vector_arithmetic(struct program *o)
+{
+    static const uint32_t rows[] = {
+        0x4e20cc00, 0x4e60cc00, 0x6e20dc00, 0x4e20d400, /* FMLA 4S, 2D; FMUL, FADD 4S */
+        0x1e200800, 0x1e602800, 0x1f400000, 0x4e201c00, /* FMUL S, FADD D, FMADD D, AND */
+        0x4ea08400, 0x4e608400, 0x2e208000, 0x4e600c00, /* ADD 4S, 8H; UMLAL 8H, SQADD 8H */
+        0x4e020400, 0x5ea1d800, 0x6e070400, 0x4e001800, /* DUP H, FRECPE S, INS B, UZP1 */
+    };
+    const uint32_t registers = pick(o, 4) << 16 | pick(o, 4) << 5 | pick(o, 4);
+    const uint32_t row = rows[pick(o, sizeof(rows) / sizeof(rows[0]))];
+    const bool one = (row & 0xdfe08400) == 0x4e000400 || (row & 0xff3ffc00) == 0x5e21d800;
+    return row + (one ? registers & 0xffff : registers) + (one ? 0 : DATA << 16) + DATA * 0x21;
+}
+
 static void put_turn(struct program *o)
 {
     for (unsigned n = 1 + pick(o, 7); n; n--) {
@@ -107,21 +138,35 @@ static void put_turn(struct program *o)
             put_copy(o);
         else if (chance(o, 16))
             put_chase(o);
+        else if (chance(o, 16))
+            put_sum(o);
+        else if (chance(o, 6))
+            put(o, vector_arithmetic(o));
         else if (chance(o, 8)) /* its value stays, but nobody knows */
             put(o, asm_orr(BASE, BASE, SP, 0));
         else if (chance(o, 8))
             put(o, asm_orr(DATA + pick(o, 3), DATA, DATA + 1, pick(o, 3)));
         else
-            put(o, moving_access(o));
+            put(o, moving_access(o, false));
     }
     put(o, ASM_NOP);
 }
 
-/* How T0 counts. */
-enum count { DOWN, UP_TO_0, UP, DOWN_ALONE, COUNTS };
+/* The same of nothing but vectors, and what moves the bases. */
+static void put_vector_turn(struct program *o)
+{
+    for (unsigned n = 1 + pick(o, 7); n; n--)
+        put(o, chance(o, 5)   ? constant_added(o) & ~(1u << 29) /* ADD, SUB */
+               : chance(o, 3) ? vector_arithmetic(o)
+                              : moving_access(o, true));
+}
 
-/* The end of TURNS turns from START on: flags of all kinds are left by it. */
-static void put_end(struct program *o, enum count count, int start, unsigned turns)
+/* How T0 counts; or COUNTER, in steps, to a constant or what T0 is. */
+enum count { DOWN, UP_TO_0, UP, DOWN_ALONE, STEPS_TO, STEPS_TO_T0, STEPS_DOWN, COUNTS };
+
+/* The end of TURNS turns from START on: flags of all kinds are left by it. COUNTER moves by STEP.
+ */
+static void put_end(struct program *o, enum count count, int start, unsigned turns, unsigned step)
 {
     enum { NE = 1, MI = 4, LT = 11, GT };
     unsigned cond = NE;
@@ -138,6 +183,17 @@ static void put_end(struct program *o, enum count count, int start, unsigned tur
         put(o, asm_add_imm(T0, T0, 1));
         put(o, asm_subs_imm(31, T0, turns));
         cond = pick(o, 2) ? LT : NE;
+        break;
+    case STEPS_TO:
+        put(o, asm_add_imm(COUNTER, COUNTER, step));
+        put(o, asm_subs_imm(31, COUNTER, turns * step));
+        break;
+    case STEPS_TO_T0:
+        put(o, asm_add_imm(COUNTER, COUNTER, step));
+        put(o, pick(o, 2) ? asm_subs(31, COUNTER, T0) : asm_subs(31, T0, COUNTER));
+        break;
+    case STEPS_DOWN:
+        put(o, asm_subs_imm(COUNTER, COUNTER, step));
         break;
     default:
         put(o, asm_sub_imm(T0, T0, 1));
@@ -161,10 +217,19 @@ void program_put_streams(struct program *o)
     put_value(o, INDEX, pick(o, 64));
     const unsigned turns = 1 + pick(o, 90);
     const enum count count = pick(o, COUNTS);
-    put_value(o, T0, count == UP ? 0 : count == UP_TO_0 ? -(uint64_t)turns : turns);
+    const unsigned step = chance(o, 8) ? 3 : 1u << pick(o, 6);
+    put_value(o, T0,
+              count == UP            ? 0
+              : count == UP_TO_0     ? -(uint64_t)turns
+              : count == STEPS_TO_T0 ? turns * step
+                                     : turns);
+    put_value(o, COUNTER, count == STEPS_DOWN ? turns * step : 0);
     const int start = (int)o->at;
-    put_turn(o);
-    put_end(o, count, start, turns);
+    if (pick(o, 3))
+        put_turn(o);
+    else
+        put_vector_turn(o);
+    put_end(o, count, start, turns, step);
 }
 
 /* ---- exclusives ---- */
