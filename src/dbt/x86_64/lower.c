@@ -571,6 +571,7 @@ bool dbt_lower(struct dbt *dbt, struct lower *l)
     l->rejoin.at = NULL;
     l->in_rcx = NULL;
     l->result.end = NULL;
+    l->address.base = X86_NONE;
     l->counted = 0;
     l->grouped = 0;
     for (unsigned i = 0; i < LOWER_GROUPS; i++)

@@ -106,6 +106,10 @@ struct lower {
         const uint8_t *end; /* of the code that put guest register N into memory; while nothing follows, HOST has it too */
         uint8_t n, host;
     } result;
+    struct {
+        int base; /* the address that is checked is this host register and `disp`, and not in RAX; X86_NONE: it is there */
+        int32_t disp;
+    } address;
     const struct dbt_slot *in_rcx; /* RCX is the value of this slot; NULL: of none */
     bool keeps_rcx;                /* the instruction now leaves it so */
     struct x86_label rejoin; /* of the instruction now: leads to its end; `at` is NULL: none */

@@ -67,20 +67,31 @@ static void leave_on(struct x86 *a, struct others *others, enum x86_cc cc)
     others->jump[others->count++] = x86_jcc(a, cc);
 }
 
-/* CF = whether RAX is for the pages of SLOT. Bits of the address that must be 0 come to the top,
+/* TO = the address. */
+static void take_address(const struct lower *l, struct x86 *a, unsigned to)
+{
+    if (l->address.base < 0)
+        x86_mov_rr(a, 1, to, RAX);
+    else if (l->address.disp)
+        x86_lea(a, 1, to, x86_m(l->address.base, l->address.disp));
+    else
+        x86_mov_rr(a, 1, to, (unsigned)l->address.base);
+}
+
+/* CF = whether the address is for the pages of SLOT. Bits of it that must be 0 come to the top,
  * above those of the page's offset in units of the size. Costs TO. */
 static void compare_slot(struct lower *l, unsigned to, const struct dbt_slot *slot,
                          const struct want *want)
 {
     struct x86 *a = &l->a;
-    x86_mov_rr(a, 1, to, RAX);
+    take_address(l, a, to);
     x86_alu(a, ALU_SUB, 1, to, x86_at(&slot->tag));
     if (want->aligned && want->size > 1)
         x86_rorx(a, 1, to, x86_r((int)to), (unsigned)__builtin_ctz(want->size));
     x86_alu(a, ALU_CMP, 1, to, x86_at(&slot->limit));
 }
 
-/* RCX = what SLOT adds to RAX, if it is for its pages. */
+/* RCX = what SLOT adds to the address, if it is for its pages. */
 static void check_slot(struct lower *l, const struct dbt_slot *slot, const struct want *want,
                        struct others *others)
 {
@@ -173,6 +184,8 @@ static void ask(struct lower *l, const struct dbt_slot *slot, const struct want 
     struct dbt_site *site = &l->dbt->sites[slot - l->dbt->hot->slot];
     site->by_tlb = !paired && flips(l, 0);
     site->by_piece = site->by_tlb && flips(l, 2);
+    if (l->address.base >= 0 && site->by_tlb)
+        take_address(l, &l->a, RAX);
     if (paired)
         check_pair(l, slot, want, &others);
     else if (site->by_tlb)
@@ -181,6 +194,8 @@ static void ask(struct lower *l, const struct dbt_slot *slot, const struct want 
         check_slot(l, slot, want, &others);
     for (unsigned i = 0; i < others.count; i++)
         x86_land(cold, others.jump[i]);
+    if (l->address.base >= 0 && !site->by_tlb)
+        take_address(l, cold, RAX);
     name_slot(l, slot, paired);
     x86_imm(cold, RDX, limit_of(want));
     const bool el1 = l->mode & DBT_MODE_EL;
@@ -270,6 +285,8 @@ const struct lower_group *lower_group_of(struct lower *l, const struct a64_insn 
         lower_clobber(l);
         if (lower_shape_of(l, insn)->how == LOWER_INDEXED)
             lower_address_indexed(l, insn);
+        else if (l->address.base >= 0)
+            l->address.disp = group->lowest;
         else
             lower_address(l, insn, group->lowest);
         check_group(l, group, lower_place(l, l->at));

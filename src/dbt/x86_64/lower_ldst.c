@@ -120,6 +120,19 @@ static bool constant(enum mode mode)
     return mode == MODE_off || mode == MODE_pre || mode == MODE_post;
 }
 
+/* What is added to the base for the access. */
+static int32_t disp_of(const struct a64_insn *insn, enum mode mode)
+{
+    return mode == MODE_post || mode == MODE_reg ? 0 : (int32_t)insn->imm;
+}
+
+/* The access is off its base, which is a host register. */
+static void at_base(const struct a64_insn *insn, enum mode mode, struct access *access)
+{
+    access->index = host_of[lower_base(insn)];
+    access->disp = disp_of(insn, mode);
+}
+
 /* RCX = what is added to the addresses of GROUP, unless it is that already. */
 static void load_value(struct lower *l, const struct lower_group *group)
 {
@@ -150,22 +163,15 @@ static void reach(struct lower *l, const struct a64_insn *insn, enum mode mode,
                   const struct lower_group *group, struct access *access, bool in_rax)
 {
     const bool first = !group->loop && !(group->members & ((1ull << l->at) - 1));
-    const int32_t disp = mode == MODE_post || mode == MODE_reg ? 0 : (int32_t)insn->imm;
-    const int base = host_of[lower_base(insn)];
-    if (first)
-        l->in_rcx = group->slot;
-    if (first && group->lowest == disp) {
-        l->keeps_rcx = !in_rax;
-        return;
-    }
     if (group->loop && !in_rax) {
         reach_stream(l, group, access);
         return;
     }
-    if (constant(mode) && base >= 0 && !in_rax) {
-        access->index = base;
-        access->disp = disp;
-    } else {
+    if (first)
+        l->in_rcx = group->slot;
+    if (constant(mode) && host_of[lower_base(insn)] >= 0 && !in_rax) {
+        at_base(insn, mode, access);
+    } else if (!first || group->lowest != disp_of(insn, mode)) {
         if (mode == MODE_reg)
             l->in_rcx = NULL;
         address(l, insn, mode);
@@ -212,16 +218,24 @@ static bool begin(struct lower *l, const struct a64_insn *insn, enum mode mode,
     }
     if (moved->vector)
         lower_vectors(l);
-    const bool shares = constant(mode) || mode == MODE_reg;
+    const bool told = lower_told(l, fill), shares = constant(mode) || mode == MODE_reg;
+    if (constant(mode) && !told) {
+        l->address.base = host_of[lower_base(insn)];
+        l->address.disp = disp_of(insn, mode);
+    }
     const struct lower_group *group = shares ? lower_group_of(l, insn) : NULL;
     if (!group) {
         lower_clobber(l); /* the check will, and it saves NZCV through RAX */
-        address(l, insn, mode);
+        if (l->address.base >= 0)
+            at_base(insn, mode, access);
+        else
+            address(l, insn, mode);
         access->miss = moved->put ? lower_check_store(l, insn, bytes, fill, put_again, moved)
                                   : lower_check(l, insn, bytes, fill);
-        return true;
     }
-    const bool told = lower_told(l, fill);
+    l->address.base = X86_NONE;
+    if (!group)
+        return true;
     if (told)
         lower_clobber(l);
     reach(l, insn, mode, group, access, told);
