@@ -36,6 +36,7 @@ enum a64_access {
 #define A64_TLB_BITS 13
 #endif
 #define A64_TLB_SIZE   (1u << A64_TLB_BITS)
+#define A64_CONTEXTS   4096u /* context ids */
 #define A64_PAGE_SHIFT 12
 #define A64_PAGE_MASK  0xfffull
 /* A tag that no address has. */
@@ -46,17 +47,17 @@ enum a64_access {
  * access may do (EL0 or not, PAN, ...), so that no switch flushes. A tag is set only when the
  * access needs no check. */
 struct a64_tlb_entry {
-    uint64_t read, write, exec; /* tags; A64_TLB_NONE where this access needs the slow path */
-    uintptr_t addend;           /* host address = VA (TBI-stripped) + addend */
-    uint64_t pa;                /* of the page, after both stages */
-    uint64_t owner;             /* for invalidation: kept by tlb.c; 0: empty */
+    uint64_t read, write, exec;       /* tags; A64_TLB_NONE where this access needs the slow path */
+    uintptr_t addend;                 /* host address = VA (TBI-stripped) + addend */
+    uint64_t pa;                      /* of the page, after both stages */
+    uint64_t owner;                   /* for invalidation: kept by tlb.c; 0: empty */
     uint64_t plain_read, plain_write; /* like read and write, but of no Device memory */
 };
 
 _Static_assert(sizeof(struct a64_tlb_entry) == 64, "found by a shift");
 
-/* Pages of one piece of 2 MiB that follow one another in the tables and in the host, with the same rights: a walk to
- * one of them is a walk to all. */
+/* Pages of one piece of 2 MiB that follow one another in the tables and in the host, with the same
+ * rights: a walk to one of them is a walk to all. */
 struct a64_tlb_run {
     uint64_t first, last;      /* pages' addresses, as in tags; first > last: none */
     uint64_t ctx;              /* whose; of global pages, the id that stands for every ASID */
@@ -65,8 +66,8 @@ struct a64_tlb_run {
 #define A64_RUN_SHIFT 21
 #define A64_RUNS      512u
 
-/* What leads from the addresses of a page, or of a piece that is one run, to the host: a part of the entry or run for
- * those who look often. */
+/* What leads from the addresses of a page, or of a piece that is one run, to the host: a part of
+ * the entry or run for those who look often. */
 struct a64_tlb_plain {
     uint64_t tag; /* A64_TLB_NONE: the slow path */
     uintptr_t addend;
@@ -96,17 +97,20 @@ struct a64_mmu {
     uint8_t va_bits[2]; /* 64 - TCR.TxSZ as it acts, by half: where a PAC begins */
     /* Where a pointer's code is, by [data pointer][bit 55 is 0]: follows from the above. */
     uint64_t pac_field[2][2];
-    uint8_t pa_bits;    /* ID_AA64MMFR0_EL1.PARange in bits */
-    /* Grows whenever translations were dropped or context ids were given out anew: whoever keeps copies of
-     * tags or host addresses outside `tlb` must then drop what dropped[generation % A64_TLB_DROPS] says. */
+    uint8_t pa_bits; /* ID_AA64MMFR0_EL1.PARange in bits */
+    /* Grows whenever translations were dropped or context ids were given out anew: whoever keeps
+     * copies of tags or host addresses outside `tlb` must then drop what dropped[generation %
+     * A64_TLB_DROPS] says. */
     uint64_t generation;
     struct a64_tlb_drop dropped[A64_TLB_DROPS];
-    uint64_t ctx_any_asid;      /* like ctx, whatever the ASID */
+    uint64_t ctx_any_asid; /* like ctx, whatever the ASID */
     struct a64_tlb_entry tlb[A64_TLB_SIZE];
     struct a64_tlb_run run[A64_RUNS];
-    /* For reads, and for reads and writes; places as in `tlb` and in `run`. */
-    struct a64_tlb_plain page[2][A64_TLB_SIZE], piece[2][A64_RUNS];
-    /* If set, no store passes the TLB, and this is told of the page that each one is about to change. */
+    /* For reads, and for reads and writes: pages of what `tlb` holds, at a64_plain_place(), and
+     * pieces, as in `run`. */
+    struct a64_tlb_plain page[2][A64_TLB_SIZE + A64_CONTEXTS], piece[2][A64_RUNS];
+    /* If set, no store passes the TLB, and this is told of the page that each one is about to
+     * change. */
     void (*note_write)(void *ctx, void *host);
     void *note_write_ctx;
     struct a64_mmu_priv *priv; /* tlb.c's own: the context ids */
@@ -120,8 +124,8 @@ static inline uint64_t a64_strip_tbi(const struct a64_mmu *mmu, uint64_t va)
 
 #define A64_PAC_BIT55 (1ull << 55)
 
-/* The bits of a pointer that hold its authentication code: all above the VA_BITS of the address but bit 55, and
- * not an ignored top byte. */
+/* The bits of a pointer that hold its authentication code: all above the VA_BITS of the address but
+ * bit 55, and not an ignored top byte. */
 static inline uint64_t a64_pac_field(unsigned va_bits, bool tbi)
 {
     return ~0ull << va_bits & ~A64_PAC_BIT55 & (tbi ? ~0ull >> 8 : ~0ull);
@@ -130,6 +134,13 @@ static inline uint64_t a64_pac_field(unsigned va_bits, bool tbi)
 static inline struct a64_tlb_entry *a64_tlb_slot(struct a64_mmu *mmu, uint64_t va, uint64_t ctx)
 {
     return &mmu->tlb[((va >> A64_PAGE_SHIFT) ^ ctx) & (A64_TLB_SIZE - 1)];
+}
+
+/* The place in `page` of the page of ADDR, for a lookup that is as short as can be: a sum whose
+ * second part stands in the table's address. */
+static inline uint64_t a64_plain_place(uint64_t addr, uint64_t ctx)
+{
+    return (addr >> A64_PAGE_SHIFT & (A64_TLB_SIZE - 1)) + ctx;
 }
 
 /* Device memory: only aligned accesses may do without a check. */
@@ -150,14 +161,16 @@ static inline unsigned a64_run_place(uint64_t addr)
     return addr >> A64_RUN_SHIFT & (A64_RUNS - 1);
 }
 
-/* CTX, one of those of the current state, as it would be for any ASID: the lowest bits are the kind of access. */
+/* CTX, one of those of the current state, as it would be for any ASID: the lowest bits are the kind
+ * of access. */
 static inline uint64_t a64_any_asid(const struct a64_mmu *mmu, uint64_t ctx)
 {
     return (mmu->ctx_any_asid & ~3ull) | (ctx & 3);
 }
 
 /* The run that page ADDR (stripped) of context CTX is one of; NULL: none is known. */
-static inline const struct a64_tlb_run *a64_tlb_run(const struct a64_mmu *mmu, uint64_t addr, uint64_t ctx)
+static inline const struct a64_tlb_run *a64_tlb_run(const struct a64_mmu *mmu, uint64_t addr,
+                                                    uint64_t ctx)
 {
     const struct a64_tlb_run *run = &mmu->run[a64_run_place(addr)];
     const uint64_t page = addr & ~A64_PAGE_MASK;
@@ -190,6 +203,16 @@ static inline bool a64_run_allows(const struct a64_tlb_run *run, unsigned access
            !(access & A64_EXEC && like->exec == A64_TLB_NONE);
 }
 
+/* Has `page` hold the page at ADDR too, of ENTRY, which the TLB has for CTX. */
+static inline void a64_plain_enter(struct a64_mmu *mmu, const struct a64_tlb_entry *entry,
+                                   uint64_t addr, uint64_t ctx)
+{
+    const uint64_t place = a64_plain_place(addr, ctx), reads = entry->plain_read;
+    const uint64_t both = reads == A64_TLB_NONE ? reads : entry->plain_write;
+    mmu->page[0][place] = (struct a64_tlb_plain){reads, entry->addend};
+    mmu->page[1][place] = (struct a64_tlb_plain){both, entry->addend};
+}
+
 /* ---- implemented in mmu.c, mmu_access.c, mmu_at.c, walk.c, tlb.c, tlb_run.c ---- */
 
 int a64_mmu_init(struct a64_cpu *cpu);
@@ -205,7 +228,8 @@ void *a64_host_slow(struct a64_cpu *cpu, uint64_t va, unsigned size, unsigned ac
 int a64_ld_slow(struct a64_cpu *cpu, uint64_t va, unsigned size, unsigned access, void *value);
 int a64_st_slow(struct a64_cpu *cpu, uint64_t va, unsigned size, unsigned access,
                 const void *value);
-/* Physical address of the page that the TLB has for data accesses at VA; A64_CODE_ALL: it has none. */
+/* Physical address of the page that the TLB has for data accesses at VA; A64_CODE_ALL: it has none.
+ */
 uint64_t a64_tlb_page(struct a64_cpu *cpu, uint64_t va);
 /* Whether the TLB has the page at PC for fetches. */
 bool a64_tlb_fetches(const struct a64_cpu *cpu, uint64_t pc);
@@ -235,8 +259,8 @@ struct a64_walk {
     uint8_t perm[2]; /* A64_READ, WRITE, EXEC after both stages: [0] privileged (PAN ignored), [1]
                         EL0 */
     bool user_read;  /* stage 1 lets EL0 read: what PAN goes by */
-    /* With one stage: the block's or page's descriptor, its address, and log2 of what one such maps; else
-     * entry_shift is 0. */
+    /* With one stage: the block's or page's descriptor, its address, and log2 of what one such
+     * maps; else entry_shift is 0. */
     uint64_t entry, desc;
     uint8_t entry_shift;
     /* After a fault: */

@@ -277,12 +277,19 @@ static void note_block(struct a64_mmu_priv *priv, uint64_t va, uint64_t size)
     bucket[0] = REGION_ANY;
 }
 
+/* The page of ENTRY, which leaves the TLB, or another one that stands in its place. */
+static void forget_plain(struct a64_mmu *mmu, const struct a64_tlb_entry *entry)
+{
+    const uint64_t place = a64_plain_place(entry->owner, entry->owner & A64_PAGE_MASK);
+    mmu->page[0][place].tag = mmu->page[1][place].tag = A64_TLB_NONE;
+}
+
 static void drop(struct a64_mmu *mmu, unsigned i)
 {
     struct a64_tlb_entry *entry = &mmu->tlb[i];
     entry->read = entry->write = entry->exec = A64_TLB_NONE;
     entry->plain_read = entry->plain_write = A64_TLB_NONE;
-    mmu->page[0][i].tag = mmu->page[1][i].tag = A64_TLB_NONE;
+    forget_plain(mmu, entry);
     entry->owner = mmu->priv->owner[i] = 0;
 }
 
@@ -292,12 +299,11 @@ void mmu_tlb_enter(struct a64_cpu *cpu, uint64_t base, uint64_t ctx, const struc
 {
     struct a64_mmu *mmu = cpu->mmu;
     const unsigned place = (unsigned)(a64_tlb_slot(mmu, base, ctx) - mmu->tlb);
-    const uint64_t reads = entry->plain_read, both = reads == A64_TLB_NONE ? reads : entry->plain_write;
     if (cpu->sys->knobs.one_tlb)
         drop(mmu, mmu->priv->filled);
+    forget_plain(mmu, &mmu->tlb[place]);
     mmu->tlb[place] = *entry;
-    mmu->page[0][place] = (struct a64_tlb_plain){reads, entry->addend};
-    mmu->page[1][place] = (struct a64_tlb_plain){both, entry->addend};
+    a64_plain_enter(mmu, entry, base, ctx);
     mmu->priv->filled = place;
     mmu->priv->owner[place] = entry->owner;
 }
@@ -358,6 +364,8 @@ void a64_tlb_flush(struct a64_cpu *cpu)
     struct a64_mmu *mmu = cpu->mmu;
     for (unsigned i = 0; i < A64_TLB_SIZE; i++)
         drop(mmu, i);
+    for (unsigned i = 0; i < sizeof mmu->page[0] / sizeof mmu->page[0][0]; i++)
+        mmu->page[0][i].tag = mmu->page[1][i].tag = A64_TLB_NONE;
     note_drop(mmu, (struct a64_tlb_drop){.what = A64_DROP_ALL});
     mmu->priv->low_global = false;
     memset(mmu->priv->region, 0, sizeof mmu->priv->region);

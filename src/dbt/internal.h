@@ -79,8 +79,8 @@ struct dbt_hot {
     uint64_t ctx[2];        /* of data accesses now, and of unprivileged ones */
     uint64_t ctx_offset[2]; /* the same, times the size of a TLB entry */
     const void *tlb;        /* mmu->tlb */
-    uint64_t ctx_place[2];  /* like ctx_offset, of struct a64_tlb_plain */
-    const void *plain[2][2]; /* mmu->page, mmu->piece: for reads, for writes too */
+    /* mmu->page from these contexts' places on, and mmu->piece: for reads, for writes too. */
+    const void *page_table[2][2], *piece_table[2];
     uint32_t away_before; /* cpu->vectors_away before a helper */
     /* MXCSR: what the guest's begins with, as FPCR says; what it was when vectors were left; the
      * host's own. Its exception flags are what FPSR has yet to get: see x86_64/lower_fp.h. */

@@ -125,10 +125,8 @@ int dbt_init(struct a64_cpu *cpu)
     dbt->hot->system_generation = &cpu->sys->code_generation;
     dbt->hot->tlb = cpu->mmu->tlb;
     dbt->hot->functions = (uintptr_t)interp_init;
-    for (unsigned write = 0; write < 2; write++) {
-        dbt->hot->plain[0][write] = cpu->mmu->page[write];
-        dbt->hot->plain[1][write] = cpu->mmu->piece[write];
-    }
+    for (unsigned writes = 0; writes < 2; writes++)
+        dbt->hot->piece_table[writes] = cpu->mmu->piece[writes];
     dbt_emit_stubs(dbt);
     dbt_code_begin(dbt);
     dbt_kept_attach(dbt);
@@ -388,7 +386,8 @@ static void set_contexts(struct dbt_hot *hot, const struct a64_mmu *mmu)
     hot->ctx[1] = mmu->ctx_user;
     for (unsigned user = 0; user < 2; user++) {
         hot->ctx_offset[user] = hot->ctx[user] * sizeof(struct a64_tlb_entry);
-        hot->ctx_place[user] = hot->ctx[user] * sizeof(struct a64_tlb_plain);
+        for (unsigned writes = 0; writes < 2; writes++)
+            hot->page_table[user][writes] = mmu->page[writes] + hot->ctx[user];
     }
 }
 

@@ -390,6 +390,8 @@ static bool hold(struct dbt *dbt, struct dbt_slot *slot, struct dbt_slot value, 
 static struct dbt_filled fill_tlb(struct a64_mmu *mmu, struct dbt_slot *slot, struct dbt_site *site, uint64_t addr,
                                   uint64_t ctx, uint64_t addend)
 {
+    if (!site->by_piece)
+        a64_plain_enter(mmu, a64_tlb_slot(mmu, addr, ctx), addr, ctx);
     if (site->by_piece && !a64_tlb_load_piece(mmu, addr, ctx) && ++site->tries > TRIES_PIECE) {
         slot->misses = DBT_FLIPPING;
         return (struct dbt_filled){0, 0};

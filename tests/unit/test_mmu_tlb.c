@@ -708,32 +708,65 @@ static void pieces(void **state)
     free(w->rig->piece);
 }
 
+/* Whether the table for those who look often has VA for reads, and for writes. */
+static void assert_plain(const struct world *w, uint64_t va, bool reads, bool writes)
+{
+    const struct a64_mmu *mmu = w->cpu->mmu;
+    const uint64_t place = a64_plain_place(va, mmu->ctx);
+    assert_int_equal(mmu->page[0][place].tag == (va | mmu->ctx), reads);
+    assert_int_equal(mmu->page[1][place].tag == (va | mmu->ctx), writes);
+}
+
+/* It has no page that the TLB does not have. */
+static void plain_pages(void **state)
+{
+    struct world *w = *state;
+    const uint64_t same_place = VA + ((uint64_t)A64_TLB_SIZE << A64_PAGE_SHIFT);
+    map_page(w, VA, DATA, 0);
+    map_page(w, VA + PAGE, DATA, RO);
+    map_page(w, VA + 2 * PAGE, DATA, DEVICE);
+    map_page(w, same_place, DATA, 0);
+    for (unsigned i = 0; i < 3; i++)
+        where(w, VA + i * PAGE);
+    assert_plain(w, VA, true, true);
+    assert_plain(w, VA + PAGE, true, false);
+    assert_plain(w, VA + 2 * PAGE, false, false);
+    set_asid(w, 1);
+    assert_plain(w, VA, false, false);
+    set_asid(w, 0);
+    where(w, same_place);
+    assert_plain(w, VA, false, false);
+    assert_plain(w, same_place, true, true);
+    invalidate_va(w, A64_TLBI_VA, 0, same_place, PAGE);
+    assert_plain(w, same_place, false, false);
+    invalidate(w, (struct a64_tlbi){.kind = A64_TLBI_VMALL});
+    assert_plain(w, VA + PAGE, false, false);
+    /* Another context's page may take the place of one that the TLB has: its owner puts it back. */
+    where(w, VA);
+    set_asid(w, 2);
+    where(w, VA - (w->cpu->mmu->ctx << A64_PAGE_SHIFT));
+    set_asid(w, 0);
+    a64_plain_enter(w->cpu->mmu, a64_tlb_slot(w->cpu->mmu, VA, w->cpu->mmu->ctx), VA,
+                    w->cpu->mmu->ctx);
+    assert_plain(w, VA, true, true);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(runs_end),
-        TEST(runs_are_dropped),
-        TEST(runs_and_asids),
-        TEST(pieces),
-        TEST(by_address_and_asid),
-        TEST(by_asid),
-        TEST(of_another_vmid_or_regime),
-        TEST(of_a_block),
-        TEST(by_range),
-        TEST(many_contexts),
-        TEST(rights_follow_the_state),
-        TEST(write_not_read),
-        TEST(unaligned),
-        TEST(across_pages),
-        TEST(top_byte),
-        TEST(fetches),
-        TEST(map_permissions),
-        TEST(watchpoints),
-        TEST(physical),
-        TEST(virtual_machines),
-        TEST(coherence),
+        TEST(runs_end),         TEST(runs_are_dropped),
+        TEST(runs_and_asids),   TEST(pieces),
+        TEST(plain_pages),      TEST(by_address_and_asid),
+        TEST(by_asid),          TEST(of_another_vmid_or_regime),
+        TEST(of_a_block),       TEST(by_range),
+        TEST(many_contexts),    TEST(rights_follow_the_state),
+        TEST(write_not_read),   TEST(unaligned),
+        TEST(across_pages),     TEST(top_byte),
+        TEST(fetches),          TEST(map_permissions),
+        TEST(watchpoints),      TEST(physical),
+        TEST(virtual_machines), TEST(coherence),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

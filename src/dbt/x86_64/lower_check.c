@@ -30,10 +30,11 @@ static struct dbt_slot *new_slot(struct lower *l)
     return slot;
 }
 
-/* What is known of the access, by KIND of struct dbt's flips. */
+/* What is known of the access, by KIND of struct dbt's flips. With a TLB of one page all ask it. */
 static bool flips(const struct lower *l, unsigned kind)
 {
-    return dbt_flips(l->dbt, kind, l->pa + l->at * 4);
+    return dbt_flips(l->dbt, kind, l->pa + l->at * 4) ||
+           (kind < 2 && l->dbt->cpu->sys->knobs.one_tlb);
 }
 
 /* What an access asks for. */
@@ -127,7 +128,8 @@ void lower_find_entry(const struct dbt *dbt, struct x86 *a, unsigned to, bool us
     x86_alu(a, ALU_ADD, 1, to, x86_at(&dbt->hot->tlb));
 }
 
-/* The same by the TLB's pages or, PIECES, pieces: the first and the last byte must have the same tag. */
+/* The same by the TLB's pages or, PIECES, pieces: the first and the last byte must have the same
+ * tag. */
 static void check_tlb(struct lower *l, const struct want *want, bool pieces, struct others *others)
 {
     _Static_assert(sizeof(struct a64_tlb_plain) == 16, "a place by one shift");
@@ -140,11 +142,10 @@ static void check_tlb(struct lower *l, const struct want *want, bool pieces, str
     const int32_t mask = -(int32_t)(1u << shift), rest = (int32_t)want->size - 1;
     x86_mov_rr(a, 1, RCX, RAX);
     x86_shift_imm(a, SHIFT_SHR, 1, RCX, shift - 4);
-    if (!pieces)
-        x86_alu(a, ALU_XOR, 1, RCX, x86_at(&hot->ctx_place[user]));
     x86_op(a, 0x81, ALU_AND, x86_r(RCX), 4);
     x86_u32(a, ((pieces ? A64_RUNS : A64_TLB_SIZE) - 1) << 4);
-    x86_alu(a, ALU_ADD, 1, RCX, x86_at(&hot->plain[pieces][writes]));
+    const void *table = pieces ? &hot->piece_table[writes] : &hot->page_table[user][writes];
+    x86_alu(a, ALU_ADD, 1, RCX, x86_at(table));
     x86_lea(a, 1, RDX, x86_m(RAX, want->aligned ? 0 : rest));
     x86_alu_imm(a, ALU_AND, 1, x86_r(RDX), want->aligned ? mask | rest : mask);
     x86_alu(a, ALU_XOR, 1, RDX, x86_at(&hot->ctx[user]));
