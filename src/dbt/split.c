@@ -41,12 +41,11 @@ static bool find_border(struct a64_cpu *cpu, uint64_t va, uint32_t size, unsigne
     if ((va & A64_PAGE_MASK) + size <= PAGE || size > HALF || is_single(cpu, va, size))
         return false;
     uint8_t *first = find_page(cpu->mmu, page, access);
-    *border = (struct border){
-        .va = (va & ~A64_PAGE_MASK) + PAGE,
-        .end = first + PAGE,
-        .start = find_page(cpu->mmu, page + PAGE, access),
-    };
-    return first && border->start;
+    uint8_t *second = find_page(cpu->mmu, page + PAGE, access);
+    if (!first || !second)
+        return false;
+    *border = (struct border){(va & ~A64_PAGE_MASK) + PAGE, first + PAGE, second};
+    return true;
 }
 
 uint64_t dbt_split_load(struct a64_cpu *cpu, uint64_t va, uint32_t size)
