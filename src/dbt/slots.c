@@ -162,24 +162,18 @@ static bool is_wide(const struct dbt_slot *slot)
     return slot->more >= DBT_BUCKETS;
 }
 
-/* The bit of the 32 MiB about VA in dbt->wide_seen. */
-static void seen_bit(uint64_t va, unsigned *word, uint64_t *bit)
+/* The bit in dbt->wide_seen of PART of the address space, in units of 32 MiB. */
+static unsigned seen_bit(uint64_t part)
 {
-    const unsigned hash = (unsigned)((va >> DBT_WIDE_SHIFT) * 0x9e3779b97f4a7c15ull >> 54);
-    *word = hash / 64;
-    *bit = 1ull << hash % 64;
+    return (unsigned)(part * 0x9e3779b97f4a7c15ull >> 54);
 }
 
 static void see(struct dbt *dbt, unsigned half, const struct dbt_slot *slot, uint64_t page)
 {
     page = (uint64_t)((int64_t)(page << 8) >> 8);
     const uint64_t last = (page + slot->more * PAGE) >> DBT_WIDE_SHIFT;
-    for (uint64_t part = page >> DBT_WIDE_SHIFT; part <= last; part++) {
-        unsigned word;
-        uint64_t bit;
-        seen_bit(part << DBT_WIDE_SHIFT, &word, &bit);
-        dbt->wide_seen[half][word] |= bit;
-    }
+    for (uint64_t part = page >> DBT_WIDE_SHIFT; part <= last; part++)
+        dbt->wide_seen[half][seen_bit(part) / 64] |= 1ull << seen_bit(part) % 64;
 }
 
 /* Whether wide slots may hold a page of RANGE. */
@@ -187,12 +181,8 @@ static bool may_be_wide(const struct dbt *dbt, unsigned half, const struct range
 {
     const uint64_t first = range->start >> DBT_WIDE_SHIFT, parts = (range->last >> DBT_WIDE_SHIFT) - first;
     bool found = parts > 16;
-    for (uint64_t i = 0; i <= parts && !found; i++) {
-        unsigned word;
-        uint64_t bit;
-        seen_bit((first + i) << DBT_WIDE_SHIFT, &word, &bit);
-        found = dbt->wide_seen[half][word] & bit;
-    }
+    for (uint64_t i = 0; i <= parts && !found; i++)
+        found = dbt->wide_seen[half][seen_bit(first + i) / 64] >> seen_bit(first + i) % 64 & 1;
     return found;
 }
 
@@ -386,13 +376,14 @@ static bool hold(struct dbt *dbt, struct dbt_slot *slot, struct dbt_slot value, 
     return true;
 }
 
-/* The same for a site that has no slot in truth. If it looks for pieces and there are none, it goes back to pages. */
-static struct dbt_filled fill_tlb(struct a64_mmu *mmu, struct dbt_slot *slot, struct dbt_site *site, uint64_t addr,
-                                  uint64_t ctx, uint64_t addend)
+/* The same, of ENTRY, for a site that has no slot in truth. If it looks for pieces and there are none, it goes back to
+ * pages. */
+static struct dbt_filled fill_tlb(struct a64_mmu *mmu, struct dbt_slot *slot, struct dbt_site *site,
+                                  const struct a64_tlb_entry *entry, uint64_t addr, uint64_t ctx, uint64_t addend)
 {
-    if (!site->by_piece)
-        a64_plain_enter(mmu, a64_tlb_slot(mmu, addr, ctx), addr, ctx);
-    if (site->by_piece && !a64_tlb_load_piece(mmu, addr, ctx) && ++site->tries > TRIES_PIECE) {
+    if (!site->by_piece) {
+        a64_plain_enter(mmu, entry, addr, ctx);
+    } else if (!a64_tlb_load_piece(mmu, addr, ctx) && ++site->tries > TRIES_PIECE) {
         slot->misses = DBT_FLIPPING;
         return (struct dbt_filled){0, 0};
     }
@@ -416,7 +407,7 @@ struct dbt_filled dbt_fill_site(struct a64_cpu *cpu, struct dbt_slot *slot, uint
     const uint64_t page = va & ~A64_PAGE_MASK;
     const uint64_t addend = addr + entry->addend - page;
     if (site->by_tlb)
-        return fill_tlb(mmu, slot, site, addr, ctx, addend);
+        return fill_tlb(mmu, slot, site, entry, addr, ctx, addend);
     const bool global = cpu->ps.el && !(access & A64_UNPRIV) && a64_tlb_is_global(entry);
     struct dbt_slot value = {.tag = page, .value = addend};
     const bool due = slot->limit && slot->misses <= 1;

@@ -331,8 +331,6 @@ static void look_over(struct lower *l)
     l->has_vectors = all & A64_F_FP;
 }
 
-#define SCRATCHES (1u << RAX | 1u << RCX | 1u << RDX)
-
 /* The lowerings' tables; and the scratch registers that rows do not use which name no general ones.
  */
 static const struct {
@@ -345,23 +343,23 @@ static const struct {
     {lower_branch_table, 0},
     {lower_system_table, 0},
     {lower_atomic_table, 0},
-    {lower_fp_table, SCRATCHES},
+    {lower_fp_table, LOWER_SCRATCHES},
     {lower_fp_cvt_table, 0},
-    {lower_fp_move_table, SCRATCHES},
+    {lower_fp_move_table, LOWER_SCRATCHES},
     {lower_ordered_table, 0},
     {lower_excl_table, 0},
     {lower_pauth_table, 0},
     {lower_crypto_table, 0},
-    {lower_simd_diff_table, SCRATCHES},
-    {lower_simd_fp_table, SCRATCHES},
+    {lower_simd_diff_table, LOWER_SCRATCHES},
+    {lower_simd_fp_table, LOWER_SCRATCHES},
     {lower_simd_ldst_table, 0},
-    {lower_simd_misc_table, SCRATCHES},
-    {lower_simd_move_table, SCRATCHES},
-    {lower_simd_pair_table, SCRATCHES},
-    {lower_simd_same_table, SCRATCHES},
-    {lower_simd_sat_table, SCRATCHES},
-    {lower_simd_shift_table, SCRATCHES},
-    {lower_simd_shl_table, SCRATCHES},
+    {lower_simd_misc_table, LOWER_SCRATCHES},
+    {lower_simd_move_table, LOWER_SCRATCHES},
+    {lower_simd_pair_table, LOWER_SCRATCHES},
+    {lower_simd_same_table, LOWER_SCRATCHES},
+    {lower_simd_sat_table, LOWER_SCRATCHES},
+    {lower_simd_shift_table, LOWER_SCRATCHES},
+    {lower_simd_shl_table, LOWER_SCRATCHES},
 };
 
 /* Scratch registers that the lowering of ROW, in table I, does not use. */
@@ -372,7 +370,7 @@ static uint8_t spares(unsigned row, size_t i)
     case A64_EXEC_simd_ins_v:
     case A64_EXEC_frecpe:
     case A64_EXEC_frsqrte:
-        return SCRATCHES & ~(1u << RAX);
+        return LOWER_SCRATCHES & ~(1u << RAX);
     }
     return a64_rows[row].rx || a64_rows[row].wx || a64_rows[row].flags & flags ? 0
                                                                                : tables[i].spares;

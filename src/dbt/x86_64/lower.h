@@ -74,6 +74,9 @@ struct lower_loop {
 struct lower;
 typedef void lower_fn(struct lower *l, const struct a64_insn *insn);
 
+/* The scratch registers, a bit each. */
+#define LOWER_SCRATCHES (1u << RAX | 1u << RCX | 1u << RDX)
+
 /* What a row's instructions are translated by. */
 struct lower_row {
     lower_fn *lowering; /* NULL: by a call of the interpreter's function */

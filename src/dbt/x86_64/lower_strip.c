@@ -14,8 +14,6 @@
 
 /* ---- scratch registers that hold what is added to streams' addresses ---- */
 
-#define SCRATCHES (1u << RAX | 1u << RCX | 1u << RDX)
-
 static bool is_pinned(unsigned n)
 {
     return n == 31 || host_of[n] >= 0;
@@ -28,11 +26,11 @@ static unsigned spares(const struct lower *l, const struct lower_loop *loop, uns
     const unsigned vector = l->row[insn->row].spares;
     struct lower_sum sum;
     if (i == loop->setter || i == loop->end)
-        return is_pinned(loop->counter) ? SCRATCHES : 0;
+        return is_pinned(loop->counter) ? LOWER_SCRATCHES : 0;
     if (vector)
         return vector;
     if (lower_makes_sum(insn, &sum) && !(insn->flags & A64_F_WF))
-        return is_pinned(sum.to) && is_pinned(sum.from) && sum.to != GUEST_SP ? SCRATCHES : 0;
+        return is_pinned(sum.to) && is_pinned(sum.from) && sum.to != GUEST_SP ? LOWER_SCRATCHES : 0;
     return 0;
 }
 
@@ -46,8 +44,8 @@ static unsigned spares_for_access(const struct lower *l, const struct lower_loop
         return 0;
     if (insn->flags & A64_F_FP)
         return moves && !is_pinned(lower_base(insn)) ? 0
-               : shape->bytes < 4                    ? SCRATCHES & ~(1u << RDX)
-                                                     : SCRATCHES;
+               : shape->bytes < 4                    ? LOWER_SCRATCHES & ~(1u << RDX)
+                                                     : LOWER_SCRATCHES;
     return 0;
 }
 
@@ -55,7 +53,7 @@ static unsigned spares_for_access(const struct lower *l, const struct lower_loop
 static void keep_streams(struct lower *l, const struct lower_loop *loop)
 {
     static const uint8_t registers[] = {RDX, RCX, RAX};
-    unsigned spared = loop->setter < l->count ? SCRATCHES : 0;
+    unsigned spared = loop->setter < l->count ? LOWER_SCRATCHES : 0;
     unsigned k = 0;
     for (unsigned i = 0; i <= loop->end && spared; i++)
         spared &= loop->members >> i & 1 ? spares_for_access(l, loop, i) : spares(l, loop, i);
