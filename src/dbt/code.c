@@ -20,6 +20,8 @@
 /* What is asked of the host at a time, and how much of it is left then. */
 #define READY_STEP ((size_t)128 << 10)
 #define READY_LEFT ((size_t)8 << 10)
+/* Bytes of a large page. */
+#define LARGE ((size_t)2 << 20)
 /* Links with slots that are noted between two cuts, at most. */
 #define CONNECTED (32u << 10)
 
@@ -141,39 +143,50 @@ static void lay_out_set(struct dbt_set *set, struct room *room, size_t slots)
     set->named = take(room, slots / 64 + 1, sizeof(set->named[0]));
 }
 
-/* What grows with the code memory. A page of the guest has a block at least. */
-static void lay_out_tables(struct dbt *dbt, struct room *room)
+/* Lists that are empty for the most part. */
+static void lay_out_lists(struct dbt *dbt, struct room *room)
 {
     const size_t slots = DBT_JUMPS + most(dbt, DBT_BYTES_A_SLOT);
-    const size_t blocks = most(dbt, DBT_BYTES_A_BLOCK);
-    for (dbt->hash_bits = 6; 1ull << dbt->hash_bits < blocks;)
-        dbt->hash_bits++;
-    dbt->hash = take(room, 1ull << dbt->hash_bits, sizeof(dbt->hash[0]));
     lay_out_set(&dbt->local, room, slots);
     for (unsigned half = 0; half < 2; half++)
         lay_out_set(&dbt->wide[half], room, slots);
     for (unsigned n = 0; n < 2 * DBT_BUCKETS; n++)
         dbt->filled[n & 1][n >> 1].slot = take(room, DBT_BUCKET_ROOM, sizeof(uint32_t));
     dbt->connected.slot = take(room, CONNECTED, sizeof(uint32_t));
+}
+
+/* Tables that are filled from their start, or everywhere. A page of the guest has a block at least. */
+static void lay_out_tables(struct dbt *dbt, struct room *room)
+{
+    const size_t slots = DBT_JUMPS + most(dbt, DBT_BYTES_A_SLOT);
+    const size_t blocks = most(dbt, DBT_BYTES_A_BLOCK);
+    for (dbt->hash_bits = 6; 1ull << dbt->hash_bits < blocks;)
+        dbt->hash_bits++;
     dbt->sites = take(room, slots, sizeof(dbt->sites[0]));
     dbt->blocks = take(room, blocks, sizeof(dbt->blocks[0]));
     dbt->links = take(room, DBT_JUMPS + most(dbt, DBT_BYTES_A_LINK), sizeof(dbt->links[0]));
+    dbt->hash = take(room, 1ull << dbt->hash_bits, sizeof(dbt->hash[0]));
     dbt->page_room = (uint32_t)blocks + 1;
     dbt->pages = take(room, dbt->page_room, sizeof(dbt->pages[0]));
 }
 
 static int create_tables(struct dbt *dbt)
 {
-    struct room room = {NULL, 0};
-    lay_out_tables(dbt, &room);
-    void *base = mmap(NULL, room.size, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    struct room lists = {NULL, 0}, tables = {NULL, 0};
+    lay_out_lists(dbt, &lists);
+    lay_out_tables(dbt, &tables);
+    const size_t size = lists.size + LARGE + tables.size;
+    void *base =
+        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (base == MAP_FAILED)
         return -ENOMEM;
     dbt->tables = base;
-    dbt->tables_size = room.size;
-    ask_for_large(base, room.size);
-    lay_out_tables(dbt, &(struct room){base, 0});
+    dbt->tables_size = size;
+    uint8_t *behind = (uint8_t *)base + lists.size;
+    behind += -(uintptr_t)behind & (LARGE - 1);
+    ask_for_large(behind, tables.size);
+    lay_out_lists(dbt, &(struct room){base, 0});
+    lay_out_tables(dbt, &(struct room){behind, 0});
     return 0;
 }
 
@@ -238,7 +251,7 @@ static void join_target(struct dbt *dbt, uint32_t number, struct dbt_block *bloc
 /* What a target must keep for the fast way. */
 static uint64_t needs(const struct dbt_link *link)
 {
-    const uint64_t operands = 1ull << link->operand[0] | 1ull << link->operand[1];
+    const uint64_t operands = 1ull << link->first | 1ull << link->second;
     return (operands & ~(1ull << 31)) | DBT_SETS_FLAGS;
 }
 
@@ -246,9 +259,9 @@ void dbt_connect(struct dbt *dbt, uint32_t number, struct dbt_block *block)
 {
     const struct dbt_link *link = &dbt->links[number];
     join_target(dbt, number, block);
-    const bool fast = link->fast && !(needs(link) & ~block->kept);
+    const bool saves = link->save && needs(link) & ~block->kept;
     const uint32_t target = block->code + (link->forward ? block->head : 0);
-    dbt_link_jump(dbt, fast ? link->fast : link->jump, target);
+    dbt_link_jump(dbt, saves ? link->slot : link->jump, target);
 }
 
 static uint64_t entry_of(const struct dbt *dbt, const struct dbt_block *block)
@@ -293,7 +306,7 @@ static void cut_all_slots(struct dbt *dbt)
 {
     for (unsigned n = 0; n < dbt->region_count; n++)
         cut_slots(dbt, dbt->region[n].links.first, dbt->region[n].links.count);
-    cut_slots(dbt, dbt->jump_links, dbt->jump_links + DBT_JUMPS);
+    cut_slots(dbt, 0, DBT_JUMPS);
 }
 
 void dbt_leave_pages(struct dbt *dbt)
@@ -308,9 +321,9 @@ void dbt_leave_pages(struct dbt *dbt)
 
 static void disconnect(struct dbt *dbt, const struct dbt_link *link)
 {
-    dbt_link_jump(dbt, link->jump, link->slot);
-    if (link->fast)
-        dbt_link_jump(dbt, link->fast, link->save);
+    dbt_link_jump(dbt, link->jump, link->slot - link->save);
+    if (link->save)
+        dbt_link_jump(dbt, link->slot, link->slot); /* the one right before it */
 }
 
 void dbt_cut_jump(struct dbt *dbt, uint32_t number)
@@ -404,7 +417,7 @@ struct dbt_block *dbt_add_block(struct dbt *dbt, struct dbt_page *page, uint64_t
         return NULL;
     struct dbt_block *block = &dbt->blocks[blocks->count++];
     *block = (struct dbt_block){
-        .pa = pa, .mode = (uint16_t)mode, .count = (uint16_t)count, .links = links};
+        .pa = pa, .mode = (uint16_t)mode, .count = (uint8_t)count, .links = links};
     dbt_join_page(dbt, page, block, words);
     return block;
 }
@@ -446,16 +459,15 @@ void dbt_code_begin(struct dbt *dbt)
         region->end = (n + 1) * size;
         region->cold_start = region->start + ((region->end - region->start) / 12 * 7 & ~(size_t)63);
         region->blocks = part(n, count, 0, most(dbt, DBT_BYTES_A_BLOCK));
-        region->links = part(n, count, 0, most(dbt, DBT_BYTES_A_LINK));
+        region->links = part(n, count, DBT_JUMPS, most(dbt, DBT_BYTES_A_LINK));
         region->slots = part(n, count, DBT_JUMPS, most(dbt, DBT_BYTES_A_SLOT));
         region->ready[DBT_FRONT_CODE] = region->start;
         region->ready[DBT_FRONT_COLD] = region->cold_start;
         region->ready[DBT_FRONT_LITERALS] = region->end;
         begin_region(region);
     }
-    dbt->jump_links = (uint32_t)most(dbt, DBT_BYTES_A_LINK);
     for (uint32_t n = 0; n < DBT_JUMPS; n++)
-        dbt->links[dbt->jump_links + n] = (struct dbt_link){.slot = n};
+        dbt->links[n] = (struct dbt_link){.slot = n};
     dbt_empty_slots(dbt, 0, DBT_JUMPS);
     dbt->now = dbt->region;
 }

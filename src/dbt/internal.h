@@ -117,7 +117,7 @@ struct dbt_hot {
 /* Why emitted code came back. */
 enum dbt_exit {
     DBT_EXIT_LOOKUP,    /* cpu->pc is where to go on */
-    DBT_EXIT_LINK,      /* the same; exit_arg is the link that wanted to go there */
+    DBT_EXIT_LINK,      /* where the link goes that is exit_arg */
     DBT_EXIT_ATTENTION, /* cpu->attention or the slice's end, before the block at cpu->pc */
     DBT_EXIT_STATUS,    /* a helper returned exit_status for the instruction at cpu->pc */
 };
@@ -149,7 +149,9 @@ enum dbt_mode {
 struct dbt_block {
     uint64_t pa;          /* or what it sleeps under: see kept.h */
     uint16_t mode;
-    uint16_t count;       /* instructions; 0: the block was dropped */
+    uint8_t count;        /* instructions; 0: the block was dropped */
+    /* How far from the entry it begins behind the look at `attention`, where jumps forward in the page lead; 0: they do not. */
+    uint8_t head;
     uint32_t code;        /* offset of its entry */
     uint32_t code_size;   /* without its rare paths */
     uint32_t page;        /* its page's index; a block that was dropped: what was its page */
@@ -160,26 +162,26 @@ struct dbt_block {
     /* The guest registers, a bit each, that hold what they held at the entry wherever NZCV as it was there may be looked
      * at, with DBT_SETS_FLAGS if that is only where something rare happens, such as a fault, before it is set anew. */
     uint64_t kept;
-    /* How far from the entry it begins behind the look at `attention`, where jumps forward in the page lead; 0: they do not. */
-    uint8_t head;
 };
 #define DBT_SETS_FLAGS (1ull << 63)
 
 /* A jump that can be made to lead to a block: of a block into its own page; or of what goes by a slot, into
- * another page or an entry of the jump cache. The last DBT_JUMPS links are those entries'. */
+ * another page or an entry of the jump cache. The first DBT_JUMPS links are those entries'. */
 struct dbt_link {
     uint32_t jump; /* offset of the byte behind the 32-bit displacement; 0: slot */
     uint32_t slot; /* a jump: the offset where it leads while it is not linked */
-    /* The jump stands behind code that puts NZCV into memory, at SAVE. This one leads there, or to a target that keeps the
-     * operands: memory holds FLAGS_AGAIN. Offsets as the jump's; 0: there is none. */
-    uint32_t fast, save;
     uint32_t target; /* the block that it leads to, a slot: if it still does: index + 1; 0: none */
     uint32_t next, previous; /* of those with this target: index + 1 */
-    bool single; /* it leads to a block of DBT_MODE_SINGLE */
-    bool forward; /* it leads forward in the page, out of a block that is no loop */
-    bool noted;  /* in dbt->connected */
-    uint8_t operand[2]; /* the guest registers that FLAGS_AGAIN needs; 31: none */
+    uint32_t place : 10; /* the word of its page that it leads to */
+    /* If not 0, the jump leads so many bytes before the slot, to code that puts NZCV into memory and a jump of its own behind
+     * that; or else to a target that keeps the operands: memory holds FLAGS_AGAIN. */
+    uint32_t save : 7;
+    uint32_t first : 6, second : 6; /* the guest registers that FLAGS_AGAIN needs; 31: none */
+    uint32_t single : 1; /* it leads to a block of DBT_MODE_SINGLE */
+    uint32_t forward : 1; /* it leads forward in the page, out of a block that is no loop */
+    uint32_t noted : 1;  /* in dbt->connected */
 };
+#define DBT_SAVE_MOST 127u /* bytes */
 
 /* What was given out of something that a region has a part of. */
 struct dbt_part {
@@ -314,7 +316,6 @@ struct dbt {
     size_t tables_size;
     struct dbt_block *blocks;
     struct dbt_link *links;
-    uint32_t jump_links; /* index of the jump cache's */
     struct dbt_page *pages;
     uint32_t page_count, page_room, page_free; /* the first free one: index + 1 */
     uint32_t page_hash[1 << DBT_PAGE_BITS];

@@ -362,7 +362,7 @@ static void shorten(struct dbt *dbt, const struct way *way, unsigned mode, struc
     if (cpu->sys->knobs.every_block)
         return;
     if (way->from == DBT_EXIT_LOOKUP)
-        dbt_connect_slot(dbt, dbt->jump_links + (cpu->pc >> 2 & (DBT_JUMPS - 1)), block, cpu->pc,
+        dbt_connect_slot(dbt, (uint32_t)(cpu->pc >> 2 & (DBT_JUMPS - 1)), block, cpu->pc,
                          cpu->pc ^ dbt->hot->mode_mix[cpu->ps.btype], global);
     if (way->from != DBT_EXIT_LINK || way->evictions != dbt->evictions ||
         (way->entered ^ mode) & (DBT_MODE_FPCR | DBT_MODE_FZ))
@@ -446,6 +446,7 @@ static bool run_block(struct dbt *dbt, const struct dbt_block *block, unsigned m
         break;
     case DBT_EXIT_LINK:
         way->mode = dbt->links[way->arg].single ? DBT_MODE_SINGLE : 0;
+        cpu->pc = hot->page + dbt->links[way->arg].place * 4;
         break;
     case DBT_EXIT_STATUS:
         return follow_status(dbt, entry, stop);

@@ -158,10 +158,11 @@ void lower_vectors(struct lower *l)
     x86_jmp_to(cold, x86_here(a));
 }
 
-/* Leaves by link NUMBER; RAX is the place in the page. */
-static void name_link(struct lower *l, uint32_t number)
+/* Leaves by LINK. */
+static void leave_by(struct lower *l, struct dbt_link link, int64_t place)
 {
-    x86_imm(&l->cold, RCX, number);
+    link.place = (uint32_t)place / 4 & 1023;
+    x86_imm(&l->cold, RCX, dbt_add_link(l->dbt, link));
     x86_jmp_to(&l->cold, l->dbt->stub.link);
 }
 
@@ -172,13 +173,11 @@ static uint32_t offset_of(const struct lower *l, const uint8_t *p)
 
 void lower_link(struct lower *l, struct x86_label jump, int64_t place, struct dbt_link link)
 {
-    struct dbt *dbt = l->dbt;
-    link.jump = offset_of(l, jump.at);
+    if (!link.save)
+        link.jump = offset_of(l, jump.at);
     link.slot = offset_of(l, l->cold.p);
-    const uint32_t number = dbt_add_link(dbt, link);
     x86_land(&l->cold, jump);
-    x86_imm(&l->cold, RAX, (uint64_t)place);
-    name_link(l, number);
+    leave_by(l, link, place);
 }
 
 /* To PLACE in another page: its address decides. NZCV is in memory. */
@@ -207,9 +206,7 @@ static void go_far(struct lower *l, struct x86 *a, int64_t place)
     const struct x86_label miss = x86_jcc(a, CC_NE);
     x86_jmp_rm(a, x86_at(&slot->value));
     x86_land(cold, miss);
-    const uint32_t number = dbt_add_link(dbt, link);
-    x86_imm(cold, RAX, (uint64_t)place & A64_PAGE_MASK);
-    name_link(l, number);
+    leave_by(l, link, place);
 }
 
 /* A jump of the block itself, on CC or ALWAYS. */
@@ -237,11 +234,12 @@ static void go_near(struct lower *l, enum x86_cc cc, bool always, int64_t place)
         lower_save_flags(l);
     struct x86_label jump = jump_on(l, cc, always);
     if (lower_flags_missing(l)) {
-        link.fast = tell ? offset_of(l, jump.at) : 0;
-        link.save = offset_of(l, l->cold.p);
+        const uint8_t *save = l->cold.p;
+        link.jump = offset_of(l, jump.at);
         x86_land(&l->cold, jump);
         lower_flags_to(l, &l->cold);
         jump = x86_jmp(&l->cold);
+        link.save = tell && l->cold.p - save <= (ptrdiff_t)DBT_SAVE_MOST ? (uint32_t)(l->cold.p - save) : 0;
     }
     lower_link(l, jump, place, link);
 }

@@ -454,8 +454,8 @@ void lower_tell_flags(struct lower *l, struct dbt_link *link)
     struct again again;
     unsigned setter;
     can_set_again(l, &setter, &again);
-    link->operand[0] = again.operand[0];
-    link->operand[1] = again.operand[1];
+    link->first = again.operand[0] & 63;
+    link->second = again.operand[1] & 63;
     x86_store32_imm(&l->a, x86_at(&l->dbt->hot->flags),
                     (again.word & ~31u) | FLAGS_AGAIN | (again.undo ? FLAGS_AGAIN_UNDO : 0));
     l->flags.plain = false;

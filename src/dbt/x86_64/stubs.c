@@ -134,6 +134,14 @@ static uintptr_t emit_exit(struct dbt *dbt, struct x86 *a, enum dbt_exit exit)
     return here;
 }
 
+/* A way out by the link whose number is in ECX, which knows the place. */
+static void emit_link(struct dbt *dbt, struct x86 *a)
+{
+    dbt->stub.link = x86_here(a);
+    x86_imm(a, RAX, DBT_EXIT_LINK);
+    x86_jmp_to(a, dbt->stub.leave);
+}
+
 /* RAX: the address to go on at, mixed with the mode, after a miss in the jump cache. */
 static void emit_indirect(struct dbt *dbt, struct x86 *a, unsigned btype)
 {
@@ -512,7 +520,7 @@ void dbt_emit_stubs(struct dbt *dbt)
     emit_vectors(dbt, &a);
     dbt->stub.lookup = emit_exit(dbt, &a, DBT_EXIT_LOOKUP);
     dbt->stub.attention = emit_exit(dbt, &a, DBT_EXIT_ATTENTION);
-    dbt->stub.link = emit_exit(dbt, &a, DBT_EXIT_LINK);
+    emit_link(dbt, &a);
     dbt->stub.split[0] = emit_split(&a, dbt_split_load);
     dbt->stub.split[1] = emit_split(&a, dbt_split_store);
     for (unsigned fill = 0; fill < DBT_FILL_COUNT; fill++)
