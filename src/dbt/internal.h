@@ -62,6 +62,7 @@ struct dbt_fp_constants {
 };
 
 #define DBT_STREAMS 6 /* of a loop, at most */
+#define DBT_SIZES 7 /* of plain accesses: powers of two, up to 64 bytes */
 #define DBT_CROSSING 64 /* twice what a plain access of one instruction moves */
 
 /* What emitted code reaches RIP-relative; stands right before the code. */
@@ -82,6 +83,7 @@ struct dbt_hot {
     /* mmu->page from these contexts' places on, and mmu->piece: for reads, for writes too. */
     const void *page_table[2][2], *piece_table[2];
     uint32_t away_before; /* cpu->vectors_away before a helper */
+    const struct dbt_slot *missed; /* of the access that the interpreter's function is called for */
     /* MXCSR: what the guest's begins with, as FPCR says; what it was when vectors were left; the
      * host's own. Its exception flags are what FPSR has yet to get: see x86_64/lower_fp.h. */
     uint32_t mxcsr_guest, mxcsr_seen, mxcsr_host;
@@ -309,6 +311,10 @@ struct dbt {
         /* Of blocks at EL0 and above; [1] last: for addresses that are aligned. */
         uintptr_t fill[2][DBT_FILL_COUNT][2];
         uintptr_t fill_split[2]; /* of reads that may cross a page */
+        /* The same of plain loads and stores of 1 << [1] bytes, by EL0 or above, which the interpreter's function does if
+         * need be: x86_64/stubs_fill.c. */
+        uintptr_t load[2][DBT_SIZES], store[2][DBT_SIZES], store_split[DBT_SIZES];
+        uintptr_t missed;
     } stub;
     struct lower *lower; /* what a translation works in */
     struct a64_insn decoded[DBT_DECODED]; /* words met lately; `exec` is NULL: none */

@@ -44,6 +44,7 @@ struct want {
     enum dbt_fill fill;
     bool told;  /* a store that the exclusive monitor may want to know of */
     bool split; /* a plain read, which may cross a page */
+    bool alone; /* nobody else goes to its rare path */
     /* What emits the plain store, which may cross a page too; NULL: it is none. */
     lower_put_fn *put;
     const void *what;
@@ -177,8 +178,9 @@ static void name_slot(struct lower *l, const struct dbt_slot *slot, bool paired)
     x86_alu(cold, ALU_ADD, 1, RCX, x86_r(RDX));
 }
 
-/* The check that WANT asks for; `cold` goes on where it fails. PAIRED: SLOT is one of two. */
-static void ask(struct lower *l, const struct dbt_slot *slot, const struct want *want, bool paired)
+/* The check that WANT asks for. Where it fails, `cold` has the address in RAX and the slot in RCX. PAIRED: SLOT is one of
+ * two. */
+static void look(struct lower *l, const struct dbt_slot *slot, const struct want *want, bool paired)
 {
     struct x86 *cold = &l->cold;
     struct others others = {.count = 0};
@@ -198,6 +200,13 @@ static void ask(struct lower *l, const struct dbt_slot *slot, const struct want 
     if (l->address.base >= 0 && !site->by_tlb)
         take_address(l, cold, RAX);
     name_slot(l, slot, paired);
+}
+
+/* The same, and what is tried then: `cold` goes on where that fails too. */
+static void ask(struct lower *l, const struct dbt_slot *slot, const struct want *want, bool paired)
+{
+    struct x86 *cold = &l->cold;
+    look(l, slot, want, paired);
     x86_imm(cold, RDX, limit_of(want));
     const bool el1 = l->mode & DBT_MODE_EL;
     x86_call_to(cold, want->split ? l->dbt->stub.fill_split[el1]
@@ -213,6 +222,14 @@ struct lower_miss lower_rarely(struct lower *l, const struct a64_insn *insn)
     return (struct lower_miss){x86_jmp(&l->cold), slow, {NULL}};
 }
 
+/* Emits the store into `cold`, to [RAX + RCX]. */
+static void put_again(struct lower *l, const struct a64_insn *insn, const struct want *want)
+{
+    lower_swap(l);
+    want->put(l, insn, want->what);
+    lower_swap(l);
+}
+
 /* The rare path of a store that crosses a page: what it stores is left for split.c, which makes it.
  * Where that cannot, `cold` goes on. The result leads to behind the instruction. */
 static struct x86_label split_store(struct lower *l, const struct a64_insn *insn,
@@ -221,12 +238,42 @@ static struct x86_label split_store(struct lower *l, const struct a64_insn *insn
     struct x86 *cold = &l->cold;
     x86_lea(cold, 1, RCX, x86_at(l->dbt->hot->crossing));
     x86_alu(cold, ALU_SUB, 1, RCX, x86_r(RAX));
-    lower_swap(l);
-    want->put(l, insn, want->what);
-    lower_swap(l);
+    put_again(l, insn, want);
     x86_imm(cold, RDX, want->size);
     x86_call_to(cold, l->dbt->stub.split[1]);
     return x86_jcc(cold, CC_NE);
+}
+
+/* Whether the rare path has nothing to do but to run what a stub finds by the slot: one instruction of the block, which has
+ * nothing to do with NZCV. */
+static bool is_simple(const struct lower *l, const struct a64_insn *insn, const struct want *want)
+{
+    const bool known = insn == &l->insn[l->at] && !(insn->flags & (A64_F_RF | A64_F_WF | A64_F_SYS | A64_F_END));
+    const bool plain = want->put || want->fill == DBT_FILL_READ;
+    return known && plain && want->alone && !want->told && want->size <= 1u << (DBT_SIZES - 1) &&
+           !(want->size & (want->size - 1)) && !l->flags.lost && !l->loop.body && !lower_btype(l) &&
+           !(l->mode & DBT_MODE_COUNT);
+}
+
+/* The rare path then. The stubs come back behind the jump that follows the call if they have run the instruction. */
+static struct lower_miss fill_or_run(struct lower *l, const struct a64_insn *insn, const struct want *want)
+{
+    struct x86 *cold = &l->cold;
+    const unsigned log = (unsigned)__builtin_ctz(want->size);
+    const bool el1 = l->mode & DBT_MODE_EL;
+    struct lower_miss miss = {{NULL}, 0, {NULL}};
+    if (want->put) {
+        x86_call_to(cold, l->dbt->stub.store[el1][log]);
+        x86_jcc_to(cold, CC_NE, x86_here(&l->a));
+        put_again(l, insn, want);
+        x86_call_to(cold, l->dbt->stub.store_split[log]);
+        miss.stored = x86_jmp(cold);
+    } else {
+        x86_call_to(cold, l->dbt->stub.load[el1][log]);
+        x86_jmp_to(cold, x86_here(&l->a));
+    }
+    miss.done = x86_jmp(cold);
+    return miss;
 }
 
 static struct lower_miss check(struct lower *l, const struct a64_insn *insn,
@@ -236,6 +283,10 @@ static struct lower_miss check(struct lower *l, const struct a64_insn *insn,
     const bool paired = flips(l, 0) && !flips(l, 1);
     if (!slot || (paired && !pair(l, slot)))
         return (struct lower_miss){{l->a.p}, 0, {NULL}};
+    if (is_simple(l, insn, want)) {
+        look(l, slot, want, paired);
+        return fill_or_run(l, insn, want);
+    }
     ask(l, slot, want, paired);
     const bool splits = want->put && want->size > 1 && !want->told;
     const struct x86_label stored = splits ? split_store(l, insn, want) : (struct x86_label){NULL};
@@ -308,6 +359,17 @@ struct lower_miss lower_check(struct lower *l, const struct a64_insn *insn, unsi
                  &(struct want){.size = size,
                                 .fill = fill,
                                 .told = lower_told(l, fill),
+                                .alone = true,
+                                .split = size > 1 && fill == DBT_FILL_READ});
+}
+
+struct lower_miss lower_check_with_slow(struct lower *l, const struct a64_insn *insn, unsigned size,
+                                        enum dbt_fill fill)
+{
+    return check(l, insn,
+                 &(struct want){.size = size,
+                                .fill = fill,
+                                .told = lower_told(l, fill),
                                 .split = size > 1 && fill == DBT_FILL_READ});
 }
 
@@ -318,6 +380,7 @@ struct lower_miss lower_check_store(struct lower *l, const struct a64_insn *insn
                  &(struct want){.size = size,
                                 .fill = fill,
                                 .told = lower_told(l, fill),
+                                .alone = true,
                                 .put = fill == DBT_FILL_WRITE ? put : NULL,
                                 .what = what});
 }

@@ -14,7 +14,7 @@
 
 struct lower_miss {
     struct x86_label done; /* the rare path's jump to behind the instruction */
-    uintptr_t slow;        /* where the interpreter's function is called */
+    uintptr_t slow;        /* where the interpreter's function is called; 0: in a stub */
     struct x86_label stored; /* the rare path's jump to behind the store itself; `at` is NULL: there is none */
 };
 
@@ -22,6 +22,9 @@ struct lower_miss {
  * They lie in one page, and that is all. NZCV is saved where it is needed. */
 struct lower_miss lower_check(struct lower *l, const struct a64_insn *insn, unsigned size,
                               enum dbt_fill fill);
+/* The same where others want to go to the rare path's `slow`. */
+struct lower_miss lower_check_with_slow(struct lower *l, const struct a64_insn *insn, unsigned size,
+                                        enum dbt_fill fill);
 /* The same before a plain store that PUT emits, to [RAX + RCX], as WHAT says: a rare path has it too, for what crosses
  * a page. */
 typedef void lower_put_fn(struct lower *l, const struct a64_insn *insn, const void *what);

@@ -113,7 +113,7 @@ static void load_authenticated(struct lower *l, const struct a64_insn *insn, boo
     const struct x86_label other = x86_jcc(a, CC_B);
     if (insn->imm)
         x86_lea(a, 1, RAX, x86_m(RAX, (int32_t)insn->imm));
-    const struct lower_miss miss = lower_check(l, insn, 8, DBT_FILL_READ);
+    const struct lower_miss miss = lower_check_with_slow(l, insn, 8, DBT_FILL_READ);
     if (!a->full && !l->cold.full)
         x86_patch(a, other, miss.slow);
     x86_mov(a, 1, RDX, lower_operand(0));

@@ -222,7 +222,7 @@ static void zero_block(struct lower *l, const struct a64_insn *insn)
     }
     lower_copy(l, 1, insn->rd, RAX);
     x86_alu_imm(a, ALU_AND, 1, x86_r(RAX), -ZVA_BYTES);
-    const struct lower_miss miss = lower_check(l, insn, ZVA_BYTES, DBT_FILL_WRITE);
+    const struct lower_miss miss = lower_check_with_slow(l, insn, ZVA_BYTES, DBT_FILL_WRITE);
     if (denied.at && !a->full && !l->cold.full)
         x86_patch(a, denied, miss.slow);
     x86_lea(a, 1, RCX, x86_mx(RAX, RCX, 0, 0));

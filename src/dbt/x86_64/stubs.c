@@ -12,19 +12,20 @@
 #include "lower_fp.h"
 #include "lower_mem.h"
 #include "pauth.h"
+#include "stubs.h"
 #include "target.h"
 #include "vector.h"
 
 static const uint8_t callee_saved[] = {RBX, RBP, R12, R13, R14, R15};
 
-static void spill(struct x86 *a)
+void stub_spill(struct x86 *a)
 {
     for (unsigned n = 0; n <= GUEST_SP; n++)
         if (host_of[n] >= 0)
             x86_store(a, 1, guest_memory(n), (unsigned)host_of[n]);
 }
 
-static void reload(struct x86 *a)
+void stub_reload(struct x86 *a)
 {
     for (unsigned n = 0; n <= GUEST_SP; n++)
         if (host_of[n] >= 0)
@@ -40,7 +41,7 @@ static void emit_enter(struct dbt *dbt, struct x86 *a)
     x86_alu_imm(a, ALU_SUB, 1, x86_r(RSP), 8);
     x86_mov_rr(a, 1, RBP, RDI);
     x86_mov_rr(a, 1, RAX, RSI);
-    reload(a);
+    stub_reload(a);
     x86_jmp_rm(a, x86_r(RAX));
 }
 
@@ -75,8 +76,7 @@ static void emit_fpsr(struct dbt *dbt, struct x86 *a)
     x86_ret(a);
 }
 
-/* Vector registers go to struct a64_cpu if they hold V0..V31. Costs RAX, RDX. */
-static void spill_vectors(struct dbt *dbt, struct x86 *a)
+void stub_spill_vectors(struct dbt *dbt, struct x86 *a)
 {
     x86_alu_imm(a, ALU_CMP, 0, CPU(vectors_away), 0);
     const struct x86_label none = x86_jcc(a, CC_NE);
@@ -109,8 +109,8 @@ static void emit_leave(struct dbt *dbt, struct x86 *a)
     dbt->stub.leave = x86_here(a);
     x86_store(a, 0, x86_at(&dbt->hot->exit), RAX);
     x86_store(a, 1, x86_at(&dbt->hot->exit_arg), RCX);
-    spill(a);
-    spill_vectors(dbt, a);
+    stub_spill(a);
+    stub_spill_vectors(dbt, a);
     x86_alu_imm(a, ALU_ADD, 1, x86_r(RSP), 8);
     for (unsigned i = sizeof callee_saved; i--;)
         x86_pop(a, callee_saved[i]);
@@ -223,8 +223,19 @@ static void emit_flags_from_cpu(struct dbt *dbt, struct x86 *a)
     x86_store(a, 0, x86_at(&dbt->hot->flags), RCX);
 }
 
-/* Runs the instruction that WORD is. */
-static int exec_word(struct a64_cpu *cpu, uint32_t word)
+void stub_leave_unless_done(struct dbt *dbt, struct x86 *a)
+{
+    stub_reload(a);
+    x86_test(a, 0, RAX, x86_r(RAX));
+    const struct x86_label done = x86_jcc(a, CC_E);
+    x86_alu_imm(a, ALU_ADD, 1, x86_r(RSP), 8); /* the return address */
+    x86_store(a, 0, x86_at(&dbt->hot->exit_status), RAX);
+    x86_imm(a, RAX, DBT_EXIT_STATUS);
+    x86_jmp_to(a, dbt->stub.leave);
+    x86_land(a, done);
+}
+
+int stub_exec_word(struct a64_cpu *cpu, uint32_t word)
 {
     struct dbt *dbt = cpu->engine;
     const struct a64_insn *insn = dbt_decode(dbt, word);
@@ -241,14 +252,14 @@ static uintptr_t emit_exec(struct dbt *dbt, struct x86 *a, bool word, bool flags
     emit_set_pc(dbt, a);
     if (!word)
         x86_store(a, 1, x86_at(&dbt->hot->insn), RCX);
-    spill(a);
-    spill_vectors(dbt, a);
+    stub_spill(a);
+    stub_spill_vectors(dbt, a);
     x86_lea(a, 1, RDI, x86_m(RBP, -CPU_BIAS));
     x86_mov_rr(a, 1, RSI, RCX);
     if (flags)
         emit_flags_to_cpu(dbt, a);
     if (word)
-        x86_imm(a, RAX, (uintptr_t)exec_word);
+        x86_imm(a, RAX, (uintptr_t)stub_exec_word);
     x86_alu_imm(a, ALU_SUB, 1, x86_r(RSP), 8);
     if (!word) {
         x86_mov(a, 1, RAX, x86_m(RSI, offsetof(struct a64_insn, exec)));
@@ -266,232 +277,7 @@ static uintptr_t emit_exec(struct dbt *dbt, struct x86 *a, bool word, bool flags
     x86_alu_imm(a, ALU_ADD, 1, x86_r(RSP), 8);
     if (flags)
         emit_flags_from_cpu(dbt, a);
-    reload(a);
-    x86_test(a, 0, RAX, x86_r(RAX));
-    const struct x86_label bad = x86_jcc(a, CC_NE);
-    x86_ret(a);
-    x86_land(a, bad);
-    x86_alu_imm(a, ALU_ADD, 1, x86_r(RSP), 8); /* the return address */
-    x86_store(a, 0, x86_at(&dbt->hot->exit_status), RAX);
-    x86_imm(a, RAX, DBT_EXIT_STATUS);
-    x86_jmp_to(a, dbt->stub.leave);
-    return here;
-}
-
-/* By enum dbt_fill, as enum a64_access. */
-static const uint8_t fill_access[DBT_FILL_COUNT] = {
-    [DBT_FILL_READ] = A64_READ,
-    [DBT_FILL_WRITE] = A64_WRITE,
-    [DBT_FILL_BOTH] = A64_READ | A64_WRITE,
-    [DBT_FILL_READ_USER] = A64_READ | A64_UNPRIV,
-    [DBT_FILL_WRITE_USER] = A64_WRITE | A64_UNPRIV,
-};
-
-/* dbt_fill_site() for an address that the TLB does not have, after a walk. What the walk finds
- * amiss is left to the interpreter's function, which walks again. */
-static struct dbt_filled walk_site(struct a64_cpu *cpu, struct dbt_slot *slot, uint64_t va,
-                                   unsigned access, uint32_t limit, bool aligned)
-{
-    const struct a64_exc exc = cpu->exc;
-    dbt_follow_flips(cpu->engine, slot);
-    if (!a64_tlb_load(cpu, va, access)) {
-        cpu->exc = exc;
-        return (struct dbt_filled){0, 0};
-    }
-    return dbt_fill_site(cpu, slot, va, access, limit, aligned);
-}
-
-/* What C may change of what is not scratch, and the arguments that the stubs below came with. */
-static const uint8_t called_saved[] = {RSI, RDI, R8, R9, R10, R11, RAX, RDX, RCX};
-
-static void push_called(struct x86 *a)
-{
-    for (unsigned i = 0; i < sizeof called_saved; i++)
-        x86_push(a, called_saved[i]);
-}
-
-/* All but RDX and RCX, which are off the stack. */
-static void pop_called(struct x86 *a)
-{
-    for (unsigned i = sizeof called_saved - 2; i--;)
-        x86_pop(a, called_saved[i]);
-}
-
-/* Called with RAX: the address, EDX: the size of an access that crosses a page. Returns with ZF
- * clear, and of a load RCX: what to add to RAX; or ZF set: it needs the slow path. Keeps RAX. */
-static uintptr_t emit_split(struct x86 *a,
-                            uint64_t (*function)(struct a64_cpu *, uint64_t, uint32_t))
-{
-    const uintptr_t here = x86_here(a);
-    push_called(a);
-    x86_lea(a, 1, RDI, x86_m(RBP, -CPU_BIAS));
-    x86_mov_rr(a, 1, RSI, RAX);
-    x86_imm(a, RAX, (uintptr_t)function);
-    x86_call_rm(a, x86_r(RAX));
-    x86_alu_imm(a, ALU_ADD, 1, x86_r(RSP), 16);
-    x86_mov_rr(a, 1, RCX, RAX);
-    x86_test(a, 1, RAX, x86_r(RAX));
-    pop_called(a);
-    x86_ret(a);
-    return here;
-}
-
-static void call_c(struct x86 *a, unsigned access, bool aligned, uintptr_t function)
-{
-    x86_lea(a, 1, RDI, x86_m(RBP, -CPU_BIAS));
-    x86_mov(a, 1, RSI, x86_m(RSP, 0));
-    x86_mov(a, 0, R8, x86_m(RSP, 8));
-    x86_mov(a, 1, RDX, x86_m(RSP, 16));
-    x86_imm(a, RCX, access);
-    x86_imm(a, R9, aligned);
-    x86_imm(a, RAX, function);
-    x86_call_rm(a, x86_r(RAX));
-}
-
-/* The C function, for what the short way does not know: the same registers as emit_fill(). */
-static void call_fill(struct dbt *dbt, struct x86 *a, unsigned access, bool aligned)
-{
-    push_called(a);
-    call_c(a, access, aligned, (uintptr_t)dbt_fill_site);
-    x86_test(a, 0, RAX, x86_r(RAX));
-    const struct x86_label found = x86_jcc(a, CC_NE);
-    x86_mov(a, 0, RAX, CPU(vectors_away));
-    x86_store(a, 0, x86_at(&dbt->hot->away_before), RAX);
-    spill_vectors(dbt, a);
-    call_c(a, access, aligned, (uintptr_t)walk_site);
-    x86_alu_imm(a, ALU_CMP, 0, x86_at(&dbt->hot->away_before), 0);
-    const struct x86_label none = x86_jcc(a, CC_NE);
-    x86_push(a, RAX);
-    x86_push(a, RDX);
-    x86_call_to(a, dbt->stub.vectors);
-    x86_pop(a, RDX);
-    x86_pop(a, RAX);
-    x86_land(a, none);
-    x86_land(a, found);
-    x86_alu_imm(a, ALU_ADD, 1, x86_r(RSP), 16);
-    x86_mov_rr(a, 1, RCX, RDX);
-    x86_test(a, 0, RAX, x86_r(RAX));
-    pop_called(a);
-    x86_ret(a);
-}
-
-/* The places in emit_fill() where the short way ends. */
-struct misses {
-    struct x86_label at[8];
-    unsigned count;
-};
-
-static void miss_on(struct x86 *a, struct misses *misses, enum x86_cc cc)
-{
-    misses->at[misses->count++] = x86_jcc(a, cc);
-}
-
-/* Misses unless entry RDI lets ACCESS to page RSI through, and it is GLOBAL if it must be. */
-static void check_entry(struct x86 *a, struct misses *misses, unsigned access, const uint64_t *ctx,
-                        bool global)
-{
-    const struct x86_rm owner = x86_m(RDI, (int32_t)offsetof(struct a64_tlb_entry, owner) + 4);
-    x86_alu(a, ALU_XOR, 1, RSI, x86_at(ctx));
-    if (access & A64_READ) {
-        x86_alu(a, ALU_CMP, 1, RSI, x86_m(RDI, offsetof(struct a64_tlb_entry, plain_read)));
-        miss_on(a, misses, CC_NE);
-    }
-    if (access & A64_WRITE) {
-        x86_alu(a, ALU_CMP, 1, RSI, x86_m(RDI, offsetof(struct a64_tlb_entry, plain_write)));
-        miss_on(a, misses, CC_NE);
-    }
-    x86_alu(a, ALU_XOR, 1, RSI, x86_at(ctx));
-    if (global) {
-        x86_test_imm(a, 0, owner, (int32_t)(A64_TLB_OWNER_GLOBAL >> 32));
-        miss_on(a, misses, CC_E);
-    }
-}
-
-/* Fills slot RCX with page RSI and addend RDI, unless its bucket does not name it, it held a page
- * of the other half of the address space, or it is time to look for more. Costs R8. */
-static void refill(struct x86 *a, struct misses *misses)
-{
-    x86_mov(a, 1, R8, x86_m(RCX, offsetof(struct dbt_slot, tag)));
-    x86_alu(a, ALU_XOR, 1, R8, x86_r(RSI));
-    x86_bt_imm(a, 1, x86_r(R8), 55);
-    miss_on(a, misses, CC_B);
-    x86_mov_rr(a, 1, R8, RSI);
-    x86_shift_imm(a, SHIFT_SHR, 1, R8, A64_PAGE_SHIFT);
-    x86_shiftx(a, SHIFT_SHR, 0, R8, x86_m(RCX, offsetof(struct dbt_slot, named)), R8);
-    x86_test8_imm(a, x86_r(R8), 1);
-    miss_on(a, misses, CC_E);
-    x86_movzx16(a, R8, x86_m(RCX, offsetof(struct dbt_slot, misses)));
-    x86_alu_imm(a, ALU_SUB, 0, x86_r(R8), 1);
-    miss_on(a, misses, CC_BE);
-    x86_store(a, 0, x86_m(RCX, offsetof(struct dbt_slot, misses)), R8); /* and no more pages */
-    x86_store(a, 1, x86_m(RCX, offsetof(struct dbt_slot, tag)), RSI);
-    x86_store(a, 1, x86_m(RCX, offsetof(struct dbt_slot, limit)), RDX);
-    x86_store(a, 1, x86_m(RCX, offsetof(struct dbt_slot, value)), RDI);
-}
-
-static void pop_scratch(struct x86 *a)
-{
-    x86_pop(a, R8);
-    x86_pop(a, RDI);
-    x86_pop(a, RSI);
-}
-
-/* Called with RAX: the address, RCX: the slot, EDX: its limit. Returns RCX: what to add to RAX,
- * with ZF clear; or ZF set: the access needs the slow path. Keeps RAX.
- *
- * The short way looks up the TLB for an address without a tag, and fills the slot with a page of
- * which it is known that it may hold it. A slot of a privileged block (PRIVILEGED) is not known to
- * hold pages that are not global. SPLIT: for a read that crosses a page, RCX leads to its bytes
- * elsewhere. */
-static uintptr_t emit_fill(struct dbt *dbt, struct x86 *a, unsigned access, bool privileged,
-                           bool aligned, bool split)
-{
-    struct dbt_hot *hot = dbt->hot;
-    const bool user = access & A64_UNPRIV;
-    struct misses misses = {.count = 0};
-    struct x86_label slow;
-    const uintptr_t here = x86_here(a);
-    if (dbt->cpu->sys->knobs.no_slots) {
-        x86_alu(a, ALU_CMP, 0, RAX, x86_r(RAX));
-        x86_ret(a);
-        return here;
-    }
-    x86_push(a, RSI);
-    x86_mov_rr(a, 0, RSI, RAX);
-    if (aligned) { /* the limit is the number of aligned places */
-        x86_imul(a, 0, RSI, x86_r(RDX));
-        x86_test_imm(a, 0, x86_r(RSI), A64_PAGE_MASK);
-        slow = x86_jcc(a, CC_NE);
-    } else {
-        x86_alu_imm(a, ALU_AND, 0, x86_r(RSI), A64_PAGE_MASK);
-        x86_alu(a, ALU_CMP, 0, RSI, x86_r(RDX));
-        slow = x86_jcc(a, CC_AE);
-    }
-    x86_push(a, RDI);
-    x86_push(a, R8);
-    lower_find_entry(dbt, a, RDI, user);
-    x86_mov_rr(a, 1, RSI, RAX);
-    x86_alu_imm(a, ALU_AND, 1, x86_r(RSI), -(int32_t)(A64_PAGE_MASK + 1));
-    check_entry(a, &misses, access, &hot->ctx[user], privileged && !user);
-    x86_mov(a, 1, RDI, x86_m(RDI, offsetof(struct a64_tlb_entry, addend)));
-    refill(a, &misses);
-    x86_mov_rr(a, 1, RCX, RDI);
-    pop_scratch(a);
-    x86_test(a, 0, RSP, x86_r(RSP));
-    x86_ret(a);
-    for (unsigned i = 0; i < misses.count; i++)
-        x86_land(a, misses.at[i]);
-    pop_scratch(a);
-    call_fill(dbt, a, access, aligned);
-    x86_land(a, slow);
-    x86_pop(a, RSI);
-    if (split) {
-        x86_neg(a, 0, RDX);
-        x86_alu_imm(a, ALU_ADD, 0, x86_r(RDX), A64_PAGE_MASK + 2);
-        x86_jmp_to(a, dbt->stub.split[0]);
-        return here;
-    }
-    x86_alu(a, ALU_CMP, 0, RAX, x86_r(RAX));
+    stub_leave_unless_done(dbt, a);
     x86_ret(a);
     return here;
 }
@@ -521,14 +307,7 @@ void dbt_emit_stubs(struct dbt *dbt)
     dbt->stub.lookup = emit_exit(dbt, &a, DBT_EXIT_LOOKUP);
     dbt->stub.attention = emit_exit(dbt, &a, DBT_EXIT_ATTENTION);
     emit_link(dbt, &a);
-    dbt->stub.split[0] = emit_split(&a, dbt_split_load);
-    dbt->stub.split[1] = emit_split(&a, dbt_split_store);
-    for (unsigned fill = 0; fill < DBT_FILL_COUNT; fill++)
-        for (unsigned k = 0; k < 4; k++)
-            dbt->stub.fill[k >> 1][fill][k & 1] =
-                emit_fill(dbt, &a, fill_access[fill], k >> 1, k & 1, false);
-    for (unsigned el1 = 0; el1 < 2; el1++)
-        dbt->stub.fill_split[el1] = emit_fill(dbt, &a, A64_READ, el1, false, true);
+    dbt_emit_fills(dbt, &a);
     dbt_emit_pauth(dbt, &a);
     dbt_emit_look(dbt, &a);
     dbt->stubs_end = (size_t)(a.p - dbt->code_write + 63) & ~(size_t)63;
