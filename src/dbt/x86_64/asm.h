@@ -447,6 +447,10 @@ static inline void x86_imul(struct x86 *a, int w, unsigned dst, struct x86_rm sr
 {
     x86_op(a, 0xaf | X_0F | (w ? X_W : 0), dst, src, 0);
 }
+static inline void x86_imul_imm(struct x86 *a, int w, unsigned dst, struct x86_rm src, int32_t imm)
+{
+    x86_op_imm(a, 0x69 | (w ? X_W : 0), dst, src, 4, (uint32_t)imm);
+}
 /* DST = RM without the bits of INVERTED: N and Z as of AND, C and V are 0. */
 static inline void x86_andn(struct x86 *a, int w, unsigned dst, unsigned inverted, struct x86_rm rm)
 {
@@ -598,6 +602,27 @@ static inline void x86_cmc(struct x86 *a)
 static inline void x86_stc(struct x86 *a)
 {
     x86_u8(a, 0xf9);
+}
+
+/* NOPs, few and long, up to a multiple of LINE. */
+static inline void x86_align(struct x86 *a, unsigned line)
+{
+    static const uint8_t nops[8][8] = {
+        {0x90},
+        {0x66, 0x90},
+        {0x0f, 0x1f, 0x00},
+        {0x0f, 0x1f, 0x40, 0x00},
+        {0x0f, 0x1f, 0x44, 0x00, 0x00},
+        {0x66, 0x0f, 0x1f, 0x44, 0x00, 0x00},
+        {0x0f, 0x1f, 0x80, 0x00, 0x00, 0x00, 0x00},
+        {0x0f, 0x1f, 0x84, 0x00, 0x00, 0x00, 0x00, 0x00},
+    };
+    unsigned left = -(unsigned)x86_here(a) & (line - 1);
+    while (left && !a->full) {
+        const unsigned size = left < 8 ? left : 8;
+        x86_bytes(a, nops[size - 1], size);
+        left -= size;
+    }
 }
 
 /* ---- jumps ---- */

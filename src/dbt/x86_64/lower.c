@@ -539,10 +539,11 @@ static void lower_rows(struct lower *l)
         for (unsigned i = first; i <= l->at; i++)
             follow_vectors(l, &l->insn[i]);
     }
-    if (l->ended)
-        return;
-    l->at = l->count;
-    lower_go(l, CC_O, true, lower_place(l, l->count), l->count);
+    if (!l->ended) {
+        l->at = l->count;
+        lower_go(l, CC_O, true, lower_place(l, l->count), l->count);
+    }
+    lower_loop_finish(l);
 }
 
 static struct x86 emitter(struct dbt *dbt, size_t from, size_t to)

@@ -54,7 +54,11 @@ struct lower_group {
     uint8_t varying, scale;
     int8_t kept;
     const uint64_t *folded;
+    bool page; /* the slot does not tell in which pages the stream is, the TLB is asked */
 };
+
+/* Jumps to where long strips are set up: two for each stream, one for the number of turns, one from the end of a strip. */
+#define LOWER_LONGER (2 * DBT_STREAMS + 2)
 
 /* The block as a loop, if it is one. */
 struct lower_loop {
@@ -69,6 +73,10 @@ struct lower_loop {
     uint64_t limit;
     uint64_t members; /* its streams' accesses: a bit for each instruction */
     bool vectors;    /* V0..V31 are in host registers where turns begin */
+    /* Where a strip is made as long as it can be; 0: behind the block, and these jumps lead there. */
+    uintptr_t strip;
+    struct x86_label longer[LOWER_LONGER];
+    unsigned longer_count;
 };
 
 struct lower;
@@ -370,6 +378,8 @@ void lower_link(struct lower *l, struct x86_label jump, int64_t place, struct db
 void lower_go(struct lower *l, enum x86_cc cc, bool always, int64_t place, unsigned count);
 /* At the start of a block: makes it a loop if it can be one. */
 void lower_loop_begin(struct lower *l);
+/* At the end of a block: what is left of a loop. */
+void lower_loop_finish(struct lower *l);
 /* For the comparison that turns do without, l->loop.setter: its flags are put off. */
 void lower_loop_compare(struct lower *l);
 /* Behind a call of C in A: scratch registers hold again what the loop keeps there. */

@@ -304,7 +304,8 @@ static struct lower_miss check(struct lower *l, const struct a64_insn *insn,
 static void check_group(struct lower *l, struct lower_group *group, uint32_t place)
 {
     const struct want want = {.size = group->bytes, .fill = group->fill};
-    group->slot = new_slot(l);
+    if (!group->slot)
+        group->slot = new_slot(l);
     if (!group->slot)
         return;
     ask(l, group->slot, &want, false);
@@ -314,11 +315,17 @@ static void check_group(struct lower *l, struct lower_group *group, uint32_t pla
     lower_link(l, x86_jmp(&l->cold), place, (struct dbt_link){.single = true});
 }
 
-bool lower_check_strip(struct lower *l, struct lower_group *stream)
+void lower_open_stream(struct lower *l, struct lower_group *stream)
+{
+    l->at = (unsigned)__builtin_ctzll(stream->members);
+    stream->slot = new_slot(l);
+    stream->page = flips(l, 0);
+}
+
+void lower_check_strip(struct lower *l, struct lower_group *stream)
 {
     l->at = (unsigned)__builtin_ctzll(stream->members);
     check_group(l, stream, l->offset);
-    return flips(l, 0);
 }
 
 const struct lower_group *lower_member_of(const struct lower *l)

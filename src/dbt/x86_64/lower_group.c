@@ -92,10 +92,11 @@ static bool follow_base(struct walk *walk, const struct a64_insn *insn,
     return !(lower_written(insn) >> walk->group.base & 1);
 }
 
-/* A place for a group, of one that is over if there is one. */
+/* A place for a group, of one that is over if there is one. A loop's streams are asked for at the
+ * block's end. */
 static struct lower_group *room(struct lower *l)
 {
-    for (unsigned i = 0; i < LOWER_GROUPS; i++)
+    for (unsigned i = l->loop.body ? l->loop.streams : 0; i < LOWER_GROUPS; i++)
         if (!(l->group[i].members >> l->at))
             return &l->group[i];
     return NULL;

@@ -3,8 +3,9 @@
  * which each turn adds constants to. Here they are recognized; lower_strip.c emits them.
  *
  * Such a loop is run in strips. Before a strip each of its streams (accesses off the same
- * registers) is checked once; the strip has as many turns as stay in the pages of the streams'
- * slots. The turns themselves have neither checks nor a look at `attention`, and lead back to
+ * registers) is checked once. At first it is only asked whether all turns that are left, or a few,
+ * stay in the pages of the streams' slots: many loops are short. Else a strip is made of as many
+ * turns as do. The turns themselves have neither checks nor a look at `attention`, and lead back to
  * behind the checks until a register that each turn adds to has come to the strip's end. Strips are
  * short: they end in time for interrupts, and nothing but the loop runs in one, so that
  * translations stay what they were.
@@ -108,12 +109,21 @@ static void follow(const struct lower *l, struct turn *turn, const struct a64_in
     }
 }
 
-/* What a whole turn does; false: it has something that a strip must not run. */
+/* Whether instruction I ends a loop inside the block, which is another block. */
+static bool ends_inner_loop(const struct a64_insn *insn, unsigned i)
+{
+    const int64_t by = (int64_t)insn->imm / 4;
+    return insn->flags & A64_F_END && by < 0 && by + (int64_t)i > 0 && dbt_is_conditional(insn);
+}
+
+/* What a whole turn does; false: it has something that a strip must not run, or that few turns go
+ * past. */
 static bool follow_all(struct turn *turn, const struct lower *l, unsigned end)
 {
     begin_turn(turn);
     for (unsigned i = 0; i <= end; i++) {
-        if (l->insn[i].row == A64_ROW_NONE || l->insn[i].flags & A64_F_SYS)
+        if (l->insn[i].row == A64_ROW_NONE || l->insn[i].flags & A64_F_SYS ||
+            ends_inner_loop(&l->insn[i], i))
             return false;
         follow(l, turn, &l->insn[i]);
     }

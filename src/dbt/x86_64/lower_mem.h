@@ -85,9 +85,10 @@ bool lower_widen(struct lower_group *group, int64_t offset, unsigned length, uns
 const struct lower_group *lower_member_of(const struct lower *l);
 /* The same, or one that begins with it, whose check then stands before it. */
 const struct lower_group *lower_group_of(struct lower *l, const struct a64_insn *insn);
-/* The check of a turn of a loop's STREAM, whose first byte is at RAX, before a strip; whether the slot does not tell in
- * which pages it is. */
-bool lower_check_strip(struct lower *l, struct lower_group *stream);
+/* Gives a loop's STREAM its slot. */
+void lower_open_stream(struct lower *l, struct lower_group *stream);
+/* The check of a turn of a loop's STREAM, whose first byte is at RAX, before a strip. */
+void lower_check_strip(struct lower *l, struct lower_group *stream);
 
 /* lower_loop.c: makes l->group the streams of the loop that the block is; false: it is none that strips can be made of. */
 bool lower_find_loop(struct lower *l, struct lower_loop *loop);

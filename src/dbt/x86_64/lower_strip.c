@@ -9,6 +9,8 @@
 
 /* Guest instructions in a strip: interrupts are taken within 2,000. */
 #define STRIP_INSNS 1500
+/* Turns of a strip of which it is not known how many the loop makes. */
+#define FEW_TURNS 8
 /* Where a turn's bytes are in several slots' pages: that many are checked one by one. */
 #define SINGLE_TURNS 8
 
@@ -70,33 +72,40 @@ static void keep_streams(struct lower *l, const struct lower_loop *loop)
     }
 }
 
-static void load_kept(struct x86 *a, const struct lower_group *stream)
+static void load_kept(const struct lower *l, struct x86 *a, const struct lower_loop *loop)
 {
-    const void *from = stream->folded ? (const void *)stream->folded : &stream->slot->value;
-    if (stream->kept >= 0 && stream->slot)
-        x86_mov(a, 1, (unsigned)stream->kept, x86_at(from));
+    for (unsigned i = 0; i < loop->streams; i++) {
+        const struct lower_group *stream = &l->group[i];
+        const void *from = stream->folded ? (const void *)stream->folded : &stream->slot->value;
+        if (stream->kept >= 0 && stream->slot)
+            x86_mov(a, 1, (unsigned)stream->kept, x86_at(from));
+    }
 }
 
 void lower_loop_restore(struct lower *l, struct x86 *a)
 {
     if (l->loop.body && l->at <= l->loop.end && !(l->mode & DBT_MODE_SINGLE))
-        for (unsigned i = 0; i < l->loop.streams; i++)
-            load_kept(a, &l->group[i]);
+        load_kept(l, a, &l->loop);
 }
 
 /* ---- before a strip ---- */
 
-/* RAX = the stream's first byte. */
-static void stream_address(struct lower *l, const struct lower_group *stream)
+static int32_t most_turns(const struct lower_loop *loop)
+{
+    return STRIP_INSNS / ((int32_t)loop->end + 1);
+}
+
+/* TO = the stream's first byte. Costs RAX and RCX. */
+static void stream_address(struct lower *l, const struct lower_group *stream, unsigned to)
 {
     struct x86 *a = &l->a;
     const int base = (int)lower_src(l, 1, stream->base, RAX);
     if (stream->index == 31) {
-        x86_lea(a, 1, RAX, x86_m(base, stream->lowest));
+        x86_lea(a, 1, to, x86_m(base, stream->lowest));
         return;
     }
     const int index = (int)lower_src(l, 1, stream->index, RCX);
-    x86_lea(a, 1, RAX, x86_mx(base, index, stream->shift, stream->lowest));
+    x86_lea(a, 1, to, x86_mx(base, index, stream->shift, stream->lowest));
 }
 
 static unsigned log2_of(int64_t step)
@@ -105,13 +114,13 @@ static unsigned log2_of(int64_t step)
 }
 
 /* RDX = for how many turns more than one the stream, whose first byte is at RAX, stays in the pages
- * of its slot, or, without one, in this PAGE; or less. */
-static void find_room(struct lower *l, const struct lower_group *stream, bool page)
+ * of its slot, or, without one, in this page; or less. */
+static void find_room(struct lower *l, const struct lower_group *stream)
 {
     struct x86 *a = &l->a;
     const unsigned step = (unsigned)abs(stream->step), most = 4095;
     const bool up = stream->step > 0;
-    if (page) {
+    if (stream->page) {
         x86_mov_rr(a, 0, RDX, RAX);
         if (up)
             x86_not(a, 0, RDX);
@@ -153,14 +162,19 @@ static void shorten(struct lower *l)
     x86_store(&l->a, 1, turns, RDX);
 }
 
-/* RCX is what is added to the stream's addresses. */
-static void keep_folded(struct lower *l, const struct lower_group *stream)
+/* Puts what is added to the stream's addresses into memory. RAX may hold the BASE. Costs RAX. */
+static void fold(struct lower *l, const struct lower_group *stream, bool base)
 {
     struct x86 *a = &l->a;
     const bool index = stream->varying == stream->base;
-    const unsigned n = lower_src(l, 1, index ? stream->index : stream->base, RAX);
-    x86_lea(a, 1, RCX, x86_mx(RCX, (int)n, index ? stream->shift : 0, 0));
-    x86_store(a, 1, x86_at(stream->folded), RCX);
+    if (!stream->folded)
+        return;
+    if (index || !base || host_of[stream->base] >= 0)
+        lower_copy(l, 1, index ? stream->index : stream->base, RAX);
+    if (index && stream->shift)
+        x86_shift_imm(a, SHIFT_SHL, 1, RAX, stream->shift);
+    x86_alu(a, ALU_ADD, 1, RAX, x86_at(&stream->slot->value));
+    x86_store(a, 1, x86_at(stream->folded), RAX);
 }
 
 /* The strip ends where the loop's comparison ends the loop: after so many turns, if it is a whole
@@ -202,30 +216,131 @@ static bool uses_vectors(const struct lower *l, unsigned end)
     return false;
 }
 
-/* What stands before a strip. */
-static void begin_strip(struct lower *l, const struct lower_loop *loop)
+/* Makes a strip as long as it can be. */
+static void begin_long(struct lower *l, const struct lower_loop *loop)
 {
     struct x86 *a = &l->a;
-    if (uses_vectors(l, loop->end))
-        lower_vectors(l);
-    x86_store64_imm(a, x86_at(&l->dbt->hot->strip_end), STRIP_INSNS / ((int32_t)loop->end + 1) - 1);
+    x86_store64_imm(a, x86_at(&l->dbt->hot->strip_end), most_turns(loop) - 1);
     for (unsigned i = 0; i < loop->streams && !a->full; i++) {
         struct lower_group *stream = &l->group[i];
-        stream_address(l, stream);
-        const bool page = lower_check_strip(l, stream);
+        stream_address(l, stream, RAX);
+        lower_check_strip(l, stream);
         if (stream->step && !a->full)
-            find_room(l, stream, page);
-        if (stream->folded)
-            keep_folded(l, stream);
+            find_room(l, stream);
+        fold(l, stream, false);
         if (stream->step)
             shorten(l);
     }
     if (loop->setter < l->count)
         end_with_loop(l, loop);
     set_end(l, loop);
-    keep_streams(l, loop);
+    load_kept(l, a, loop);
+}
+
+/* ---- before a strip, the short way ---- */
+
+/* Where JUMP leads is known when the block has been emitted. */
+static void go_long(struct lower_loop *loop, struct x86_label jump)
+{
+    loop->longer[loop->longer_count++] = jump;
+}
+
+/* The strip ends with the loop. RDX = by how much the counter changes from its first turn to its
+ * last. */
+static void take_all(struct lower *l, struct lower_loop *loop)
+{
+    struct x86 *a = &l->a;
+    const int32_t step = (int32_t)llabs(loop->step);
+    if (loop->until == 31)
+        x86_imm(a, RDX, loop->limit);
+    else
+        lower_copy(l, 1, loop->until, RDX);
+    x86_store(a, 1, x86_at(&l->dbt->hot->strip_end), RDX);
+    x86_alu(a, ALU_SUB, 1, RDX, lower_rm(loop->counter));
+    if (loop->step < 0)
+        x86_neg(a, 1, RDX);
+    x86_alu_imm(a, ALU_SUB, 1, x86_r(RDX), step);
+    x86_rorx(a, 1, RAX, x86_r(RDX), log2_of(step));
+    x86_alu_imm(a, ALU_CMP, 1, x86_r(RAX), most_turns(loop) - 1);
+    go_long(loop, x86_jcc(a, CC_A));
+}
+
+/* The strip has a few turns. */
+static void take_few(struct lower *l, const struct lower_loop *loop)
+{
+    struct x86 *a = &l->a;
+    const int counter = (int)lower_src(l, 1, loop->counter, RAX);
+    x86_lea(a, 1, RAX, x86_m(counter, (int32_t)loop->step * FEW_TURNS));
+    x86_store(a, 1, x86_at(&l->dbt->hot->strip_end), RAX);
+}
+
+/* From RCX, where a stream that moves by STEP is in the first turn, to where it is in the last.
+ * Costs RAX. */
+static void go_to_last(struct lower *l, const struct lower_loop *loop, int32_t step)
+{
+    struct x86 *a = &l->a;
+    const int64_t counted = llabs(loop->step), ratio = step / counted;
+    if (loop->setter >= l->count) {
+        x86_alu_imm(a, ALU_ADD, 1, x86_r(RCX), step * (FEW_TURNS - 1));
+    } else if (step == ratio * counted && lower_is_power(ratio) && ratio > 0 && ratio <= 8) {
+        x86_lea(a, 1, RCX, x86_mx(RCX, RDX, log2_of(ratio), 0));
+    } else {
+        x86_rorx(a, 1, RAX, x86_r(RDX), log2_of(counted));
+        x86_imul_imm(a, 1, RAX, x86_r(RAX), step);
+        x86_alu(a, ALU_ADD, 1, RCX, x86_r(RAX));
+    }
+}
+
+/* The stream is in the pages of its slot, in the first turn and in the last one, or the long way is
+ * taken. */
+static void check_ends(struct lower *l, struct lower_loop *loop, const struct lower_group *stream)
+{
+    struct x86 *a = &l->a;
+    stream_address(l, stream, RCX);
+    fold(l, stream, true);
+    x86_alu(a, ALU_SUB, 1, RCX, x86_at(&stream->slot->tag));
+    x86_alu(a, ALU_CMP, 1, RCX, x86_at(&stream->slot->limit));
+    go_long(loop, x86_jcc(a, CC_AE));
+    if (!stream->step)
+        return;
+    go_to_last(l, loop, stream->step);
+    x86_alu(a, ALU_CMP, 1, RCX, x86_at(&stream->slot->limit));
+    go_long(loop, x86_jcc(a, CC_AE));
+}
+
+/* Makes a strip of all turns that are left or, if they cannot be counted, of a few. If these are
+ * too many, or not all in pages that are known, the long way finds how many are not. */
+static void begin_short(struct lower *l, struct lower_loop *loop)
+{
+    struct x86 *a = &l->a;
+    if (loop->setter < l->count)
+        take_all(l, loop);
+    else
+        take_few(l, loop);
     for (unsigned i = 0; i < loop->streams && !a->full; i++)
-        load_kept(a, &l->group[i]);
+        check_ends(l, loop, &l->group[i]);
+    load_kept(l, a, loop);
+}
+
+/* What stands before a strip. */
+static void begin_strip(struct lower *l, struct lower_loop *loop)
+{
+    bool page = false;
+    if (uses_vectors(l, loop->end))
+        lower_vectors(l);
+    keep_streams(l, loop);
+    for (unsigned i = 0; i < loop->streams && !l->a.full; i++) {
+        lower_open_stream(l, &l->group[i]);
+        page |= l->group[i].page;
+    }
+    if (l->a.full)
+        return;
+    if (page) {
+        loop->strip = x86_here(&l->a);
+        begin_long(l, loop);
+    } else {
+        begin_short(l, loop);
+    }
 }
 
 /* The block branches back to its start: makes it a loop if it can be one. */
@@ -241,10 +356,25 @@ static void begin_loop(struct lower *l)
         l->grouped = loop.members;
         begin_strip(l, &loop);
     }
+    x86_align(&l->a, 32); /* no more lines of code are fetched in a turn than must be */
     loop.body = x86_here(&l->a);
     loop.vectors = l->vectors;
     l->loop = loop;
     l->at = 0;
+}
+
+void lower_loop_finish(struct lower *l)
+{
+    if (!l->loop.body || !l->loop.longer_count || l->a.full || l->cold.full)
+        return;
+    memset(&l->flags, 0, sizeof(l->flags));
+    l->vectors = l->loop.vectors;
+    l->result.end = NULL;
+    l->in_rcx = NULL;
+    for (unsigned i = 0; i < l->loop.longer_count; i++)
+        x86_land(&l->a, l->loop.longer[i]);
+    begin_long(l, &l->loop);
+    x86_jmp_to(&l->a, l->loop.body);
 }
 
 void lower_loop_begin(struct lower *l)
@@ -294,20 +424,25 @@ static void next_turn(struct lower *l)
     x86_jcc_to(&l->a, CC_NE, l->loop.body);
 }
 
-/* The next strip; EFLAGS hold NZCV, or, TURNED, did before the comparison of next_turn(). */
+/* The next strip, the long way; EFLAGS hold NZCV, or, TURNED, did before the comparison of
+ * next_turn(). */
 static void next_strip(struct lower *l, bool turned)
 {
     const typeof(l->flags) flags = l->flags;
-    struct x86 *a = &l->a;
+    struct x86 *cold = &l->cold;
+    x86_land(cold, x86_jmp(&l->a));
     if (lower_flags_missing(l)) {
         if (turned)
             lower_lose_flags(l);
-        x86_land(&l->cold, x86_jmp(a));
-        lower_flags_to(l, &l->cold);
+        lower_flags_to(l, cold);
         l->flags = flags;
-        a = &l->cold;
     }
-    lower_link(l, x86_jmp(a), l->offset, (struct dbt_link){.single = false});
+    x86_alu_imm(cold, ALU_CMP, 0, CPU(attention), 0);
+    if (l->loop.strip)
+        x86_jcc_to(cold, CC_E, l->loop.strip);
+    else
+        go_long(&l->loop, x86_jcc(cold, CC_E));
+    lower_link(l, x86_jmp(cold), l->offset, (struct dbt_link){.single = false});
 }
 
 /* Accesses are checked alone until the counter comes past a multiple of what some turns add to it,
