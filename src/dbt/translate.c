@@ -2,7 +2,7 @@
 /* From guest words to a block: which instructions it has, and where it ends.
  *
  * A block is a straight run inside one 4 KiB page, over conditional branches, up to the first instruction
- * that always goes elsewhere. Its words are read once, here; what they were is kept with the page, so that
+ * that always goes elsewhere, or in front of a loop that is run in strips. Its words are read once, here; what they were is kept with the page, so that
  * a change is noticed. */
 
 #include "internal.h"
@@ -35,6 +35,20 @@ const struct a64_insn *dbt_decode(struct dbt *dbt, uint32_t word)
     return known;
 }
 
+/* Whether the instructions from FIRST to LAST, which branches back there, are a loop that may be run in strips: see
+ * x86_64/lower_loop.c. */
+static bool is_loop(const struct lower *l, unsigned first, unsigned last)
+{
+    unsigned accesses = 0;
+    for (unsigned i = first; i < last; i++) {
+        const uint32_t flags = l->insn[i].flags;
+        if (flags & (A64_F_END | A64_F_SYS))
+            return false;
+        accesses += !!(flags & (A64_F_MR | A64_F_MW));
+    }
+    return accesses;
+}
+
 /* Decodes the block whose first word is word FIRST of the page at HOST. */
 static void decode(struct dbt *dbt, struct lower *l, unsigned first, const uint32_t *host,
                    uint32_t *words)
@@ -46,6 +60,11 @@ static void decode(struct dbt *dbt, struct lower *l, unsigned first, const uint3
         l->insn[count] = *insn;
         words[count] = insn->word;
         ends = insn->flags & A64_F_END && !dbt_is_conditional(insn); /* as all undefined ones are */
+        const int64_t to = (int64_t)insn->imm / 4 + count;
+        if (insn->flags & A64_F_END && !ends && to > 0 && to <= count && is_loop(l, (unsigned)to, count)) {
+            l->count = (unsigned)to;
+            return;
+        }
     }
     l->count = count;
 }
