@@ -48,6 +48,7 @@ struct a64_knobs {
     bool every_block;   /* translated blocks are not joined */
     bool evict;         /* code caches are emptied now and then */
     bool no_slots;      /* accesses of translated code remember no pages */
+    bool windows;       /* they get windows (src/dbt/window.c) at once */
     bool perf_map;      /* not a knob: Linux's perf gets a map of translated code */
     /* Nor this: both engines run each block, and this is told, in several lines, of the first difference;
      * with every_block. Memory must be one CPU's alone while it runs. */

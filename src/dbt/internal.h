@@ -20,6 +20,7 @@
 #define DBT_MAX_INSNS 64u
 #define DBT_JUMPS     16384u        /* entries of the jump cache */
 #define DBT_PAGE_BITS 12
+#define DBT_PAGE_WORDS 1024u
 #define DBT_CODE_SIZE (48u << 20)
 #define DBT_REGIONS   16u
 #define DBT_REGION_LEAST (256u << 10) /* bytes of a region, where there are several */
@@ -214,8 +215,8 @@ struct dbt_page {
     uint64_t epoch;      /* dbt->code_epoch when its words were last compared */
     uint32_t blocks;     /* the first: index + 1 */
     uint32_t next;       /* in the hash chain, or of the free ones: index + 1 */
-    uint64_t known[16];  /* a bit a word: it was translated, from `words` */
-    uint32_t words[1024];
+    uint64_t known[DBT_PAGE_WORDS / 64]; /* a bit a word: it was translated, from `words` */
+    uint32_t words[DBT_PAGE_WORDS];
 };
 
 /* The access that a slot is filled for. USER: as EL0 would. */
@@ -256,6 +257,8 @@ enum dbt_stat {
     STAT_CHECKED,
     STAT_FILLS,
     STAT_FILL_MISSES,
+    STAT_WINDOWS,
+    STAT_WINDOW_PAGES,
     STAT_COUNT
 };
 
@@ -266,14 +269,51 @@ struct dbt_site {
     bool pair : 1;   /* the site has two slots */
     bool by_tlb : 1; /* it has none in truth: it looks into the TLB every time, */
     bool by_piece : 1; /* for whole pieces */
+    bool window : 1;   /* its slot is to hold a window */
     uint8_t tries;   /* how often many pages did not help */
     uint32_t ticks;  /* when the slot began to count misses */
 };
 
 #define DBT_FLIPS (1u << 16)
-/* What is known of a site that reaches one page now and another then: [0]: it does, so that it has a slot for even pages
- * and one for odd pages; [1]: that is not enough, it looks into the TLB every time; [2]: for pieces of 2 MiB. */
-#define DBT_FLIP_KINDS 3
+/* What is known of a site that reaches one page now and another then. */
+enum dbt_flips {
+    DBT_FLIPS_PAIR,      /* it does: it has a slot for even pages and one for odd pages */
+    DBT_FLIPS_TLB,       /* that is not enough: it looks into the TLB every time, */
+    DBT_FLIPS_PIECE,     /* for pieces of 2 MiB */
+    DBT_FLIPS_WINDOW,    /* it is to have a window, and one slot for it */
+    DBT_FLIPS_NO_WINDOW, /* it has had windows, which did not help */
+    DBT_FLIP_KINDS
+};
+
+/* Guest pages that follow one another at MEMORY too: see window.c. */
+struct dbt_window {
+    uint64_t first, last; /* pages' addresses, without tags; first > last: none */
+    uint64_t ctx;         /* as a run's (struct a64_tlb_run) */
+    uintptr_t addend;     /* the host's address is an address's sum with it */
+    bool writes, global;  /* stores may go there; for every ASID */
+    uint8_t *memory;      /* NULL: none */
+    size_t size;
+};
+#define DBT_WINDOWS        64u
+#define DBT_WINDOW_PAGES   8192u /* at most */
+#define DBT_WINDOW_PLACES  256u
+/* A site that goes to and fro between windows so often has nothing of them. */
+#define DBT_WINDOW_TRIES   96u
+#define DBT_WINDOW_MEMORY  (128u << 20) /* of all, on all CPUs */
+
+struct dbt_windows {
+    struct dbt_window window[DBT_WINDOWS];
+    unsigned count, next; /* the last live one's index + 1; the one that makes room next */
+    /* By piece of 2 MiB: the window that was made there last; [1]: one for stores too. */
+    uint8_t place[2][DBT_WINDOW_PLACES];
+    struct dbt_scan *scan; /* what one is made of; NULL: none was yet */
+    bool off;              /* none can be made */
+    bool ended;            /* some that have memory ended */
+    bool refused;          /* the one that was asked for last was not made */
+    unsigned failures;
+    size_t mapped; /* bytes */
+    uint64_t credit, asked, sampled; /* ticks that may be spent; of the host's clock */
+};
 
 /* Numbers of slots, or of links. */
 struct dbt_log {
@@ -337,6 +377,7 @@ struct dbt {
      * have pages. */
     struct dbt_set wide[2];
     uint64_t wide_seen[2][1024 / 64];
+    struct dbt_windows windows;
     /* The links with slots that were connected since all were cut; some may stand there twice, or for another link that
      * is gone. Full: any may have been. */
     struct dbt_log connected;
@@ -418,9 +459,11 @@ bool dbt_page_differs(const struct dbt_page *page, unsigned first, const uint32_
                       unsigned count);
 /* Notes that PAGE has a block of these words. */
 void dbt_page_note(struct dbt_page *page, unsigned first, const uint32_t *words, unsigned count);
-/* If dbt_fill_site() found that SLOT's site flips: marks it and drops its block, which is translated anew when it is
- * entered next. */
-void dbt_follow_flips(struct dbt *dbt, struct dbt_slot *slot);
+/* If dbt_fill_site() found that SLOT's site flips, in an access to VA: finds a window for it, or marks it and drops
+ * its block, which is translated anew when it is entered next. */
+void dbt_follow_flips(struct dbt *dbt, struct dbt_slot *slot, uint64_t va, unsigned access);
+/* Drops the blocks of the page at PA that have one of these words, a bit each. */
+void dbt_drop_blocks(struct dbt *dbt, uint64_t pa, const uint64_t words[DBT_PAGE_WORDS / 64]);
 /* Takes dropped blocks off PAGE's list, once an eviction; a page without blocks is gone. */
 void dbt_page_sweep(struct dbt *dbt, struct dbt_page *page);
 
@@ -471,6 +514,24 @@ static inline void dbt_forget_flips(struct dbt *dbt, unsigned kind, uint64_t pa)
     const unsigned at = dbt_flips_at(pa);
     dbt->flips[kind][at / 64] &= ~(1ull << at % 64);
 }
+
+/* ---- window.c ---- */
+
+/* Whether a window was made about VA for ACCESS, cannot be, or may be later. */
+enum dbt_made {
+    DBT_MADE_NONE,
+    DBT_MADE_LATER,
+    DBT_MADE,
+} dbt_window_make(struct a64_cpu *cpu, uint64_t va, unsigned access);
+/* Between two entries into translated code: unmaps what has ended. */
+void dbt_windows_settle(struct dbt *dbt);
+/* Ends the windows that an invalidation of WHAT concerns; with a range, their slots are emptied. */
+void dbt_windows_drop(struct dbt *dbt, const struct a64_tlb_drop *what);
+/* Sites about cpu->pc, where time was seen to be spent, are to have windows. */
+void dbt_windows_sample(struct dbt *dbt);
+/* The access at PA has the TLB's tables again; FOR_EVER: they are the best there is. */
+void dbt_demote(struct dbt *dbt, uint64_t pa, bool for_ever);
+void dbt_windows_free(struct dbt *dbt);
 
 /* ---- split.c ---- */
 

@@ -116,7 +116,7 @@ struct shape {
 };
 
 #define REGION_PIECES 6
-#define MOST_PIECES   (1 + DBT_REGIONS * REGION_PIECES + 2)
+#define MOST_PIECES   (1 + DBT_REGIONS * REGION_PIECES + 3)
 
 struct pieces {
     struct dbt_piece piece[MOST_PIECES];
@@ -134,7 +134,7 @@ static void put_part(struct pieces *pieces, void *table, size_t size, const stru
 }
 
 /* SHAPE, and what it says is in the file behind it, and where in memory. */
-static void put_all(const struct dbt *dbt, struct shape *shape, struct pieces *pieces)
+static void put_all(struct dbt *dbt, struct shape *shape, struct pieces *pieces)
 {
     put(pieces, shape, sizeof(*shape));
     for (unsigned n = 0; n < dbt->region_count; n++) {
@@ -146,6 +146,7 @@ static void put_all(const struct dbt *dbt, struct shape *shape, struct pieces *p
         put_part(pieces, dbt->links, sizeof(dbt->links[0]), &region->links);
         put_part(pieces, dbt->sites, sizeof(dbt->sites[0]), &region->slots);
     }
+    put(pieces, dbt->flips, sizeof(dbt->flips));
     put(pieces, dbt->kept->words, shape->words * sizeof(dbt->kept->words[0]));
     put(pieces, dbt->kept->rows, shape->words * sizeof(dbt->kept->rows[0]));
 }

@@ -176,24 +176,41 @@ void dbt_page_sweep(struct dbt *dbt, struct dbt_page *page)
 static void note_kind(struct dbt *dbt, const struct dbt_site *site, uint64_t pa)
 {
     if (site->by_piece) {
-        dbt_forget_flips(dbt, 2, pa);
+        dbt_forget_flips(dbt, DBT_FLIPS_PIECE, pa);
         return;
     }
-    dbt_note_flips(dbt, 0, pa);
+    dbt_note_flips(dbt, DBT_FLIPS_PAIR, pa);
     if (site->pair || site->tries)
-        dbt_note_flips(dbt, 1, pa);
+        dbt_note_flips(dbt, DBT_FLIPS_TLB, pa);
     if (site->tries)
-        dbt_note_flips(dbt, 2, pa);
+        dbt_note_flips(dbt, DBT_FLIPS_PIECE, pa);
 }
 
-void dbt_follow_flips(struct dbt *dbt, struct dbt_slot *slot)
+/* Makes a window for the access of SITE, at PA, if that is what it is to have. False: it has to do without. */
+static bool find_window(struct dbt *dbt, const struct dbt_site *site, uint64_t pa, uint64_t va, unsigned access)
+{
+    if (!site->window && !dbt->cpu->sys->knobs.windows)
+        return false;
+    const enum dbt_made made = dbt_window_make(dbt->cpu, va, access);
+    dbt->windows.refused = made != DBT_MADE;
+    if (!site->window || (made == DBT_MADE && site->tries < DBT_WINDOW_TRIES))
+        return true;
+    dbt_demote(dbt, pa, made != DBT_MADE_LATER);
+    return false;
+}
+
+void dbt_follow_flips(struct dbt *dbt, struct dbt_slot *slot, uint64_t va, unsigned access)
 {
     const struct dbt_site *site = &dbt->sites[slot - dbt->hot->slot];
     if (slot->misses != DBT_FLIPPING)
         return;
     *slot = (struct dbt_slot){.tag = DBT_NO_TAG, .value = slot->value};
     struct dbt_block *block = &dbt->blocks[site->block];
-    note_kind(dbt, site, (block->pa & ~A64_PAGE_MASK) | site->place);
+    const uint64_t pa = (block->pa & ~A64_PAGE_MASK) | site->place;
+    if (find_window(dbt, site, pa, va, access))
+        return;
+    if (!site->window)
+        note_kind(dbt, site, pa);
     if (!block->count)
         return;
     uint32_t *link = &dbt->pages[block->page].blocks;
@@ -201,6 +218,30 @@ void dbt_follow_flips(struct dbt *dbt, struct dbt_slot *slot)
         link = &dbt->blocks[*link - 1].page_next;
     *link = block->page_next;
     dbt_drop_block(dbt, block);
+}
+
+/* Whether BLOCK has one of the words of its page that WORDS says. */
+static bool has_word(const struct dbt_block *block, const uint64_t *words)
+{
+    const unsigned first = (block->pa & A64_PAGE_MASK) / 4;
+    bool found = false;
+    for (unsigned i = first; i < first + block->count && !found; i++)
+        found = words[i / 64] >> i % 64 & 1;
+    return found;
+}
+
+void dbt_drop_blocks(struct dbt *dbt, uint64_t pa, const uint64_t words[DBT_PAGE_WORDS / 64])
+{
+    struct dbt_page *page = find(dbt, pa);
+    for (uint32_t *link = page ? &page->blocks : NULL; link && *link;) {
+        struct dbt_block *block = &dbt->blocks[*link - 1];
+        if (!has_word(block, words)) {
+            link = &block->page_next;
+            continue;
+        }
+        *link = block->page_next;
+        dbt_drop_block(dbt, block);
+    }
 }
 
 void dbt_code_changed_at(struct dbt *dbt, uint64_t pa)

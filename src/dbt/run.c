@@ -42,6 +42,8 @@ const char *const dbt_statistics[STAT_COUNT + 1] = {
     [STAT_CHECKED] = "blocks run by both engines",
     [STAT_FILLS] = "page caches first filled",
     [STAT_FILL_MISSES] = "page caches not filled",
+    [STAT_WINDOWS] = "windows made",
+    [STAT_WINDOW_PAGES] = "guest pages in them",
 };
 
 static uint64_t nanoseconds(void)
@@ -142,6 +144,7 @@ void dbt_free(struct a64_cpu *cpu)
     dbt_kept_detach(dbt);
     dbt_perf_close(dbt);
     dbt_check_destroy(dbt);
+    dbt_windows_free(dbt);
     dbt_code_destroy(dbt);
     cpu->engine = dbt->interp;
     interp_free(cpu);
@@ -211,6 +214,7 @@ static void follow_code(struct dbt *dbt)
 
 static void follow_drop(struct dbt *dbt, const struct a64_tlb_drop *drop)
 {
+    dbt_windows_drop(dbt, drop);
     switch (drop->what) {
     case A64_DROP_RANGE:
         dbt_forget_range(dbt, drop->start, drop->last);
@@ -227,7 +231,7 @@ static void follow_drops(struct dbt *dbt)
 {
     const struct a64_mmu *mmu = dbt->cpu->mmu;
     if (mmu->generation - dbt->tlb_generation > A64_TLB_DROPS)
-        dbt_forget_addresses(dbt);
+        follow_drop(dbt, &(struct a64_tlb_drop){.what = A64_DROP_ALL});
     else
         while (dbt->tlb_generation != mmu->generation)
             follow_drop(dbt, &mmu->dropped[++dbt->tlb_generation % A64_TLB_DROPS]);
@@ -450,6 +454,9 @@ static bool run_block(struct dbt *dbt, const struct dbt_block *block, unsigned m
         break;
     case DBT_EXIT_STATUS:
         return follow_status(dbt, entry, stop);
+    case DBT_EXIT_ATTENTION:
+        dbt_windows_sample(dbt);
+        break;
     default:
         break;
     }
@@ -464,6 +471,7 @@ static bool run_once(struct dbt *dbt, struct way *way, enum engine_stop *stop)
     const unsigned mode = mode_of(cpu);
     if (must_evict(dbt))
         evict(dbt);
+    dbt_windows_settle(dbt);
     follow_code(dbt);
     follow_addresses(dbt, mode);
     struct dbt_block *block = find_block(dbt, mode | way->mode);

@@ -390,6 +390,63 @@ static struct dbt_filled fill_tlb(struct a64_mmu *mmu, struct dbt_slot *slot, st
     return (struct dbt_filled){1, addend};
 }
 
+/* ---- windows ---- */
+
+/* A site that is to have a window asks for one if it misses so many times, a quarter as often as a site that flips. */
+#define MISSES_WINDOW 16u
+/* If it goes from window to window so many times, in so many ticks each, it asks for a larger one. */
+#define MOVES_WINDOW 32u
+#define TICKS_MOVE   2000u
+
+/* The live window with page ADDR that is like what is looked up; NULL: there is none. */
+static const struct dbt_window *find_window(const struct dbt *dbt, const struct neighbours *like, uint64_t addr)
+{
+    const struct dbt_windows *windows = &dbt->windows;
+    if (!windows->count)
+        return NULL;
+    for (unsigned writes = like->access & A64_WRITE ? 1 : 0; writes < 2; writes++) {
+        const unsigned place = windows->place[writes][(addr >> A64_RUN_SHIFT) % DBT_WINDOW_PLACES];
+        const struct dbt_window *window = &windows->window[place];
+        const uint64_t ctx = window->global ? a64_any_asid(like->mmu, like->ctx) : like->ctx;
+        if (addr >= window->first && addr <= window->last && window->ctx == ctx && window->writes >= writes &&
+            window->global >= like->global)
+            return window;
+    }
+    return NULL;
+}
+
+/* Makes VALUE, of the page ADDR alone, one of a window's pages, if there is one. Stores that monitors look at have
+ * none. */
+static bool take_window(const struct dbt *dbt, struct dbt_slot *value, const struct neighbours *like, uint64_t addr)
+{
+    const bool told = like->access & A64_WRITE && dbt->cpu->sys->cpu_count > 1;
+    const struct dbt_window *window = told ? NULL : find_window(dbt, like, addr);
+    if (!window)
+        return false;
+    value->value += window->addend - like->addend;
+    value->tag -= addr - window->first;
+    value->more = (uint16_t)((window->last - window->first) / PAGE);
+    value->misses = 1;
+    return true;
+}
+
+/* Whether a window is to be made for SITE, which is DUE or is filled first, and has come to one (FOUND) or not. */
+static bool wants_window(const struct dbt *dbt, struct dbt_site *site, bool due, bool found)
+{
+    if (!site->window)
+        return dbt->cpu->sys->knobs.windows && !found && !dbt->windows.refused;
+    if (!due)
+        return false;
+    if (found && ++site->tries % MOVES_WINDOW)
+        return false;
+    const uint32_t now = target_ticks(), passed = now - site->ticks;
+    const bool often = passed < (found ? MOVES_WINDOW * TICKS_MOVE : MISSES_WINDOW * TICKS_MISS * 4);
+    site->ticks = now;
+    if (!often)
+        site->tries = 0;
+    return often;
+}
+
 struct dbt_filled dbt_fill_site(struct a64_cpu *cpu, struct dbt_slot *slot, uint64_t va,
                                 unsigned access, uint32_t limit, bool aligned)
 {
@@ -410,19 +467,25 @@ struct dbt_filled dbt_fill_site(struct a64_cpu *cpu, struct dbt_slot *slot, uint
         return fill_tlb(mmu, slot, site, entry, addr, ctx, addend);
     const bool global = cpu->ps.el && !(access & A64_UNPRIV) && a64_tlb_is_global(entry);
     struct dbt_slot value = {.tag = page, .value = addend};
-    const bool due = slot->limit && slot->misses <= 1;
-    grow(slot, &value, &(struct neighbours){mmu, ctx, entry->addend, access, global}, addr,
-         due || !slot->limit);
-    if (due && flips_now(site, slot, &value)) {
+    const bool due = slot->limit && slot->misses <= 1, look = due || !slot->limit;
+    const struct neighbours like = {mmu, ctx, entry->addend, access, global};
+    const bool found = look && !aligned && take_window(dbt, &value, &like, addr);
+    if (!found)
+        grow(slot, &value, &like, addr, look);
+    const bool window = !aligned && wants_window(dbt, site, due, found);
+    if (window || (due && !found && !site->window && flips_now(site, slot, &value))) {
         slot->misses = DBT_FLIPPING;
         return (struct dbt_filled){0, 0};
     }
+    dbt->windows.refused = false;
+    if (site->window && !found)
+        value.misses = MISSES_WINDOW;
     if (slot->limit && !due)
         value.misses = slot->misses - 1;
     value.limit = limit + (uint64_t)value.more * (aligned ? limit : PAGE);
     if (!hold(dbt, slot, value, global))
         hold(dbt, slot, (struct dbt_slot){page, limit, addend, 0, MISSES_ALONE, 0}, global);
-    return (struct dbt_filled){1, addend};
+    return (struct dbt_filled){1, value.value};
 }
 
 void dbt_forget_addresses(struct dbt *dbt)

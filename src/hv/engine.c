@@ -55,6 +55,7 @@ static const struct {
     {"evict", offsetof(struct a64_knobs, evict)},
     {"no-slots", offsetof(struct a64_knobs, no_slots)},
     {"one-tlb", offsetof(struct a64_knobs, one_tlb)},
+    {"windows", offsetof(struct a64_knobs, windows)},
 };
 
 /* "64K", "2M" */

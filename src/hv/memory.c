@@ -235,8 +235,8 @@ hv_return_t hv_vm_protect(hv_ipa_t ipa, size_t size, hv_memory_flags_t flags)
 
 #define HUGE_PAGE (2u << 20)
 
-/* Guest memory in large pages where the host has them: the guest's first touch of it, and all translation of
- * the host's own, cost less. */
+/* Guest memory in large pages where the host has them for shared memory: the guest's first touch of it, and all
+ * translation of the host's own, cost less. Shared, as the translator may map it twice (src/dbt/window.c). */
 hv_return_t hv_vm_allocate(void **uvap, size_t size, hv_allocate_flags_t flags)
 {
     if (!uvap || !size || (size & (HV_GRANULE_16K - 1)) || flags != HV_ALLOCATE_DEFAULT)
@@ -244,7 +244,7 @@ hv_return_t hv_vm_allocate(void **uvap, size_t size, hv_allocate_flags_t flags)
     const size_t align = size < HUGE_PAGE ? HV_GRANULE_16K : HUGE_PAGE;
     /* One alignment more, and what lies before and behind the aligned part given back. */
     uint8_t *base = mmap(NULL, size + align, PROT_READ | PROT_WRITE,
-                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+                         MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (base == MAP_FAILED)
         return HV_NO_RESOURCES;
     const size_t before = -(uintptr_t)base & (align - 1);

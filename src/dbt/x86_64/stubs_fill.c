@@ -26,7 +26,7 @@ static struct dbt_filled walk_site(struct a64_cpu *cpu, struct dbt_slot *slot, u
                                    unsigned access, uint32_t limit, bool aligned)
 {
     const struct a64_exc exc = cpu->exc;
-    dbt_follow_flips(cpu->engine, slot);
+    dbt_follow_flips(cpu->engine, slot, va, access);
     if (!a64_tlb_load(cpu, va, access)) {
         cpu->exc = exc;
         return (struct dbt_filled){0, 0};

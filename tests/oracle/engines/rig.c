@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "a64/broadcast.h"
 #include "a64/debug.h"
@@ -126,6 +127,15 @@ static const struct hv_engine *find_engine(const char *name)
     return engine;
 }
 
+/* Memory that the translator may map a second time (src/dbt/window.c). */
+static void *shared_zero(size_t size)
+{
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED)
+        fail("out of memory", "rig");
+    return memory;
+}
+
 static void *aligned_zero(size_t align, size_t size)
 {
     size = (size + align - 1) & ~(align - 1);
@@ -202,7 +212,7 @@ static void create_side(struct rig_side *side, const char *model, bool el2, cons
                         const char *knobs, const char *code_cache)
 {
     side->engine = find_engine(engine);
-    side->ram = aligned_zero(0x4000, RIG_SIZE);
+    side->ram = shared_zero(RIG_SIZE);
     side->sys.bus = (struct a64_bus){bus_page, side};
     side->sys.clock = (struct a64_clock){.now = no_time};
     side->sys.ppi = wire;
@@ -245,7 +255,7 @@ void rig_destroy(struct rig *rig)
         pthread_mutex_destroy(&side->sys.lock);
         free(side->cpu);
         free(side->second);
-        free(side->ram);
+        munmap(side->ram, RIG_SIZE);
         free(rig->start[i]);
     }
 }
