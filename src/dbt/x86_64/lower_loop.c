@@ -109,11 +109,12 @@ static void follow(const struct lower *l, struct turn *turn, const struct a64_in
     }
 }
 
-/* Whether instruction I ends a loop inside the block, which is another block. */
-static bool ends_inner_loop(const struct a64_insn *insn, unsigned i)
+/* Whether instruction I branches to another one of the loop that ends at END: the next turn is
+ * another block's then. */
+static bool stays_inside(const struct a64_insn *insn, unsigned i, unsigned end)
 {
-    const int64_t by = (int64_t)insn->imm / 4;
-    return insn->flags & A64_F_END && by < 0 && by + (int64_t)i > 0 && dbt_is_conditional(insn);
+    const int64_t to = (int64_t)insn->imm / 4 + i;
+    return insn->flags & A64_F_END && to > 0 && to <= end && dbt_is_conditional(insn);
 }
 
 /* What a whole turn does; false: it has something that a strip must not run, or that few turns go
@@ -123,7 +124,7 @@ static bool follow_all(struct turn *turn, const struct lower *l, unsigned end)
     begin_turn(turn);
     for (unsigned i = 0; i <= end; i++) {
         if (l->insn[i].row == A64_ROW_NONE || l->insn[i].flags & A64_F_SYS ||
-            ends_inner_loop(&l->insn[i], i))
+            stays_inside(&l->insn[i], i, end))
             return false;
         follow(l, turn, &l->insn[i]);
     }
