@@ -51,7 +51,7 @@ struct a64_tlb_entry {
     uintptr_t addend;                 /* host address = VA (TBI-stripped) + addend */
     uint64_t pa;                      /* of the page, after both stages */
     uint64_t owner;                   /* for invalidation: kept by tlb.c; 0: empty */
-    uint64_t plain_read, plain_write; /* like read and write, but of no Device memory */
+    uint64_t plain_read, plain_write; /* of no Device memory and no brief page */
 };
 
 _Static_assert(sizeof(struct a64_tlb_entry) == 64, "found by a shift");
@@ -87,6 +87,20 @@ struct a64_tlb_drop {
 };
 #define A64_TLB_DROPS 64u
 
+/* A page of a regime and VMID that is invalidated by address again and again, and little used in between: a kernel's
+ * window to what it patches. Once it is brief, nobody keeps copies of its tags and addresses (plain_read and plain_write
+ * are never set), and so nobody is told when it is dropped. */
+struct a64_tlb_brief {
+    uint64_t page;  /* address, sign-extended from bit 55 */
+    uint32_t drops; /* invalidations that were told; A64_BRIEF_DROPS: the page is brief */
+    uint32_t uses;  /* by who would have kept a copy, since the last one */
+    uint16_t vmid;
+    uint8_t regime; /* enum a64_regime */
+};
+#define A64_BRIEF_DROPS 4u
+#define A64_BRIEF_USES  16u /* a page that is used more often is not brief any more */
+#define A64_BRIEF_PAGES 64u
+
 struct a64_mmu {
     uint64_t ctx;      /* the context id of data accesses now (12 bits) */
     uint64_t ctx_user; /* and of unprivileged ones */
@@ -103,6 +117,8 @@ struct a64_mmu {
      * A64_TLB_DROPS] says. */
     uint64_t generation;
     struct a64_tlb_drop dropped[A64_TLB_DROPS];
+    uint64_t invalidations; /* all of them, those that nobody need follow too */
+    struct a64_tlb_brief brief[A64_BRIEF_PAGES]; /* by page number, modulo their number */
     uint64_t ctx_any_asid; /* like ctx, whatever the ASID */
     struct a64_tlb_entry tlb[A64_TLB_SIZE];
     struct a64_tlb_run run[A64_RUNS];
@@ -213,6 +229,27 @@ static inline void a64_plain_enter(struct a64_mmu *mmu, const struct a64_tlb_ent
     mmu->page[1][place] = (struct a64_tlb_plain){both, entry->addend};
 }
 
+static inline struct a64_tlb_brief *a64_tlb_brief_of(struct a64_mmu *mmu, uint64_t va)
+{
+    return &mmu->brief[(va >> A64_PAGE_SHIFT) % A64_BRIEF_PAGES];
+}
+
+/* The page of ENTRY, which would let its copies be kept if it were not brief, is used once more. True: it is not brief
+ * from now on, and copies may be kept. */
+static inline bool a64_tlb_used(struct a64_mmu *mmu, struct a64_tlb_entry *entry, uint64_t va, uint64_t ctx)
+{
+    struct a64_tlb_brief *brief = a64_tlb_brief_of(mmu, va);
+    const bool known = brief->page == (uint64_t)((int64_t)(va << 8) >> 8 & ~(int64_t)A64_PAGE_MASK);
+    if (known && ++brief->uses <= A64_BRIEF_USES)
+        return false;
+    if (known)
+        brief->drops = 0;
+    entry->plain_read = entry->read;
+    entry->plain_write = entry->write;
+    a64_plain_enter(mmu, entry, va, ctx);
+    return true;
+}
+
 /* ---- implemented in mmu.c, mmu_access.c, mmu_at.c, walk.c, tlb.c, tlb_run.c ---- */
 
 int a64_mmu_init(struct a64_cpu *cpu);
@@ -233,6 +270,8 @@ int a64_st_slow(struct a64_cpu *cpu, uint64_t va, unsigned size, unsigned access
 uint64_t a64_tlb_page(struct a64_cpu *cpu, uint64_t va);
 /* Whether the TLB has the page at PC for fetches. */
 bool a64_tlb_fetches(const struct a64_cpu *cpu, uint64_t pc);
+/* Whether the page at PC is brief, for fetches. */
+bool a64_tlb_is_brief(struct a64_cpu *cpu, uint64_t pc);
 /* Has the TLB hold the page at VA if ACCESS is allowed there; else false, with cpu->exc changed. */
 bool a64_tlb_load(struct a64_cpu *cpu, uint64_t va, unsigned access);
 /* Whether every byte of [va, va + size) can be accessed so; sets cpu->exc for the first that can't.

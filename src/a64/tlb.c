@@ -293,6 +293,46 @@ static void drop(struct a64_mmu *mmu, unsigned i)
     entry->owner = mmu->priv->owner[i] = 0;
 }
 
+/* Whether entries with this key are REGIME's and VMID's. Keys hold ASID and VMID as wide
+ * as they acted. */
+static bool is_of(const struct mmu_ctx_key *key, enum a64_regime regime, unsigned vmid)
+{
+    if ((key->control & KEY_REGIME) != regime)
+        return false;
+    if (regime != A64_REGIME_EL10)
+        return true;
+    return (uint16_t)(key->control >> KEY_VMID) == (key->control & KEY_WIDE_VMID ? vmid : vmid & 0xff);
+}
+
+/* ---- brief pages ---- */
+
+/* Whether the page at VA is brief in context CTX. */
+static bool is_brief(struct a64_mmu *mmu, uint64_t va, uint64_t ctx)
+{
+    const struct a64_tlb_brief *brief = a64_tlb_brief_of(mmu, va);
+    const uint64_t page = (uint64_t)((int64_t)(va << 8) >> 8) & ~A64_PAGE_MASK;
+    return brief->page == page && brief->drops >= A64_BRIEF_DROPS &&
+           is_of(&mmu->priv->key[ctx >> VARIANT_BITS], brief->regime, brief->vmid);
+}
+
+bool a64_tlb_is_brief(struct a64_cpu *cpu, uint64_t pc)
+{
+    return is_brief(cpu->mmu, pc, cpu->mmu->ctx_fetch);
+}
+
+/* Counts that OP dropped PAGE for all ASIDs; whether that is to be told. */
+static bool drops_copies(struct a64_mmu *mmu, const struct a64_tlbi *op, uint64_t page)
+{
+    struct a64_tlb_brief *brief = a64_tlb_brief_of(mmu, page);
+    if (brief->page != page || brief->regime != op->regime || brief->vmid != op->vmid)
+        *brief = (struct a64_tlb_brief){.page = page, .vmid = op->vmid, .regime = (uint8_t)op->regime};
+    brief->uses = 0;
+    if (brief->drops >= A64_BRIEF_DROPS)
+        return false;
+    brief->drops++;
+    return true;
+}
+
 /* ---- fills ---- */
 
 void mmu_tlb_enter(struct a64_cpu *cpu, uint64_t base, uint64_t ctx, const struct a64_tlb_entry *entry)
@@ -339,14 +379,15 @@ void mmu_tlb_fill(struct a64_cpu *cpu, uint64_t addr, uint64_t ctx, const struct
                  (walk->device ? TLB_OWNER_DEVICE : 0) | (walk->global ? TLB_OWNER_GLOBAL : 0) |
                  (walk->guarded ? TLB_OWNER_GUARDED : 0),
     };
-    entry.plain_read = walk->device ? none : entry.read;
-    entry.plain_write = walk->device ? none : entry.write;
+    const bool plain = !walk->device && !is_brief(cpu->mmu, base, ctx);
+    entry.plain_read = plain ? entry.read : none;
+    entry.plain_write = plain ? entry.write : none;
     mmu_tlb_enter(cpu, base, ctx, &entry);
     if (walk->page_size > 1u << 14)
         note_block(priv, base, walk->page_size);
     if (walk->global && !(base >> 63))
         priv->low_global = true;
-    if (!walk->device && !priv->watching)
+    if (plain && !priv->watching)
         mmu_run_note(cpu, base, ctx, walk, page);
 }
 
@@ -362,6 +403,7 @@ static void note_drop(struct a64_mmu *mmu, struct a64_tlb_drop what)
 void a64_tlb_flush(struct a64_cpu *cpu)
 {
     struct a64_mmu *mmu = cpu->mmu;
+    mmu->invalidations++;
     for (unsigned i = 0; i < A64_TLB_SIZE; i++)
         drop(mmu, i);
     for (unsigned i = 0; i < sizeof mmu->page[0] / sizeof mmu->page[0][0]; i++)
@@ -381,16 +423,9 @@ static bool in_range(uint64_t owner, uint64_t start, uint64_t last)
     return first <= last && first + ((1ull << shift) - 1) >= start;
 }
 
-/* Whether OP is for the regime and VMID of entries with this key. Keys hold ASID and VMID as wide
- * as they acted. */
 static bool key_matches(const struct mmu_ctx_key *key, const struct a64_tlbi *op)
 {
-    if ((key->control & KEY_REGIME) != op->regime)
-        return false;
-    if (op->regime != A64_REGIME_EL10 || op->any_vmid)
-        return true;
-    const unsigned vmid = key->control & KEY_WIDE_VMID ? op->vmid : op->vmid & 0xff;
-    return (uint16_t)(key->control >> KEY_VMID) == vmid;
+    return op->any_vmid ? (key->control & KEY_REGIME) == op->regime : is_of(key, op->regime, op->vmid);
 }
 
 static bool asid_matches(const struct mmu_ctx_key *key, const struct a64_tlbi *op)
@@ -515,13 +550,16 @@ void a64_tlb_invalidate(struct a64_cpu *cpu, const struct a64_tlbi *op)
     const uint64_t last = (uint64_t)((int64_t)((op->end - 1) << 8) >> 8);
     const struct a64_tlb_drop what = what_drops(mmu->priv, op, start, last);
     const uint64_t pages = (last - start) / (A64_PAGE_MASK + 1) + 1;
-    const bool range = what.what == A64_DROP_RANGE;
-    if (range && what.start == start && what.last == last && pages * mmu->priv->groups < A64_TLB_SIZE / 8)
+    const bool range = what.what == A64_DROP_RANGE, exact = range && what.start == start && what.last == last;
+    mmu->invalidations++;
+    if (exact && pages * mmu->priv->groups < A64_TLB_SIZE / 8)
         for (uint64_t i = 0; i < pages; i++)
             drop_page(mmu, op, start + i * (A64_PAGE_MASK + 1));
     else if (drop_matching(mmu, op, start, last, &what) && range)
         forget_regions(mmu->priv, what.start, what.last);
     if (what.what == A64_DROP_ALL)
         find_low_global(mmu->priv);
+    if (pages == 1 && exact && op->kind == A64_TLBI_VAA && !drops_copies(mmu, op, start))
+        return;
     note_drop(mmu, what);
 }

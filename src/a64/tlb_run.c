@@ -8,7 +8,7 @@
  * nobody has asked for (Arm ARM D8.13); as there, an invalidation of any of the pages ends the run.
  *
  * A run is kept by the piece of 2 MiB that it lies in, one to a piece, so that an invalidation by
- * address finds it. There are none with two stages, of Device memory, or while watchpoints are
+ * address finds it. There are none of brief pages (struct a64_tlb_brief), with two stages, of Device memory, or while watchpoints are
  * looked at, which go by page. */
 
 #include "mmu_priv.h"
@@ -65,22 +65,38 @@ static uint64_t least(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+/* No brief page is in a run: its end is not told. */
+static void leave_brief(const struct a64_mmu *mmu, uint64_t addr, struct extent *extent)
+{
+    const uint64_t page = (uint64_t)((int64_t)(addr << 8) >> 8);
+    for (unsigned i = 0; i < A64_BRIEF_PAGES; i++) {
+        const struct a64_tlb_brief *brief = &mmu->brief[i];
+        if (brief->drops < A64_BRIEF_DROPS)
+            continue;
+        if (brief->page - page <= extent->behind)
+            extent->behind = brief->page - page - PAGE;
+        else if (page - brief->page <= extent->before)
+            extent->before = page - brief->page - PAGE;
+    }
+}
+
 void mmu_run_note(struct a64_cpu *cpu, uint64_t addr, uint64_t ctx, const struct a64_walk *walk,
                   const struct a64_page *page)
 {
     if (!walk->entry_shift || cpu->sys->knobs.one_tlb)
         return;
-    const struct extent extent = in_tables(cpu, addr, walk);
-    const uint64_t before = least(extent.before, page->before & ~A64_PAGE_MASK);
-    const uint64_t behind = least(extent.behind, page->behind & ~A64_PAGE_MASK);
-    if (!before && !behind)
+    struct extent extent = in_tables(cpu, addr, walk);
+    extent.before = least(extent.before, page->before & ~A64_PAGE_MASK);
+    extent.behind = least(extent.behind, page->behind & ~A64_PAGE_MASK);
+    leave_brief(cpu->mmu, addr, &extent);
+    if (!extent.before && !extent.behind)
         return;
     struct a64_tlb_run *run = &cpu->mmu->run[a64_run_place(addr)];
-    run->first = addr - before;
-    run->last = addr + behind;
+    run->first = addr - extent.before;
+    run->last = addr + extent.behind;
     run->ctx = walk->global ? a64_any_asid(cpu->mmu, ctx) : ctx;
     run->like = *a64_tlb_slot(cpu->mmu, addr, ctx);
-    run->like.pa -= before;
+    run->like.pa -= extent.before;
 }
 
 /* ---- its use ---- */

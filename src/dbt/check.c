@@ -24,7 +24,7 @@
 
 struct dbt_check {
     struct a64_mmu *mmu; /* of the interpreter's runs */
-    uint64_t generation; /* of the CPU's own: what was dropped there is dropped here */
+    uint64_t invalidations; /* of the CPU's own: what was dropped there is dropped here */
     struct a64_cpu before, expected;
     bool comparable;
     uint32_t words[DBT_MAX_INSNS]; /* of the block */
@@ -152,16 +152,16 @@ void dbt_check_before(struct dbt *dbt, const struct dbt_block *block)
     if (!check->comparable)
         return;
     copy_state(&check->before, cpu);
-    const uint64_t generation = cpu->mmu->generation;
+    const uint64_t invalidations = cpu->mmu->invalidations;
     cpu->mmu = check->mmu;
     cpu->engine = dbt->interp;
     cpu->slice_end = UINT64_MAX;
     if (cpu->ps.btype) /* of which translated code needs no watch */
         cpu->watch |= A64_F_ANY;
     a64_mmu_update(cpu);
-    if (check->generation != generation)
+    if (check->invalidations != invalidations)
         a64_tlb_flush(cpu);
-    check->generation = generation;
+    check->invalidations = invalidations;
     check->comparable = step_through(cpu, block->count);
     take_back(check);
     copy_state(&check->expected, cpu);

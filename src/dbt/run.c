@@ -363,7 +363,8 @@ static void shorten(struct dbt *dbt, const struct way *way, unsigned mode, struc
     struct a64_cpu *cpu = dbt->cpu;
     const bool global =
         cpu->ps.el && a64_tlb_is_global(a64_tlb_slot(cpu->mmu, cpu->pc, cpu->mmu->ctx_fetch));
-    if (cpu->sys->knobs.every_block)
+    const bool jump = way->from == DBT_EXIT_LINK && dbt->links[way->arg].jump;
+    if (cpu->sys->knobs.every_block || (!jump && a64_tlb_is_brief(cpu, cpu->pc)))
         return;
     if (way->from == DBT_EXIT_LOOKUP)
         dbt_connect_slot(dbt, (uint32_t)(cpu->pc >> 2 & (DBT_JUMPS - 1)), block, cpu->pc,

@@ -247,6 +247,12 @@ static bool allows(const struct a64_tlb_entry *entry, uint64_t tag, unsigned acc
            !(access & A64_WRITE && entry->write != tag) && !a64_tlb_is_device(entry);
 }
 
+/* Whether copies of ENTRY may be kept for ACCESS. */
+static bool may_keep(const struct a64_tlb_entry *entry, uint64_t tag, unsigned access)
+{
+    return !(access & A64_READ && entry->plain_read != tag) && !(access & A64_WRITE && entry->plain_write != tag);
+}
+
 /* How pages are looked up that may join a slot's. */
 struct neighbours {
     struct a64_mmu *mmu;
@@ -258,7 +264,7 @@ struct neighbours {
 static bool is_neighbour(const struct neighbours *like, uint64_t page)
 {
     const struct a64_tlb_entry *entry = a64_tlb_slot(like->mmu, page, like->ctx);
-    return allows(entry, page | like->ctx, like->access) && entry->addend == like->addend &&
+    return may_keep(entry, page | like->ctx, like->access) && entry->addend == like->addend &&
            (!like->global || a64_tlb_is_global(entry));
 }
 
@@ -447,6 +453,13 @@ static bool wants_window(const struct dbt *dbt, struct dbt_site *site, bool due,
     return often;
 }
 
+/* SLOT holds no page: what has made its check goes on with ADDEND, and nobody else. */
+static void lend(struct dbt_slot *slot, uint64_t addend)
+{
+    slot->limit = 0;
+    slot->value = addend;
+}
+
 struct dbt_filled dbt_fill_site(struct a64_cpu *cpu, struct dbt_slot *slot, uint64_t va,
                                 unsigned access, uint32_t limit, bool aligned)
 {
@@ -455,7 +468,7 @@ struct dbt_filled dbt_fill_site(struct a64_cpu *cpu, struct dbt_slot *slot, uint
     struct dbt_site *site = &dbt->sites[slot - dbt->hot->slot];
     const uint64_t ctx = access & A64_UNPRIV ? mmu->ctx_user : mmu->ctx;
     const uint64_t addr = a64_strip_tbi(mmu, va) & ~A64_PAGE_MASK;
-    const struct a64_tlb_entry *entry = a64_tlb_slot(mmu, addr, ctx);
+    struct a64_tlb_entry *entry = a64_tlb_slot(mmu, addr, ctx);
     if (!allows(entry, addr | ctx, access)) {
         dbt->stats[STAT_FILL_MISSES]++;
         return (struct dbt_filled){0, 0};
@@ -463,6 +476,10 @@ struct dbt_filled dbt_fill_site(struct a64_cpu *cpu, struct dbt_slot *slot, uint
     dbt->stats[STAT_FILLS]++;
     const uint64_t page = va & ~A64_PAGE_MASK;
     const uint64_t addend = addr + entry->addend - page;
+    if (!may_keep(entry, addr | ctx, access) && !a64_tlb_used(mmu, entry, addr, ctx)) {
+        lend(slot, addend);
+        return (struct dbt_filled){1, addend};
+    }
     if (site->by_tlb)
         return fill_tlb(mmu, slot, site, entry, addr, ctx, addend);
     const bool global = cpu->ps.el && !(access & A64_UNPRIV) && a64_tlb_is_global(entry);

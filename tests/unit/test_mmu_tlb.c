@@ -751,6 +751,85 @@ static void plain_pages(void **state)
     assert_plain(w, VA, true, true);
 }
 
+/* ---- brief pages ---- */
+
+/* The entry that serves VA, after a read that had it entered. */
+static struct a64_tlb_entry *entered(struct world *w, uint64_t va)
+{
+    where(w, va);
+    return a64_tlb_slot(w->cpu->mmu, va, w->cpu->mmu->ctx);
+}
+
+/* Whether invalidating VA for all ASIDs is told to who keeps copies. */
+static bool is_told(struct world *w, uint64_t va)
+{
+    const uint64_t generation = w->cpu->mmu->generation;
+    invalidate_va(w, A64_TLBI_VAA, 0, va, PAGE);
+    return w->cpu->mmu->generation != generation;
+}
+
+/* A page that is invalidated all the time lets no copy be kept, and is told no more, until it is used. */
+static void brief(void **state)
+{
+    struct world *w = *state;
+    struct a64_mmu *mmu = w->cpu->mmu;
+    map_page(w, VA, DATA, 0);
+    for (unsigned i = 0; i < A64_BRIEF_DROPS; i++) {
+        assert_int_not_equal(entered(w, VA)->plain_read, A64_TLB_NONE);
+        assert_true(is_told(w, VA));
+    }
+    assert_int_equal(entered(w, VA)->plain_read, A64_TLB_NONE);
+    assert_int_equal(entered(w, VA)->plain_write, A64_TLB_NONE);
+    map_page(w, VA, DATA + PAGE, 0);
+    assert_false(is_told(w, VA));
+    assert_int_equal(where(w, VA), DATA + PAGE);
+    assert_true(is_told(w, VA + PAGE));
+    for (unsigned i = 0; i < A64_BRIEF_USES; i++)
+        assert_false(a64_tlb_used(mmu, entered(w, VA), VA, mmu->ctx));
+    assert_true(a64_tlb_used(mmu, entered(w, VA), VA, mmu->ctx));
+    assert_int_equal(entered(w, VA)->plain_read, entered(w, VA)->read);
+    assert_true(is_told(w, VA));
+    assert_int_not_equal(entered(w, VA)->plain_read, A64_TLB_NONE);
+}
+
+/* What is dropped for one ASID, in another VMID or with a block around it is told always. */
+static void not_brief(void **state)
+{
+    struct world *w = *state;
+    for (unsigned i = 0; i < 4 * A64_BRIEF_DROPS; i++) {
+        const uint64_t before = w->cpu->mmu->generation;
+        map_page(w, VA, DATA, NG);
+        assert_int_not_equal(entered(w, VA)->plain_read, A64_TLB_NONE);
+        invalidate_va(w, A64_TLBI_VA, 0, VA, PAGE);
+        const struct a64_tlbi other = {
+            .kind = A64_TLBI_VAA, .vmid = (uint16_t)(i & 1), .start = VA, .end = VA + PAGE};
+        invalidate(w, other);
+        invalidate_va(w, A64_TLBI_VAA, 0, VA, 2 * PAGE);
+        assert_int_equal(w->cpu->mmu->generation, before + 3);
+    }
+}
+
+/* A run ends before a page that is brief. */
+static void brief_ends_runs(void **state)
+{
+    struct world *w = *state;
+    map_run(w, 0, 8, 0);
+    for (unsigned i = 0; i < A64_BRIEF_DROPS; i++) {
+        where(w, RUN + i * PAGE);
+        assert_run(w, i, (int)i, 7 - (int)i);
+        assert_true(is_told(w, RUN + 4 * PAGE));
+    }
+    where(w, RUN + 6 * PAGE);
+    assert_run(w, 6, 1, 1);
+    assert_true(is_told(w, RUN));
+    where(w, RUN);
+    assert_run(w, 0, 0, 3);
+    map_page(w, RUN + 4 * PAGE, DATA, 0);
+    assert_false(is_told(w, RUN + 4 * PAGE));
+    assert_int_equal(where(w, RUN + 4 * PAGE), DATA);
+    assert_run(w, 4, -1, -1);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -767,6 +846,8 @@ int main(void)
         TEST(fetches),          TEST(map_permissions),
         TEST(watchpoints),      TEST(physical),
         TEST(virtual_machines), TEST(coherence),
+        TEST(brief),            TEST(not_brief),
+        TEST(brief_ends_runs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -65,13 +65,20 @@ static void forget_page(unsigned page)
     __asm__ volatile("dsb ishst; tlbi vae1is, %0; dsb ish; isb" ::"r"(of) : "memory");
 }
 
+/* The same for all address spaces. */
+static void forget_page_everywhere(unsigned page)
+{
+    __asm__ volatile("dsb ishst; tlbi vaae1is, %0; dsb ish; isb" ::"r"((WINDOW >> 12) + page)
+                     : "memory");
+}
+
 /* Exchanges what two pages show. */
-static void swap(unsigned a, unsigned b)
+static void swap(unsigned a, unsigned b, void (*forget)(unsigned page))
 {
     const uint64_t of_a = frame_of(a), of_b = frame_of(b);
     level3[space][a] = level3[space][b] = 0;
-    forget_page(a);
-    forget_page(b);
+    forget(a);
+    forget(b);
     map(space, a, of_b, 0);
     map(space, b, of_a, 0);
     __asm__ volatile("dsb ishst; isb" ::: "memory");
@@ -195,12 +202,31 @@ static void rounds(const char *name, unsigned swaps, unsigned reach)
         for (unsigned i = 0; i < 4000; i++) {
             if (i % 1000 == 999)
                 for (unsigned k = 0; k < swaps; k++)
-                    swap(from + (unsigned)random(reach), (unsigned)random(PAGES));
+                    swap(from + (unsigned)random(reach), (unsigned)random(PAGES), forget_page);
             bad += check(from + (unsigned)random(reach));
         }
         for (unsigned i = 0; i < 400; i++)
             bad += check_border(from + (unsigned)random(reach - 1)) +
                    check_indexed(from + (unsigned)random(reach), from + (unsigned)random(reach));
+        say(name, round, bad);
+    }
+}
+
+/* Two pages that show something else again and again, after few accesses or many, as a kernel's
+ * window to what it patches. */
+static void patching(const char *name)
+{
+    for (unsigned round = 0; round < 16; round++) {
+        const unsigned page = (unsigned)random(PAGES - 1), most = round % 4 * 12;
+        uint64_t bad = 0;
+        for (unsigned i = 0; i < 400; i++) {
+            if (!random(8))
+                enter((unsigned)random(SPACES));
+            for (unsigned k = (unsigned)random(most + 2); k--;)
+                bad += random(4) ? check(page + (unsigned)random(2)) : check_border(page);
+            swap(page + (unsigned)random(2), (unsigned)random(PAGES), forget_page_everywhere);
+            bad += check(page + (unsigned)random(2));
+        }
         say(name, round, bad);
     }
 }
@@ -243,6 +269,7 @@ void main(void)
     rounds("in order", 0, 200);
     rounds("a few moved", 3, 200);
     rounds("many moved", 40, 500);
+    patching("moved again and again");
     read_only("read-only page at the end");
     text("done\n");
     power_off();
