@@ -83,6 +83,8 @@ struct dbt_hot {
     const void *tlb;        /* mmu->tlb */
     /* mmu->page from these contexts' places on, and mmu->piece: for reads, for writes too. */
     const void *page_table[2][2], *piece_table[2];
+    /* The stack as it was before code was entered, and as it is when no call is on it: see x86_64/lower_go.c. */
+    uintptr_t host_stack, frames;
     uint32_t away_before; /* cpu->vectors_away before a helper */
     const struct dbt_slot *missed; /* of the access that the interpreter's function is called for */
     /* MXCSR: what the guest's begins with, as FPCR says; what it was when vectors were left; the
@@ -344,7 +346,7 @@ struct dbt {
         uintptr_t enter, leave, attention, link, lookup, vectors, flags, read_fpsr, clear_mxcsr;
         uintptr_t exec[2], exec_word[2]; /* [1]: of instructions that may look at NZCV */
         uintptr_t indirect[4]; /* by BTYPE */
-        uintptr_t look;
+        uintptr_t look, returned;
         uintptr_t sign[DBT_PAC_PLACES][A64_KEY_COUNT], auth[DBT_PAC_PLACES][A64_KEY_COUNT];
         uintptr_t strip[2]; /* [1]: data pointers */
         uintptr_t split[2]; /* [1]: stores */

@@ -28,7 +28,7 @@ void dbt_each_stub(const struct dbt *dbt, void (*met)(void *ctx, uintptr_t at, c
         ONE(exec_word[0]), ONE(exec_word[1]),
         ONE(link),        ONE(lookup),      ONE(vectors),     ONE(flags),       ONE(read_fpsr),
         ONE(clear_mxcsr), ONE(indirect[0]), ONE(indirect[1]), ONE(indirect[2]), ONE(indirect[3]),
-        ONE(look),        ONE(strip[0]),    ONE(strip[1]),
+        ONE(look),        ONE(returned),    ONE(strip[0]),    ONE(strip[1]),
         ONE(split[0]),    ONE(split[1]),    ONE(fill_split[0]), ONE(fill_split[1]),
         ONE(missed),
     };

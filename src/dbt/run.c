@@ -486,11 +486,11 @@ static bool run_once(struct dbt *dbt, struct way *way, enum engine_stop *stop)
     if (cpu->slice_end - cpu->icount < block->count)
         return interpret(dbt, stop);
 
-    if (!dbt->check)
-        return run_block(dbt, block, mode, way, stop);
-    dbt_check_before(dbt, block);
+    if (dbt->check)
+        dbt_check_before(dbt, block);
     const bool leave = run_block(dbt, block, mode, way, stop);
-    dbt_check_after(dbt, block);
+    if (dbt->check)
+        dbt_check_after(dbt, block);
     return leave;
 }
 

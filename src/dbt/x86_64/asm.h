@@ -673,13 +673,19 @@ static inline void x86_jcc_to(struct x86 *a, enum x86_cc cc, uintptr_t target)
     if (!a->full)
         x86_patch(a, label, target);
 }
+static inline struct x86_label x86_call(struct x86 *a)
+{
+    if (x86_has_room(a)) {
+        *a->p = 0xe8;
+        a->p = x86_put32(a->p + 1, 0);
+    }
+    return (struct x86_label){a->p};
+}
 static inline void x86_call_to(struct x86 *a, uintptr_t target)
 {
-    if (!x86_has_room(a))
-        return;
-    *a->p = 0xe8;
-    a->p += 5;
-    x86_patch(a, (struct x86_label){a->p}, target);
+    const struct x86_label label = x86_call(a);
+    if (!a->full)
+        x86_patch(a, label, target);
 }
 static inline void x86_jmp_rm(struct x86 *a, struct x86_rm rm)
 {

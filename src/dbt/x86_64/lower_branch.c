@@ -27,20 +27,20 @@ static void lower_b(struct lower *l, const struct a64_insn *insn)
     l->ended = true;
 }
 
-/* X30 = the address behind the branch. */
-static void set_link(struct lower *l, unsigned scratch)
+/* X30 = the address behind the branch; the host register that has it. */
+static unsigned set_link(struct lower *l, unsigned scratch)
 {
     const unsigned dst = lower_dst(30, scratch);
     x86_mov(&l->a, 1, dst, x86_at(&l->dbt->hot->page));
     x86_lea(&l->a, 1, dst, x86_m((int)dst, (int32_t)lower_place(l, l->at + 1)));
     lower_done(l, 30, dst);
+    return dst;
 }
 
 static void lower_bl(struct lower *l, const struct a64_insn *insn)
 {
     lower_save_flags(l); /* they may be X30's */
-    set_link(l, RAX);
-    lower_go(l, CC_O, true, target_of(l, insn), l->at + 1);
+    lower_go_calling(l, target_of(l, insn), set_link(l, RAX));
     l->ended = true;
 }
 
@@ -129,20 +129,25 @@ static unsigned next_btype(const struct lower *l, const struct a64_insn *insn, e
     return kind == CALL ? 2 : l->mode & DBT_GUARDED && !veneer ? 3 : 1;
 }
 
-/* To RAX. NZCV is in memory. */
-static void indirect(struct lower *l, const struct a64_insn *insn, enum kind kind)
+/* To TARGET, which is RAX but for a return. NZCV is in memory. */
+static void indirect(struct lower *l, const struct a64_insn *insn, enum kind kind, unsigned target)
 {
+    const unsigned btype = next_btype(l, insn, kind);
     if (kind == CALL)
-        set_link(l, RCX);
-    lower_jump_rax(l, l->at + 1, next_btype(l, insn, kind));
+        lower_call_rax(l, btype, set_link(l, RCX));
+    else if (kind == RETURN)
+        lower_return(l, target);
+    else
+        lower_jump_rax(l, l->at + 1, btype);
     l->ended = true;
 }
 
 static void branch(struct lower *l, const struct a64_insn *insn, enum kind kind)
 {
     lower_save_flags(l);
-    lower_copy(l, 1, insn->rn, RAX);
-    indirect(l, insn, kind);
+    if (kind != RETURN)
+        lower_copy(l, 1, insn->rn, RAX);
+    indirect(l, insn, kind, kind == RETURN ? lower_src(l, 1, insn->rn, RAX) : RAX);
 }
 
 /* The target is X<n>, signed with MODIFIER and KEY. The rare path does not come back. */
@@ -153,7 +158,7 @@ static void authenticated(struct lower *l, const struct a64_insn *insn, enum kin
     lower_copy(l, 1, n, RAX);
     lower_copy(l, 1, modifier, RDX);
     lower_checked(l, lower_pac(l, insn, l->dbt->stub.auth[dbt_pac_place(l->mode)][key]));
-    indirect(l, insn, kind);
+    indirect(l, insn, kind, RAX);
 }
 
 /* ---- targets ---- */

@@ -32,14 +32,31 @@ void stub_reload(struct x86 *a)
             x86_mov(a, 1, (unsigned)host_of[n], guest_memory(n));
 }
 
-/* void enter(cpu + CPU_BIAS, code): the host's registers are kept, the stack is aligned. */
+/* Where RET leads that finds no call's frame but the address that is there: nothing can be executed at it. */
+static void emit_returned(struct dbt *dbt, struct x86 *a)
+{
+    dbt->stub.returned = x86_here(a);
+    x86_imm(a, RAX, NO_RETURN);
+    x86_store(a, 1, CPU(pc), RAX);
+    x86_imm(a, RAX, DBT_EXIT_LOOKUP);
+    x86_jmp_to(a, dbt->stub.leave);
+}
+
+/* void enter(cpu + CPU_BIAS, code): the host's registers are kept, the stack is aligned, and has no calls of the
+ * guest. */
 static void emit_enter(struct dbt *dbt, struct x86 *a)
 {
     dbt->stub.enter = x86_here(a);
     for (unsigned i = 0; i < sizeof callee_saved; i++)
         x86_push(a, callee_saved[i]);
-    x86_alu_imm(a, ALU_SUB, 1, x86_r(RSP), 8);
+    x86_store(a, 1, x86_at(&dbt->hot->host_stack), RSP);
+    x86_alu_imm(a, ALU_AND, 1, x86_r(RSP), -FRAMES_SIZE);
     x86_mov_rr(a, 1, RBP, RDI);
+    x86_imm(a, RAX, NO_RETURN);
+    x86_push(a, RAX);
+    x86_lea(a, 1, RAX, x86_at((const void *)dbt->stub.returned));
+    x86_push(a, RAX);
+    x86_store(a, 1, x86_at(&dbt->hot->frames), RSP);
     x86_mov_rr(a, 1, RAX, RSI);
     stub_reload(a);
     x86_jmp_rm(a, x86_r(RAX));
@@ -103,7 +120,8 @@ static void emit_vectors(struct dbt *dbt, struct x86 *a)
     x86_ret(a);
 }
 
-/* EAX: enum dbt_exit; RCX: its argument. Everything else is in place but the pinned registers. */
+/* EAX: enum dbt_exit; RCX: its argument. Everything else is in place but the pinned registers. The jump at the end is
+ * no RET, which the host would take for the end of the guest's last call. */
 static void emit_leave(struct dbt *dbt, struct x86 *a)
 {
     dbt->stub.leave = x86_here(a);
@@ -111,10 +129,11 @@ static void emit_leave(struct dbt *dbt, struct x86 *a)
     x86_store(a, 1, x86_at(&dbt->hot->exit_arg), RCX);
     stub_spill(a);
     stub_spill_vectors(dbt, a);
-    x86_alu_imm(a, ALU_ADD, 1, x86_r(RSP), 8);
+    x86_mov(a, 1, RSP, x86_at(&dbt->hot->host_stack));
     for (unsigned i = sizeof callee_saved; i--;)
         x86_pop(a, callee_saved[i]);
-    x86_ret(a);
+    x86_pop(a, RCX);
+    x86_jmp_rm(a, x86_r(RCX));
 }
 
 /* cpu->pc = the running page + RAX. */
@@ -228,7 +247,6 @@ void stub_leave_unless_done(struct dbt *dbt, struct x86 *a)
     stub_reload(a);
     x86_test(a, 0, RAX, x86_r(RAX));
     const struct x86_label done = x86_jcc(a, CC_E);
-    x86_alu_imm(a, ALU_ADD, 1, x86_r(RSP), 8); /* the return address */
     x86_store(a, 0, x86_at(&dbt->hot->exit_status), RAX);
     x86_imm(a, RAX, DBT_EXIT_STATUS);
     x86_jmp_to(a, dbt->stub.leave);
@@ -241,6 +259,16 @@ int stub_exec_word(struct a64_cpu *cpu, uint32_t word)
     const struct a64_insn *insn = dbt_decode(dbt, word);
     dbt->hot->insn = insn;
     return insn->exec(cpu, insn);
+}
+
+/* In a stub that 8 bytes more are on the stack of: it returns to where no call of the guest is known, as what they
+ * would return to may not be there any more. Keeps EAX. */
+static void forget_calls(struct dbt *dbt, struct x86 *a)
+{
+    x86_mov(a, 1, RCX, x86_m(RSP, 8));
+    x86_mov(a, 1, RSP, x86_at(&dbt->hot->frames));
+    x86_push(a, RCX);
+    x86_alu_imm(a, ALU_SUB, 1, x86_r(RSP), 8);
 }
 
 /* Called with EAX: an instruction's place in the page, RCX: its struct a64_insn, or, WORD, only its
@@ -272,6 +300,7 @@ static uintptr_t emit_exec(struct dbt *dbt, struct x86 *a, bool word, bool flags
         x86_lea(a, 1, RDI, x86_m(RBP, -CPU_BIAS));
         x86_imm(a, RAX, (uintptr_t)dbt_synchronize);
         x86_call_rm(a, x86_r(RAX));
+        forget_calls(dbt, a);
         x86_land(a, other);
     }
     x86_alu_imm(a, ALU_ADD, 1, x86_r(RSP), 8);
@@ -295,8 +324,9 @@ void dbt_emit_stubs(struct dbt *dbt)
     dbt->hot->unordered = 128;
     emit_flags(dbt, &a);
     emit_fpsr(dbt, &a);
-    emit_enter(dbt, &a);
     emit_leave(dbt, &a);
+    emit_returned(dbt, &a);
+    emit_enter(dbt, &a);
     for (unsigned flags = 0; flags < 2; flags++) {
         dbt->stub.exec[flags] = emit_exec(dbt, &a, false, flags);
         dbt->stub.exec_word[flags] = emit_exec(dbt, &a, true, flags);

@@ -6,7 +6,8 @@
  *
  * RBP points into struct a64_cpu, in the middle of what code looks at there: X6 and all that follow up to slice_end
  * are in reach of an 8-bit displacement. Eleven guest registers are pinned, the same in every block; the others are memory
- * operands. RAX, RCX and RDX are scratch, RSP is the host's stack, aligned to 16. */
+ * operands. RAX, RCX and RDX are scratch, RSP is the host's stack, aligned to 16: calls of the guest are calls of the
+ * host too (lower_go.c). */
 
 #include <stddef.h>
 
@@ -15,6 +16,12 @@
 #include "asm.h"
 
 #define CPU_BIAS 176
+
+/* Bytes of the host's stack for calls of the guest, a power of 2; those of one call. */
+#define FRAMES_SIZE 16384
+#define FRAME_SIZE  16
+/* What the frame below all others has for the address to return to, so that RET need not look for it: none of code. */
+#define NO_RETURN 1
 
 /* A field of struct a64_cpu as an operand. */
 #define CPU(field) x86_m(RBP, (int32_t)offsetof(struct a64_cpu, field) - CPU_BIAS)

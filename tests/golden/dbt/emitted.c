@@ -37,6 +37,7 @@ static void print_hot(const struct dbt_hot *hot)
 {
 #define HOT(name) symbol(&hot->name, #name)
     HOT(page);
+    HOT(frames);
     HOT(mode_mix[0]);
     HOT(mode_mix[1]);
     HOT(mode_mix[2]);

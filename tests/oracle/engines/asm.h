@@ -51,6 +51,12 @@ static inline uint32_t asm_add_imm(unsigned d, unsigned n, uint32_t imm)
     return 0x91000000u | imm << 10 | n << 5 | d;
 }
 
+/* EOR */
+static inline uint32_t asm_eor(unsigned d, unsigned n, unsigned m)
+{
+    return 0xca000000u | m << 16 | n << 5 | d;
+}
+
 static inline uint32_t asm_sub_imm(unsigned d, unsigned n, uint32_t imm)
 {
     return 0xd1000000u | imm << 10 | n << 5 | d;
@@ -146,6 +152,11 @@ static inline uint32_t asm_str_w(unsigned t, unsigned n)
 static inline uint32_t asm_str_x(unsigned t, unsigned n)
 {
     return 0xf9000000u | n << 5 | t;
+}
+
+static inline uint32_t asm_ldr_x(unsigned t, unsigned n)
+{
+    return 0xf9400000u | n << 5 | t;
 }
 
 static inline uint32_t asm_mrs(unsigned t, unsigned enc)

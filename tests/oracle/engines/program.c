@@ -13,9 +13,8 @@
 
 /* ---- where a program lies ---- */
 
-/* The virtual addresses that only programs have, far from those of data. */
-#define WINDOW     0x5a0000000ull
-#define WRITABLE   WINDOW              /* the code, to be written */
+/* The virtual addresses that only programs have beside WRITABLE. */
+#define WINDOW     WRITABLE
 #define SECOND     (WINDOW + 0x100000) /* the code, to be executed */
 #define TABLES     (WINDOW + 0x180000) /* RIG_FREE: the tables of SWAP */
 #define SWAP       (WINDOW + 0x1c0000) /* one of two pages */
@@ -174,58 +173,6 @@ static void put_call(struct program *o)
     }
 }
 
-/* ---- actions: code that changes ---- */
-
-static void put_maintenance(struct program *o, unsigned address)
-{
-    put(o, asm_sys(3, 7, 11, 1, address)); /* DC CVAU */
-    put(o, ASM_DSB_ISH);
-    switch (pick(o, 3)) {
-    case 0:
-        put(o, asm_sys(0, 7, 5, 0, 31)); /* IC IALLU */
-        break;
-    case 1:
-        put(o, asm_sys(0, 7, 1, 0, 31)); /* IC IALLUIS */
-        break;
-    case 2:
-        put(o, asm_sys(3, 7, 5, 1, address)); /* IC IVAU */
-        break;
-    }
-    put(o, ASM_DSB_ISH);
-    put(o, ASM_ISB);
-}
-
-void program_put_store(struct program *o, unsigned word)
-{
-    put_address(o, T0, WRITABLE, word);
-    put(o, asm_str_w(T1, T0));
-    put_maintenance(o, T0);
-}
-
-/* Stores MOVZ X0, #(a number and a loop counter) over WORD. */
-static void put_patching(struct program *o, unsigned word)
-{
-    put_value(o, T1, asm_movz(0, pick(o, 0x400) << 6, 0));
-    put(o, asm_and_low(T2, LOOP, 6));
-    put(o, asm_orr(T1, T1, T2, 5));
-    program_put_store(o, word);
-}
-
-static void put_patch(struct program *o)
-{
-    if (chance(o, 3)) { /* a little further on */
-        const unsigned room = 24, before = o->at;
-        put_patching(o, before + room);
-        while (o->at < before + room)
-            put(o, ASM_NOP);
-        put(o, asm_movz(0, 1, 0));
-        return;
-    }
-    if (o->patches)
-        put_patching(o, o->patch[pick(o, o->patches)]);
-    put_call(o);
-}
-
 /* ---- actions: addresses that change ---- */
 
 static unsigned page_shift(const struct program *o)
@@ -284,18 +231,40 @@ static void put_swap_call(struct program *o)
     put(o, asm_blr(T0));
 }
 
+/* Where the swapped page's entry in one of the address spaces is written. */
+static uint64_t swap_entry(const struct program *o, unsigned space)
+{
+    return TABLES + window_table(o, space) + window_index(o, SWAP) * 8 - RIG_FREE;
+}
+
+/* At the text's start: a function that puts the other page in place, in both address spaces, if a counter is odd. */
+static void put_swapper(struct program *o)
+{
+    put(o, ASM_BTI_C);
+    put_value(o, T0, swap_descriptor(o, 0) ^ swap_descriptor(o, 1));
+    put(o, asm_and_low(T1, LOOP, 1));
+    put(o, asm_subs_imm(T1, T1, 0));
+    put(o, asm_csel(T0, 31, T0, 0)); /* EQ */
+    for (unsigned space = 0; space < 2; space++) {
+        put_value(o, T2, swap_entry(o, space));
+        put(o, asm_ldr_x(T1, T2));
+        put(o, asm_eor(T1, T1, T0));
+        put(o, asm_str_x(T1, T2));
+    }
+    put_tlbi(o);
+    put(o, ASM_RET);
+}
+
 /* The swapped page's entry in one of the address spaces, by the parity of a counter; then a call.
  */
 static void put_remap(struct program *o)
 {
-    const unsigned space = pick(o, 2);
-    const uint64_t entry = window_table(o, space) + window_index(o, SWAP) * 8;
     put_value(o, T0, swap_descriptor(o, 0));
     put_value(o, T1, swap_descriptor(o, 1));
     put(o, asm_and_low(T2, LOOP, 1));
     put(o, asm_subs_imm(T2, T2, chance(o, 2)));
     put(o, asm_csel(T1, T0, T1, 0)); /* EQ */
-    put_value(o, T2, TABLES + (entry - RIG_FREE));
+    put_value(o, T2, swap_entry(o, pick(o, 2)));
     if (chance(o, 2)) {
         put(o, asm_str_x(31, T2));
         put_tlbi(o);
@@ -364,7 +333,8 @@ static void put_system_action(struct program *o)
     switch (pick(o, 10)) {
     case 0:
     case 1:
-        put_patch(o);
+        if (program_put_patch(o))
+            put_call(o);
         break;
     case 2:
     case 3:
@@ -409,6 +379,7 @@ static void put_actions(struct program *o, unsigned count)
                                       program_put_streams,
                                       program_put_exclusive,
                                       program_put_compare,
+                                      program_put_calls,
                                       put_call,
                                       put_call,
                                       put_system_action,
@@ -484,12 +455,20 @@ static void put_main(struct program *o)
     put(o, RIG_END);
 }
 
-/* The two pages that lie at SWAP in turn. */
+/* The two pages that lie at SWAP in turn. They may have themselves swapped, by a call that returns to the other one. */
 static void put_swap_pages(struct program *o)
 {
+    const bool swaps = chance(o, 2);
     for (unsigned page = 0; page < 2; page++) {
         o->at = 0;
         put(o, ASM_BTI_C);
+        if (swaps) {
+            put(o, ASM_PUSH_LR);
+            put_value(o, T0, RIG_CODE);
+            put(o, asm_blr(T0));
+            put(o, asm_movz(1, 200 + page, 0));
+            put(o, ASM_POP_LR);
+        }
         put(o, asm_movz(0, 100 + page, 0));
         put_body(o);
         put(o, ASM_RET);
@@ -567,6 +546,7 @@ void program_prepare(struct program *o, uint64_t p)
     put_swap_pages(o);
     program_put_vectors(rig, o->timer_period);
     o->at = 0;
+    put_swapper(o);
     for (unsigned n = 2 + pick(o, FUNCTIONS - 2); n; n--) {
         o->el0 = n > FUNCTIONS / 2;
         put_function(o);

@@ -38,6 +38,9 @@ enum {
 #define CNTVCT    A64_SYSREG(3, 3, 14, 0, 2)
 #define CNTV_CVAL A64_SYSREG(3, 3, 14, 3, 2)
 
+/* Where the code can be written, far from data. */
+#define WRITABLE 0x5a0000000ull
+
 #define TEXT_SIZE 0x10000u /* of RIG_CODE */
 #define FUNCTIONS 12u
 #define PATCH_MAX 6u
@@ -68,8 +71,12 @@ void program_put_streams(struct program *o);
 void program_put_exclusive(struct program *o);
 /* Writes a comparison, a branch, and what may look at NZCV there: see program_compare.c. */
 void program_put_compare(struct program *o);
-/* Writes what stores the word in T1 over WORD of the text. */
+/* Writes calls and returns that do not belong together: see program_calls.c. */
+void program_put_calls(struct program *o);
+/* Writes what stores the word in T1 over WORD of the text, or over one of `patch` or a little further on: see
+ * program_patch.c. The second tells whether a call is to follow. */
 void program_put_store(struct program *o, unsigned word);
+bool program_put_patch(struct program *o);
 
 /* The exception vectors: see program_vectors.c. TIMER_PERIOD in ticks. */
 void program_put_vectors(struct rig *rig, unsigned timer_period);

@@ -26,7 +26,7 @@ static uint32_t comparison(struct program *o)
 /* LDR, of data or of what no page is at. */
 static uint32_t load(struct program *o)
 {
-    return 0xf9400000u | T0 << 5 | pick(o, OPERANDS);
+    return asm_ldr_x(pick(o, OPERANDS), T0);
 }
 
 static uint32_t addition(struct program *o)

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+/* The ways from one block to another: jumps that are linked to blocks of the same page, jumps by a slot to other
+ * pages, and by the jump cache to addresses in registers.
+ *
+ * A call of the guest's is a call of the host's, so that the host foresees where RET goes. Beside the host's address to
+ * return to, the stack has the guest's, which RET compares; if it differs, or there is no call, RET goes by the jump
+ * cache, and all calls are forgotten. So they are wherever code is left, and where what they return to may have changed
+ * (forget_calls() in stubs.c): a call that RET finds returns to a page that still is where it was, in the same mode. */
+
+#include "lower.h"
+
+static uint32_t offset_of(const struct lower *l, const uint8_t *p)
+{
+    return (uint32_t)(p - l->dbt->code_write);
+}
+
+/* Leaves by LINK. */
+static void leave_by(struct lower *l, struct dbt_link link, int64_t place)
+{
+    link.place = (uint32_t)place / 4 & 1023;
+    x86_imm(&l->cold, RCX, dbt_add_link(l->dbt, link));
+    x86_jmp_to(&l->cold, l->dbt->stub.link);
+}
+
+void lower_link(struct lower *l, struct x86_label jump, int64_t place, struct dbt_link link)
+{
+    if (!link.save)
+        link.jump = offset_of(l, jump.at);
+    link.slot = offset_of(l, l->cold.p);
+    x86_land(&l->cold, jump);
+    leave_by(l, link, place);
+}
+
+/* To where TARGET says. */
+static void go_to(struct x86 *a, struct x86_rm target, bool call)
+{
+    if (call)
+        x86_call_rm(a, target);
+    else
+        x86_jmp_rm(a, target);
+}
+
+/* To PLACE in another page: its address decides. NZCV is in memory. */
+static void go_far(struct lower *l, struct x86 *a, int64_t place, bool call)
+{
+    struct dbt *dbt = l->dbt;
+    struct x86 *cold = &l->cold;
+    const int64_t page = place & ~(int64_t)A64_PAGE_MASK;
+    if (dbt->now->slots.count == dbt->now->slots.limit) {
+        a->full = true;
+        return;
+    }
+    const struct dbt_link link = {.slot = dbt->now->slots.count++};
+    struct dbt_slot *slot = &dbt->hot->slot[link.slot];
+    dbt_empty_slots(dbt, link.slot, link.slot + 1);
+    x86_mov(a, 1, RAX, x86_at(&dbt->hot->page));
+    if (page == (int32_t)page) {
+        x86_op(a, 0x81 | X_W, ALU_ADD, x86_r(RAX), 4);
+        x86_u32(a, (uint32_t)page);
+    } else {
+        x86_imm(a, RCX, (uint64_t)page);
+        x86_alu(a, ALU_ADD, 1, RAX, x86_r(RCX));
+    }
+    x86_store(a, 1, x86_at(&dbt->hot->page), RAX);
+    x86_alu(a, ALU_CMP, 1, RAX, x86_at(&slot->tag));
+    const struct x86_label miss = x86_jcc(a, CC_NE);
+    go_to(a, x86_at(&slot->value), call);
+    x86_land(cold, miss);
+    leave_by(l, link, place);
+}
+
+/* A jump of the block itself, on CC or ALWAYS. */
+static struct x86_label jump_on(struct lower *l, enum x86_cc cc, bool always)
+{
+    return always ? x86_jmp(&l->a) : x86_jcc(&l->a, cc);
+}
+
+/* Whether a jump to PLACE needs no look at `attention`: no more than the rest of the page is run before the next one. Behind
+ * a strip there is one. */
+static bool is_forward(const struct lower *l, int64_t place)
+{
+    return !l->loop.body && (place > lower_place(l, l->at) || l->at == l->count);
+}
+
+/* Where NZCV is missing, the jump leads into the rare paths, which save it first. */
+static void go_near(struct lower *l, enum x86_cc cc, bool always, int64_t place)
+{
+    struct dbt_link link = {.forward = is_forward(l, place)};
+    const bool tell =
+        lower_flags_missing(l) && (always ? lower_can_tell(l, place) : l->flags.tell);
+    if (tell)
+        lower_tell_flags(l, &link);
+    else if (always)
+        lower_save_flags(l);
+    struct x86_label jump = jump_on(l, cc, always);
+    if (lower_flags_missing(l)) {
+        const uint8_t *save = l->cold.p;
+        link.jump = offset_of(l, jump.at);
+        x86_land(&l->cold, jump);
+        lower_flags_to(l, &l->cold);
+        jump = x86_jmp(&l->cold);
+        link.save = tell && l->cold.p - save <= (ptrdiff_t)DBT_SAVE_MOST ? (uint32_t)(l->cold.p - save) : 0;
+    }
+    lower_link(l, jump, place, link);
+}
+
+void lower_go(struct lower *l, enum x86_cc cc, bool always, int64_t place, unsigned count)
+{
+    struct x86 *a = always ? &l->a : &l->cold;
+    const bool far = place & ~(int64_t)A64_PAGE_MASK;
+    if (!far && !(l->mode & DBT_MODE_COUNT)) {
+        go_near(l, cc, always, place);
+        return;
+    }
+    if (!always)
+        x86_land(a, x86_jcc(&l->a, cc));
+    lower_flags_to(l, a);
+    lower_count(l, a, count);
+    if (far)
+        go_far(l, a, place, false);
+    else
+        lower_link(l, x86_jmp(a), place, (struct dbt_link){.single = false});
+}
+
+static void jump_rax(struct lower *l, unsigned btype, bool call)
+{
+    struct x86 *a = &l->a;
+    struct dbt_hot *hot = l->dbt->hot;
+    x86_mov_rr(a, 0, RCX, RAX);
+    x86_op(a, 0x81, ALU_AND, x86_r(RCX), 4);
+    x86_u32(a, (DBT_JUMPS - 1) << 2);
+    x86_lea(a, 1, RDX, x86_at(hot->slot));
+    x86_alu(a, ALU_XOR, 1, RAX, x86_at(&hot->mode_mix[btype]));
+    x86_alu(a, ALU_CMP, 1, RAX, x86_mx(RDX, RCX, 3, offsetof(struct dbt_slot, tag)));
+    x86_jcc_to(a, CC_NE, l->dbt->stub.indirect[btype]);
+    x86_mov(a, 1, RAX, x86_mx(RDX, RCX, 3, offsetof(struct dbt_slot, limit)));
+    x86_store(a, 1, x86_at(&hot->page), RAX);
+    go_to(a, x86_mx(RDX, RCX, 3, offsetof(struct dbt_slot, value)), call);
+}
+
+void lower_jump_rax(struct lower *l, unsigned count, unsigned btype)
+{
+    lower_count(l, &l->a, count);
+    jump_rax(l, btype, false);
+}
+
+/* ---- calls ---- */
+
+/* Whether RET may find the call that the instruction is. A block counts what it has run at its end. */
+static bool is_found(const struct lower *l)
+{
+    return !(l->mode & DBT_MODE_COUNT) && lower_place(l, l->at + 1) <= A64_PAGE_MASK;
+}
+
+/* Puts what RET compares, which is in host register LINK, on the stack. Where the stack ends, calls are forgotten. Costs
+ * EFLAGS. */
+static void begin_call(struct lower *l, unsigned link)
+{
+    struct x86 *a = &l->a, *cold = &l->cold;
+    x86_push(a, link);
+    x86_test_imm(a, 0, x86_r(RSP), FRAMES_SIZE - FRAME_SIZE);
+    const struct x86_label full = x86_jcc(a, CC_E);
+    x86_land(cold, full);
+    x86_mov(cold, 1, RSP, x86_at(&l->dbt->hot->frames));
+    x86_push(cold, link);
+    x86_jmp_to(cold, x86_here(a));
+}
+
+/* Where the call returns to: in the page that the block was in. */
+static void end_call(struct lower *l)
+{
+    struct x86 *a = &l->a;
+    x86_pop(a, RAX);
+    x86_alu_imm(a, ALU_AND, 1, x86_r(RAX), -(int32_t)(A64_PAGE_MASK + 1));
+    x86_store(a, 1, x86_at(&l->dbt->hot->page), RAX);
+    lower_link(l, x86_jmp(a), lower_place(l, l->at + 1), (struct dbt_link){.single = false});
+}
+
+void lower_go_calling(struct lower *l, int64_t place, unsigned link)
+{
+    if (!is_found(l)) {
+        lower_go(l, CC_O, true, place, l->at + 1);
+        return;
+    }
+    begin_call(l, link);
+    if (place & ~(int64_t)A64_PAGE_MASK)
+        go_far(l, &l->a, place, true);
+    else
+        lower_link(l, x86_call(&l->a), place, (struct dbt_link){.forward = is_forward(l, place)});
+    end_call(l);
+}
+
+void lower_call_rax(struct lower *l, unsigned btype, unsigned link)
+{
+    if (!is_found(l)) {
+        lower_jump_rax(l, l->at + 1, btype);
+        return;
+    }
+    begin_call(l, link);
+    jump_rax(l, btype, true);
+    end_call(l);
+}
+
+void lower_return(struct lower *l, unsigned target)
+{
+    struct x86 *a = &l->a;
+    if (l->mode & DBT_MODE_COUNT) {
+        x86_mov_rr(a, 1, RAX, target);
+        lower_jump_rax(l, l->at + 1, 0);
+        return;
+    }
+    x86_alu(a, ALU_CMP, 1, target, x86_m(RSP, FRAME_SIZE - 8));
+    const struct x86_label other = x86_jcc(a, CC_NE);
+    x86_ret(a);
+    x86_land(&l->cold, other);
+    lower_swap(l);
+    x86_mov(a, 1, RSP, x86_at(&l->dbt->hot->frames));
+    x86_mov_rr(a, 1, RAX, target);
+    jump_rax(l, 0, false);
+    lower_swap(l);
+}
