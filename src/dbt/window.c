@@ -30,7 +30,7 @@
 #define PAGE (A64_PAGE_MASK + 1)
 
 /* One part in so many of the time may be spent, and so many ticks at once. */
-#define CREDIT_PART 16u
+#define CREDIT_PART 32u
 #define CREDIT_MOST (1ull << 24)
 /* With less none is begun. */
 #define CREDIT_LEAST (1ull << 16)
