@@ -282,6 +282,7 @@ enum dbt_flips {
     DBT_FLIPS_PAIR,      /* it does: it has a slot for even pages and one for odd pages */
     DBT_FLIPS_TLB,       /* that is not enough: it looks into the TLB every time, */
     DBT_FLIPS_PIECE,     /* for pieces of 2 MiB */
+    DBT_FLIPS_SLOWLY,    /* it does, but takes its time: it has one slot */
     DBT_FLIPS_WINDOW,    /* it is to have a window, and one slot for it */
     DBT_FLIPS_NO_WINDOW, /* it has had windows, which did not help */
     DBT_FLIP_KINDS
@@ -297,7 +298,7 @@ struct dbt_window {
     size_t size;
 };
 #define DBT_WINDOWS        64u
-#define DBT_WINDOW_PAGES   8192u /* at most */
+#define DBT_WINDOW_PAGES   65536u /* at most */
 #define DBT_WINDOW_PLACES  256u
 /* A site that goes to and fro between windows so often has nothing of them. */
 #define DBT_WINDOW_TRIES   96u
@@ -531,7 +532,7 @@ void dbt_windows_settle(struct dbt *dbt);
 void dbt_windows_drop(struct dbt *dbt, const struct a64_tlb_drop *what);
 /* Sites about cpu->pc, where time was seen to be spent, are to have windows. */
 void dbt_windows_sample(struct dbt *dbt);
-/* The access at PA has the TLB's tables again; FOR_EVER: they are the best there is. */
+/* The access at PA is done as it was before it was to have a window; FOR_EVER: that is the best there is. */
 void dbt_demote(struct dbt *dbt, uint64_t pa, bool for_ever);
 void dbt_windows_free(struct dbt *dbt);
 

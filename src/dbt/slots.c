@@ -14,6 +14,8 @@
 /* A site flips between pages if its slot misses as often as this, in ticks of the host; or, if it
  * has two, each a quarter as often. */
 #define TICKS_MISS 80u
+/* It does so slowly if it misses as often as this. */
+#define TICKS_SLOW 800u
 /* A slot whose pages have no neighbours of their kind looks for some again after so many misses;
  * one that found some, after no fewer than these. */
 #define MISSES_ALONE 250u
@@ -357,14 +359,25 @@ static void grow(const struct dbt_slot *slot, struct dbt_slot *value, const stru
     value->misses = misses_of(value);
 }
 
+/* Whether VALUE's page is the next one after SLOT's: the site goes through memory. */
+static bool goes_on(const struct dbt_slot *slot, const struct dbt_slot *value)
+{
+    return value->tag == slot->tag + PAGE;
+}
+
 /* Whether SITE, whose SLOT with one page is filled with VALUE, flips: it has counted its misses in no time, and more
  * pages do not help. */
-static bool flips_now(struct dbt_site *site, const struct dbt_slot *slot, const struct dbt_slot *value)
+static bool flips_now(struct dbt *dbt, struct dbt_site *site, const struct dbt_slot *slot, const struct dbt_slot *value)
 {
     const uint32_t now = target_ticks(), passed = now - site->ticks;
     site->ticks = now;
-    if (slot->more || passed >= MISSES_ALONE * TICKS_MISS << 2 * site->pair)
+    if (slot->more)
         return false;
+    if (passed >= MISSES_ALONE * TICKS_MISS << 2 * site->pair) {
+        if (passed < MISSES_ALONE * TICKS_SLOW && !goes_on(slot, value))
+            dbt_note_flips(dbt, DBT_FLIPS_SLOWLY, (dbt->blocks[site->block].pa & ~A64_PAGE_MASK) | site->place);
+        return false;
+    }
     return !value->more || ++site->tries > TRIES_WIDE;
 }
 
@@ -398,11 +411,11 @@ static struct dbt_filled fill_tlb(struct a64_mmu *mmu, struct dbt_slot *slot, st
 
 /* ---- windows ---- */
 
-/* A site that is to have a window asks for one if it misses so many times, a quarter as often as a site that flips. */
+/* A site that is to have a window asks for one if it misses so many times, as a site that flips slowly, and for a larger
+ * one if it goes from window to window so many times, in so many ticks each. */
 #define MISSES_WINDOW 16u
-/* If it goes from window to window so many times, in so many ticks each, it asks for a larger one. */
-#define MOVES_WINDOW 32u
-#define TICKS_MOVE   2000u
+#define MOVES_WINDOW  32u
+#define TICKS_MOVE    20000u
 
 /* The live window with page ADDR that is like what is looked up; NULL: there is none. */
 static const struct dbt_window *find_window(const struct dbt *dbt, const struct neighbours *like, uint64_t addr)
@@ -446,7 +459,7 @@ static bool wants_window(const struct dbt *dbt, struct dbt_site *site, bool due,
     if (found && ++site->tries % MOVES_WINDOW)
         return false;
     const uint32_t now = target_ticks(), passed = now - site->ticks;
-    const bool often = passed < (found ? MOVES_WINDOW * TICKS_MOVE : MISSES_WINDOW * TICKS_MISS * 4);
+    const bool often = passed < (found ? MOVES_WINDOW * TICKS_MOVE : MISSES_WINDOW * TICKS_SLOW);
     site->ticks = now;
     if (!often)
         site->tries = 0;
@@ -486,11 +499,11 @@ struct dbt_filled dbt_fill_site(struct a64_cpu *cpu, struct dbt_slot *slot, uint
     struct dbt_slot value = {.tag = page, .value = addend};
     const bool due = slot->limit && slot->misses <= 1, look = due || !slot->limit;
     const struct neighbours like = {mmu, ctx, entry->addend, access, global};
-    const bool found = look && !aligned && take_window(dbt, &value, &like, addr);
+    const bool found = look && !aligned && (site->window || dbt->cpu->sys->knobs.windows) && take_window(dbt, &value, &like, addr);
     if (!found)
         grow(slot, &value, &like, addr, look);
-    const bool window = !aligned && wants_window(dbt, site, due, found);
-    if (window || (due && !found && !site->window && flips_now(site, slot, &value))) {
+    const bool window = !aligned && !goes_on(slot, &value) && wants_window(dbt, site, due, found);
+    if (window || (due && !found && !site->window && flips_now(dbt, site, slot, &value))) {
         slot->misses = DBT_FLIPPING;
         return (struct dbt_filled){0, 0};
     }

@@ -32,6 +32,7 @@
 /* One part in so many of the time may be spent, and so many ticks at once. */
 #define CREDIT_PART 32u
 #define CREDIT_MOST (1ull << 24)
+#define PIECES_MOST (unsigned)(CREDIT_MOST / COST_PIECE)
 /* With less none is begun. */
 #define CREDIT_LEAST (1ull << 16)
 /* What a piece costs at most, in ticks, and a page. */
@@ -43,12 +44,16 @@
 /* Memory that cannot be mapped twice is met so often before none is asked for any more. */
 #define FAILURES_MOST 16u
 
-/* Pages about one that are found to be a window's. */
+/* What a window is made of, in order: pieces that are in order in the host. */
 struct dbt_scan {
-    uint8_t *host[2 * DBT_WINDOW_PAGES]; /* in order, about the middle */
-    size_t first, end;                   /* index of the first, and of the last + 1 */
-    unsigned pieces;
-    uint64_t left; /* ticks that more of them may cost */
+    struct piece {
+        uint8_t *host;
+        size_t pages;
+    } piece[2 * PIECES_MOST]; /* about the middle */
+    unsigned first, end;      /* index of the first, and of the last + 1 */
+    uint64_t start;           /* the first page's address */
+    size_t pages;
+    uint64_t left; /* ticks that more may cost */
     bool writes;   /* stores may go to all */
 };
 
@@ -81,30 +86,62 @@ static const struct a64_tlb_entry *find_page(const struct like *like, uint64_t a
     return reads && (!like->global || a64_tlb_is_global(entry)) ? entry : NULL;
 }
 
-/* Takes page ADDR into SCAN, at PLACE, beside NEXT. False: it is none of the window, or costs more
- * than is left but RESERVE. */
-static bool take_page(const struct like *like, struct dbt_scan *scan, uint64_t addr, size_t place,
-                      size_t next, uint64_t reserve)
-{
-    const struct a64_tlb_entry *entry = find_page(like, addr);
-    if (!entry)
-        return false;
-    uint8_t *host = (uint8_t *)(uintptr_t)(addr + entry->addend);
-    const bool follows =
-        host - scan->host[next] == (int64_t)PAGE * ((int64_t)place - (int64_t)next);
-    const uint64_t cost = follows ? COST_PAGE : COST_PIECE;
-    if (scan->left < cost + reserve)
-        return false;
-    scan->left -= cost;
-    scan->pieces += !follows;
-    scan->writes &= entry->plain_write == (addr | like->ctx);
-    scan->host[place] = host;
-    return true;
-}
-
 static bool same_half(uint64_t a, uint64_t b)
 {
     return !((a ^ b) >> 55 & 1);
+}
+
+/* The pages about ADDR that are known to follow one another in the host as they do here; it alone
+ * is always. ENTRY: the TLB's of ADDR. */
+static void find_run(const struct like *like, const struct a64_tlb_entry *entry, uint64_t addr,
+                     uint64_t *first, uint64_t *last)
+{
+    const struct a64_tlb_run *run = a64_tlb_run(like->cpu->mmu, addr, like->ctx);
+    const bool same = run && run->like.addend == entry->addend &&
+                      a64_run_allows(run, like->access) &&
+                      (!like->global || a64_tlb_is_global(&run->like));
+    *first = same ? run->first : addr;
+    *last = same ? run->last : addr;
+}
+
+/* What it costs to have PAGES more in SCAN, that are a piece of their own or not: a window of one
+ * piece is not mapped. */
+static uint64_t cost_of(const struct dbt_scan *scan, size_t pages, bool alone)
+{
+    if (!alone && scan->end - scan->first == 1)
+        return 0;
+    const bool second = scan->end - scan->first == 1;
+    return COST_PAGE * (pages + (second ? scan->pages : 0)) + (alone ? COST_PIECE : 0);
+}
+
+/* Takes the pages from ADDR on into SCAN, behind what it has, or those up to ADDR before it. False:
+ * they are none of the window, or cost more than is left but RESERVE. */
+static bool take_run(const struct like *like, struct dbt_scan *scan, uint64_t addr, bool before,
+                     uint64_t reserve)
+{
+    const struct a64_tlb_entry *entry = find_page(like, addr);
+    uint64_t first, last;
+    if (!entry)
+        return false;
+    find_run(like, entry, addr, &first, &last);
+    *(before ? &last : &first) = addr;
+    const size_t pages = (last - first) / PAGE + 1;
+    uint8_t *host = (uint8_t *)(uintptr_t)(first + entry->addend);
+    struct piece *next = &scan->piece[before ? scan->first : scan->end - 1];
+    const bool alone =
+        before ? host + pages * PAGE != next->host : next->host + next->pages * PAGE != host;
+    const uint64_t cost = cost_of(scan, pages, alone);
+    if (scan->left < cost + reserve || scan->pages + pages > DBT_WINDOW_PAGES)
+        return false;
+    scan->left -= cost;
+    scan->pages += pages;
+    scan->writes &= entry->plain_write == (addr | like->ctx);
+    if (alone)
+        scan->piece[before ? --scan->first : scan->end++] = (struct piece){host, pages};
+    else
+        *next = (struct piece){before ? host : next->host, next->pages + pages};
+    scan->start = before ? first : scan->start;
+    return true;
 }
 
 /* The pages about ADDR that CREDIT pays for: before it with half of it at most. False: it is alone.
@@ -112,42 +149,26 @@ static bool same_half(uint64_t a, uint64_t b)
 static bool scan_about(const struct like *like, struct dbt_scan *scan, uint64_t addr,
                        uint64_t credit)
 {
-    const size_t middle = DBT_WINDOW_PAGES;
     const struct a64_tlb_entry *entry = find_page(like, addr);
     if (!entry)
         return false;
-    scan->host[middle] = (uint8_t *)(uintptr_t)(addr + entry->addend);
-    scan->writes = entry->plain_write == (addr | like->ctx);
-    scan->pieces = 1;
+    scan->first = PIECES_MOST;
+    scan->end = PIECES_MOST + 1;
+    scan->piece[PIECES_MOST] = (struct piece){(uint8_t *)(uintptr_t)(addr + entry->addend), 1};
+    scan->start = addr;
+    scan->pages = 1;
     scan->left = credit;
-    scan->first = middle;
-    scan->end = middle + 1;
-    while (scan->end - scan->first < DBT_WINDOW_PAGES / 2) {
-        const uint64_t page = addr - (middle - scan->first + 1) * PAGE;
-        if (!same_half(page, addr) ||
-            !take_page(like, scan, page, scan->first - 1, scan->first, credit / 2))
-            break;
-        scan->first--;
-    }
-    while (scan->end - scan->first < DBT_WINDOW_PAGES) {
-        const uint64_t page = addr + (scan->end - middle) * PAGE;
-        if (!same_half(page, addr) || !take_page(like, scan, page, scan->end, scan->end - 1, 0))
-            break;
-        scan->end++;
-    }
-    return scan->end - scan->first > 1;
+    scan->writes = entry->plain_write == (addr | like->ctx);
+    uint64_t next = addr - PAGE;
+    while (same_half(next, addr) && take_run(like, scan, next, true, credit / 2))
+        next = scan->start - PAGE;
+    next = scan->start + scan->pages * PAGE;
+    while (same_half(next, addr) && take_run(like, scan, next, false, 0))
+        next = scan->start + scan->pages * PAGE;
+    return scan->pages > 1;
 }
 
 /* ---- mapping them ---- */
-
-/* The bytes from page I of SCAN on that follow one another. */
-static size_t piece_at(const struct dbt_scan *scan, size_t i)
-{
-    size_t pages = 1;
-    while (i + pages < scan->end && scan->host[i + pages] == scan->host[i] + pages * PAGE)
-        pages++;
-    return pages * PAGE;
-}
 
 /* Maps memory at HOST a second time, to AT. */
 static bool map_again(uint8_t *host, size_t size, uint8_t *at)
@@ -160,21 +181,22 @@ static bool map_again(uint8_t *host, size_t size, uint8_t *at)
 #endif
 }
 
-/* The pages of SCAN in order, SIZE bytes; NULL: the host cannot. */
-static uint8_t *map_scan(const struct dbt_scan *scan, size_t size)
+/* The pages of SCAN in order; NULL: the host cannot. */
+static uint8_t *map_scan(const struct dbt_scan *scan)
 {
+    const size_t size = scan->pages * PAGE;
     uint8_t *memory =
         mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED)
         return NULL;
     uint8_t *at = memory;
-    for (size_t i = scan->first; i < scan->end; i = scan->first + (size_t)(at - memory) / PAGE) {
-        const size_t piece = piece_at(scan, i);
-        if (!map_again(scan->host[i], piece, at)) {
+    for (unsigned i = scan->first; i < scan->end; i++) {
+        const struct piece *piece = &scan->piece[i];
+        if (!map_again(piece->host, piece->pages * PAGE, at)) {
             munmap(memory, size);
             return NULL;
         }
-        at += piece;
+        at += piece->pages * PAGE;
     }
 #if defined MADV_POPULATE_READ && defined MADV_DONTDUMP
     madvise(memory, size, MADV_POPULATE_READ);
@@ -306,26 +328,23 @@ static void enter_window(struct dbt *dbt, struct dbt_window *window)
     dbt->stats[STAT_WINDOW_PAGES] += (window->last - window->first) / PAGE + 1;
 }
 
-/* Maps what SCAN found, of which ADDR is the middle, as LIKE asks. What is in order already is not
- * mapped again. */
-static bool make_window(struct dbt *dbt, const struct like *like, const struct dbt_scan *scan,
-                        uint64_t addr)
+/* Maps what SCAN found as LIKE asks. What is in order already is not mapped again. */
+static bool make_window(struct dbt *dbt, const struct like *like, const struct dbt_scan *scan)
 {
-    const size_t size = (scan->end - scan->first) * PAGE, mapped = scan->pieces > 1 ? size : 0;
+    const size_t mapped = scan->end - scan->first > 1 ? scan->pages * PAGE : 0;
     struct dbt_window *window = find_room(dbt, mapped);
     if (!window)
         return false;
-    uint8_t *memory = mapped ? map_scan(scan, size) : NULL;
+    uint8_t *memory = mapped ? map_scan(scan) : NULL;
     if (mapped && !memory) {
         dbt->windows.off = ++dbt->windows.failures > FAILURES_MOST;
         return false;
     }
-    const uint64_t first = addr - (DBT_WINDOW_PAGES - scan->first) * PAGE;
     *window = (struct dbt_window){
-        .first = first,
-        .last = first + size - PAGE,
+        .first = scan->start,
+        .last = scan->start + (scan->pages - 1) * PAGE,
         .ctx = like->global ? a64_any_asid(like->cpu->mmu, like->ctx) : like->ctx,
-        .addend = (uintptr_t)(mapped ? memory : scan->host[scan->first]) - first,
+        .addend = (uintptr_t)(mapped ? memory : scan->piece[scan->first].host) - scan->start,
         .writes = scan->writes,
         .global = like->global,
         .memory = memory,
@@ -367,7 +386,7 @@ enum dbt_made dbt_window_make(struct a64_cpu *cpu, uint64_t va, unsigned access)
         like.access |= A64_WRITE; /* one window for both */
     like.global = entry && cpu->ps.el && !user && a64_tlb_is_global(entry);
     if (!entry || !scan_about(&like, windows->scan, addr, credit) ||
-        !make_window(dbt, &like, windows->scan, addr))
+        !make_window(dbt, &like, windows->scan))
         return DBT_MADE_NONE;
     spend(windows);
     return DBT_MADE;
@@ -382,12 +401,13 @@ void dbt_windows_free(struct dbt *dbt)
 
 /* ---- who asks for them ---- */
 
-/* What is known of an access that the TLB's tables served, at PA: it is to have a window. */
+/* What is known of an access that flips, at PA: it is to have a window. */
 static bool promote(struct dbt *dbt, uint64_t pa)
 {
-    if (!dbt_flips(dbt, DBT_FLIPS_PAIR, pa) || dbt_flips(dbt, DBT_FLIPS_NO_WINDOW, pa))
+    const bool flips = dbt_flips(dbt, DBT_FLIPS_PAIR, pa) || dbt_flips(dbt, DBT_FLIPS_SLOWLY, pa);
+    if (!flips || dbt_flips(dbt, DBT_FLIPS_NO_WINDOW, pa))
         return false;
-    for (unsigned kind = DBT_FLIPS_PAIR; kind < DBT_FLIPS_WINDOW; kind++)
+    for (unsigned kind = DBT_FLIPS_PAIR; kind < DBT_FLIPS_SLOWLY; kind++)
         dbt_forget_flips(dbt, kind, pa);
     dbt_note_flips(dbt, DBT_FLIPS_WINDOW, pa);
     return true;
@@ -395,7 +415,8 @@ static bool promote(struct dbt *dbt, uint64_t pa)
 
 void dbt_demote(struct dbt *dbt, uint64_t pa, bool for_ever)
 {
-    for (unsigned kind = DBT_FLIPS_PAIR; kind < DBT_FLIPS_WINDOW; kind++)
+    const bool slowly = dbt_flips(dbt, DBT_FLIPS_SLOWLY, pa);
+    for (unsigned kind = DBT_FLIPS_PAIR; kind < DBT_FLIPS_SLOWLY && !slowly; kind++)
         dbt_note_flips(dbt, kind, pa);
     dbt_forget_flips(dbt, DBT_FLIPS_WINDOW, pa);
     if (for_ever)

@@ -293,8 +293,7 @@ static bool begins_with_vectors(const struct lower *l)
     return false;
 }
 
-/* The head: the look at `attention` and at how many instructions are left. */
-static void lower_head(struct lower *l)
+void lower_head(struct lower *l)
 {
     struct x86 *a = &l->a, *cold = &l->cold;
     l->vectors = begins_with_vectors(l);
@@ -317,6 +316,7 @@ static void lower_head(struct lower *l)
     }
     if (lower_btype(l))
         x86_store8_imm(cold, CPU(ps.btype), lower_btype(l));
+    lower_flags_to(l, cold);
     x86_imm(cold, RAX, l->offset);
     x86_jmp_to(cold, l->dbt->stub.attention);
 }
@@ -397,17 +397,9 @@ static void rejoin(struct lower *l)
     l->rejoin.at = NULL;
 }
 
-static void lower_rows(struct lower *l)
+void lower_insns(struct lower *l, unsigned end)
 {
-    l->at = 0;
-    lower_head(l);
-    if (lower_btype(l))
-        lower_landing(l);
-    const size_t head = (size_t)(l->a.p - l->dbt->code_write) - l->before.code;
-    const bool plain = !l->vectors && !(l->mode & DBT_MODE_COUNT) && !lower_btype(l);
-    lower_loop_begin(l);
-    l->head = plain && !l->loop.body ? (uint8_t)head : 0;
-    for (; l->at < l->count && !l->ended; l->at++) {
+    for (; l->at < end && !l->ended; l->at++) {
         const unsigned first = l->at;
         l->keeps_rcx = l->in_rcx && leaves_rcx(l, &l->insn[first]);
         lower_insn(l);
@@ -418,11 +410,25 @@ static void lower_rows(struct lower *l)
         for (unsigned i = first; i <= l->at; i++)
             follow_vectors(l, &l->insn[i]);
     }
+}
+
+static void lower_rows(struct lower *l)
+{
+    l->at = 0;
+    lower_head(l);
+    if (lower_btype(l))
+        lower_landing(l);
+    const size_t head = (size_t)(l->a.p - l->dbt->code_write) - l->before.code;
+    const bool plain = !l->vectors && !(l->mode & DBT_MODE_COUNT) && !lower_btype(l);
+    lower_loop_begin(l);
+    l->head = plain && !l->loop.body ? (uint8_t)head : 0;
+    lower_insns(l, l->count);
     if (!l->ended) {
         l->at = l->count;
         lower_go(l, CC_O, true, lower_place(l, l->count), l->count);
     }
     lower_loop_finish(l);
+    lower_turns(l);
 }
 
 static struct x86 emitter(struct dbt *dbt, size_t from, size_t to)
@@ -437,7 +443,7 @@ static struct x86 emitter(struct dbt *dbt, size_t from, size_t to)
 bool dbt_lower(struct dbt *dbt, struct lower *l)
 {
     struct dbt_region *now = dbt->now, before = *now;
-    const unsigned links = 2 * l->count + 2 + LOWER_GROUPS; /* at most */
+    const unsigned links = 2 * (2 * l->count + 2 + LOWER_GROUPS); /* at most */
     if (now->links.limit - now->links.count < links || now->blocks.count == now->blocks.limit)
         return false;
     dbt_code_ready(dbt);
@@ -452,6 +458,7 @@ bool dbt_lower(struct dbt *dbt, struct lower *l)
     l->grouped = 0;
     for (unsigned i = 0; i < LOWER_GROUPS; i++)
         l->group[i].members = 0;
+    memset(&l->turns, 0, sizeof(l->turns));
     l->loop.body = 0;
     l->loop.setter = DBT_MAX_INSNS;
     memset(&l->flags, 0, sizeof(l->flags));

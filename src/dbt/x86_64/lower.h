@@ -135,6 +135,11 @@ struct lower {
     uint64_t grouped; /* the members of all groups that there have been */
     struct lower_group group[LOWER_GROUPS];
     struct lower_loop loop;
+    struct {
+        struct x86_label jump; /* of the first turn's end to the others: see lower_turns.c; `at` is NULL: there are none */
+        uintptr_t start;       /* 0: this is the first turn */
+        uint8_t setter;        /* the instruction that NZCV is from where a turn begins */
+    } turns;
     /* By base register: behind the last access off it of a kind that may be in groups; 0: there is none. */
     uint8_t last_access[GUEST_SP + 1];
     bool flags_live[DBT_MAX_INSNS + 1]; /* NZCV as it is before instruction i may be looked at */
@@ -175,6 +180,20 @@ extern lower_fn *const lower_simd_sat_table[A64_EXEC_COUNT];
 extern lower_fn *const lower_simd_shift_table[A64_EXEC_COUNT];
 extern lower_fn *const lower_simd_shl_table[A64_EXEC_COUNT];
 extern lower_fn *const lower_system_table[A64_EXEC_COUNT];
+
+/* Emits a head: the look at `attention` and at how many instructions are left. */
+void lower_head(struct lower *l);
+/* Emits instructions `at` to END - 1, as far as control gets. */
+void lower_insns(struct lower *l, unsigned end);
+
+/* ---- lower_turns.c ---- */
+
+/* Whether the branch now ends a turn of a loop whose next ones have code of their own; its condition is then in EFLAGS. */
+bool lower_turns_end(struct lower *l);
+/* The next turn, on CC. */
+void lower_turn(struct lower *l, enum x86_cc cc);
+/* Behind a block: the code of its other turns, if it leads to them. */
+void lower_turns(struct lower *l);
 
 /* Address of instruction I in its page. */
 static inline uint32_t lower_place(const struct lower *l, unsigned i)
@@ -340,6 +359,9 @@ bool lower_can_repeat(const struct lower *l, unsigned setter, unsigned end);
 /* Before a branch: whether NZCV is not missed before the next comparison but in rare paths, and is from now on only
  * made again for them. */
 bool lower_put_off_flags(struct lower *l);
+/* Before the branch of a block to its own start: whether NZCV as it is can be made again by instruction *SETTER wherever
+ * the next turn may look at it. */
+bool lower_can_carry(const struct lower *l, uint8_t *setter);
 /* Whether NZCV as it is can be made again by what a block at PLACE in this page will probably keep until it sets it
  * anew. */
 bool lower_can_tell(const struct lower *l, int64_t place);

@@ -50,6 +50,10 @@ static void lower_b_cond(struct lower *l, const struct a64_insn *insn)
         lower_b(l, insn);
         return;
     }
+    if (lower_turns_end(l)) {
+        lower_turn(l, lower_condition(l, insn->word & 15));
+        return;
+    }
     if (!lower_loop_ends(l)) {
         l->flags.tell = lower_can_tell(l, target_of(l, insn));
         const bool in_vain = l->flags.tell || (int64_t)insn->imm > 0;

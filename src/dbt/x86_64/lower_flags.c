@@ -186,8 +186,9 @@ enum x86_cc lower_carry_condition(struct lower *l, unsigned cond)
 
 /* ---- made again ---- */
 
-/* So far is looked for where NZCV is set anew: in the block, and beyond. */
+/* So far is looked for where NZCV is set anew: in the block, in the turn of a loop, and beyond. */
 #define FAR  16
+#define TURN DBT_MAX_INSNS
 #define NEAR 8
 
 /* The instruction that NZCV before instruction AT is from. */
@@ -262,15 +263,23 @@ static uint64_t operands_of(const struct again *again)
     return (1ull << again->operand[0] | 1ull << again->operand[1]) & ~(1ull << 31);
 }
 
+/* The guest registers that instructions FIRST to END - 1 write. */
+static uint64_t written(const struct lower *l, unsigned first, unsigned end)
+{
+    uint64_t all = 0;
+    for (unsigned i = first; i < end; i++)
+        all |= lower_written(&l->insn[i]);
+    return all;
+}
+
 bool lower_can_repeat(const struct lower *l, unsigned setter, unsigned end)
 {
     struct again again;
     if (!find_again(&l->insn[setter], &again))
         return false;
-    for (unsigned i = setter + 1; i < end; i++)
-        if (lower_written(&l->insn[i]) & operands_of(&again))
-            return false;
-    return true;
+    if (setter >= end) /* it was the turn before */
+        return !(written(l, 0, end) & operands_of(&again));
+    return !(written(l, setter + 1, end) & operands_of(&again));
 }
 
 /* EFLAGS has NZCV that only an integer comparison may have made. */
@@ -338,10 +347,11 @@ static uint64_t kept_by(const struct ahead *ahead)
     return ahead->set ? ahead->kept | DBT_SETS_FLAGS : 0;
 }
 
-/* Of the block's instructions from FIRST on, UNTIL the one that sets NZCV. */
-static uint64_t find_kept(const struct lower *l, unsigned first, bool branches, unsigned *until)
+/* Of MOST of the block's instructions from FIRST on, UNTIL the one that sets NZCV. */
+static uint64_t find_kept(const struct lower *l, unsigned first, unsigned most, bool branches,
+                          unsigned *until)
 {
-    const unsigned far = first + FAR < l->count ? first + FAR : l->count;
+    const unsigned far = first + most < l->count ? first + most : l->count;
     struct ahead ahead = {.kept = UINT64_MAX};
     for (*until = first; *until < far && look_at(l, &ahead, &l->insn[*until], branches);)
         ++*until;
@@ -351,7 +361,7 @@ static uint64_t find_kept(const struct lower *l, unsigned first, bool branches, 
 uint64_t lower_kept_registers(const struct lower *l)
 {
     unsigned until;
-    return find_kept(l, 0, false, &until);
+    return find_kept(l, 0, FAR, false, &until);
 }
 
 /* The same of the words at PLACE in this page, as far as can be told now. */
@@ -370,11 +380,21 @@ bool lower_put_off_flags(struct lower *l)
     struct again again;
     unsigned setter, until;
     if (!can_set_again(l, &setter, &again) ||
-        (operands_of(&again) | DBT_SETS_FLAGS) & ~find_kept(l, l->at + 1, true, &until))
+        (operands_of(&again) | DBT_SETS_FLAGS) & ~find_kept(l, l->at + 1, FAR, true, &until))
         return false;
     l->flags.setter = (uint8_t)setter;
     l->flags.until = (uint8_t)until;
     return true;
+}
+
+bool lower_can_carry(const struct lower *l, uint8_t *setter)
+{
+    struct again again;
+    unsigned from, until;
+    if (!is_new(l) || !can_set_again(l, &from, &again))
+        return false;
+    *setter = (uint8_t)from;
+    return !((operands_of(&again) | DBT_SETS_FLAGS) & ~find_kept(l, 0, TURN, true, &until));
 }
 
 /* NZCV of the addition or subtraction whose result overwrote its operand. */
