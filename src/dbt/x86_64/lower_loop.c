@@ -25,8 +25,9 @@
 #include "../../a64/system.h"
 
 /* In bytes. */
-#define MOST_STEP 128
-#define MOST_SPAN 256 /* of a turn */
+#define MOST_STEP          4096
+#define MOST_STEP_FLIPPING 128 /* where other pages are reached every few turns */
+#define MOST_SPAN          256 /* of a turn */
 
 /* That many turns' constants are to be in reach of an immediate. */
 #define MOST_TURNS 1500
@@ -228,8 +229,10 @@ static void take(struct lower *l, struct survey *survey, unsigned i)
         return;
     const int64_t passed = survey->now.value[place.like.varying].added * (1 << place.like.scale);
     l->loop_disp[i] = (int32_t)(place.offset - passed);
-    if (place.step > MOST_STEP || place.step < -MOST_STEP ||
-        place.offset != (int32_t)place.offset || l->loop_disp[i] != place.offset - passed)
+    const int64_t most =
+        dbt_flips(l->dbt, DBT_FLIPS_PAIR, l->pa + i * 4) ? MOST_STEP_FLIPPING : MOST_STEP;
+    if (place.step > most || place.step < -most || place.offset != (int32_t)place.offset ||
+        l->loop_disp[i] != place.offset - passed)
         return;
     struct lower_group *stream = find_stream(l, survey, &place.like);
     if (!stream || !lower_widen(stream, place.offset, shape->bytes, MOST_SPAN))
@@ -279,7 +282,7 @@ static bool end_at(const struct survey *survey, struct lower_loop *loop, unsigne
                    unsigned value, uint64_t limit)
 {
     const struct turn *whole = &survey->whole;
-    if (!is_itself(whole, reg) || !lower_is_power(whole->value[reg].added))
+    if (!is_itself(whole, reg) || !whole->value[reg].added)
         return false;
     if (value != 31 && !stays(survey, value))
         return false;

@@ -118,7 +118,7 @@ static unsigned log2_of(int64_t step)
 static void find_room(struct lower *l, const struct lower_group *stream)
 {
     struct x86 *a = &l->a;
-    const unsigned step = (unsigned)abs(stream->step), most = 4095;
+    const unsigned step = (unsigned)abs(stream->step);
     const bool up = stream->step > 0;
     if (stream->page) {
         x86_mov_rr(a, 0, RDX, RAX);
@@ -144,12 +144,12 @@ static void find_room(struct lower *l, const struct lower_group *stream)
         x86_shift_imm(a, SHIFT_SHR, 1, RDX, log2_of(step));
         return;
     }
-    x86_imm(a, RAX, most);
+    x86_imm(a, RAX, step * STRIP_INSNS);
     x86_alu(a, ALU_CMP, 1, RDX, x86_r(RAX));
     x86_cmov(a, CC_A, 1, RDX, x86_r(RAX));
-    x86_imm(a, RAX, 0x10000 / step);
-    x86_imul(a, 0, RDX, x86_r(RAX));
-    x86_shift_imm(a, SHIFT_SHR, 0, RDX, 16);
+    x86_imm(a, RAX, UINT32_MAX / step);
+    x86_imul(a, 1, RDX, x86_r(RAX));
+    x86_shift_imm(a, SHIFT_SHR, 1, RDX, 32);
 }
 
 /* The strip has no more than RDX turns, and one. Costs RAX. */
@@ -177,23 +177,41 @@ static void fold(struct lower *l, const struct lower_group *stream, bool base)
     x86_store(a, 1, x86_at(stream->folded), RAX);
 }
 
-/* The strip ends where the loop's comparison ends the loop: after so many turns, if it is a whole
- * number. */
-static void end_with_loop(struct lower *l, const struct lower_loop *loop)
+/* RDX = what the counter is where the loop ends. */
+static void load_until(struct lower *l, const struct lower_loop *loop)
+{
+    if (loop->until == 31)
+        x86_imm(&l->a, RDX, loop->limit);
+    else
+        lower_copy(l, 1, loop->until, RDX);
+}
+
+/* What a multiple of ODD is to be multiplied by to be divided by it. What is none becomes larger
+ * than all that are. */
+static uint64_t inverse(uint64_t odd)
+{
+    uint64_t x = odd; /* right in 3 bits, and in twice as many after each step */
+    for (unsigned bits = 3; bits < 64; bits *= 2)
+        x *= 2 - odd * x;
+    return x;
+}
+
+/* RDX, load_until()'s, becomes the number of turns less one that lead there; more than any strip
+ * has if none does. */
+static void count_turns(struct lower *l, const struct lower_loop *loop)
 {
     struct x86 *a = &l->a;
-    const bool up = loop->step > 0;
-    if (loop->until == 31)
-        x86_imm(a, RAX, loop->limit);
-    else
-        lower_copy(l, 1, loop->until, RAX);
-    x86_alu(a, ALU_SUB, 1, RAX, lower_rm(loop->counter));
-    if (!up)
-        x86_neg(a, 1, RAX);
-    x86_op(a, 0x81 | X_W, ALU_SUB, x86_r(RAX), 4);
-    x86_u32(a, (uint32_t)llabs(loop->step));
-    x86_rorx(a, 1, RDX, x86_r(RAX), log2_of(loop->step));
-    shorten(l);
+    const uint64_t step = (uint64_t)llabs(loop->step), odd = step >> log2_of(loop->step);
+    x86_alu(a, ALU_SUB, 1, RDX, lower_rm(loop->counter));
+    if (loop->step < 0)
+        x86_neg(a, 1, RDX);
+    x86_alu_imm(a, ALU_SUB, 1, x86_r(RDX), (int32_t)step);
+    if (odd != step)
+        x86_rorx(a, 1, RDX, x86_r(RDX), log2_of(loop->step));
+    if (odd == 1)
+        return;
+    const uint64_t factor = inverse(odd);
+    x86_imul(a, 1, RDX, x86_at((const void *)lower_literal(l, &factor, sizeof(factor))));
 }
 
 /* From the number of turns less one to what the counter is behind them. */
@@ -231,8 +249,11 @@ static void begin_long(struct lower *l, const struct lower_loop *loop)
         if (stream->step)
             shorten(l);
     }
-    if (loop->setter < l->count)
-        end_with_loop(l, loop);
+    if (loop->setter < l->count) {
+        load_until(l, loop);
+        count_turns(l, loop);
+        shorten(l);
+    }
     set_end(l, loop);
     load_kept(l, a, loop);
 }
@@ -245,23 +266,14 @@ static void go_long(struct lower_loop *loop, struct x86_label jump)
     loop->longer[loop->longer_count++] = jump;
 }
 
-/* The strip ends with the loop. RDX = by how much the counter changes from its first turn to its
- * last. */
+/* The strip ends with the loop. RDX = the number of its turns less one. */
 static void take_all(struct lower *l, struct lower_loop *loop)
 {
     struct x86 *a = &l->a;
-    const int32_t step = (int32_t)llabs(loop->step);
-    if (loop->until == 31)
-        x86_imm(a, RDX, loop->limit);
-    else
-        lower_copy(l, 1, loop->until, RDX);
+    load_until(l, loop);
     x86_store(a, 1, x86_at(&l->dbt->hot->strip_end), RDX);
-    x86_alu(a, ALU_SUB, 1, RDX, lower_rm(loop->counter));
-    if (loop->step < 0)
-        x86_neg(a, 1, RDX);
-    x86_alu_imm(a, ALU_SUB, 1, x86_r(RDX), step);
-    x86_rorx(a, 1, RAX, x86_r(RDX), log2_of(step));
-    x86_alu_imm(a, ALU_CMP, 1, x86_r(RAX), most_turns(loop) - 1);
+    count_turns(l, loop);
+    x86_alu_imm(a, ALU_CMP, 1, x86_r(RDX), most_turns(loop) - 1);
     go_long(loop, x86_jcc(a, CC_A));
 }
 
@@ -279,14 +291,12 @@ static void take_few(struct lower *l, const struct lower_loop *loop)
 static void go_to_last(struct lower *l, const struct lower_loop *loop, int32_t step)
 {
     struct x86 *a = &l->a;
-    const int64_t counted = llabs(loop->step), ratio = step / counted;
     if (loop->setter >= l->count) {
         x86_alu_imm(a, ALU_ADD, 1, x86_r(RCX), step * (FEW_TURNS - 1));
-    } else if (step == ratio * counted && lower_is_power(ratio) && ratio > 0 && ratio <= 8) {
-        x86_lea(a, 1, RCX, x86_mx(RCX, RDX, log2_of(ratio), 0));
+    } else if (step > 0 && step <= 8 && lower_is_power(step)) {
+        x86_lea(a, 1, RCX, x86_mx(RCX, RDX, log2_of(step), 0));
     } else {
-        x86_rorx(a, 1, RAX, x86_r(RDX), log2_of(counted));
-        x86_imul_imm(a, 1, RAX, x86_r(RAX), step);
+        x86_imul_imm(a, 1, RAX, x86_r(RDX), step);
         x86_alu(a, ALU_ADD, 1, RCX, x86_r(RAX));
     }
 }

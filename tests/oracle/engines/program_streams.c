@@ -71,7 +71,7 @@ static uint32_t moving_access(struct program *o, bool vectors)
 static uint32_t constant_added(struct program *o)
 {
     const unsigned n = base(o) + pick(o, 2);
-    const uint32_t constant = pick(o, 3) ? 1u << pick(o, 5) : pick(o, 200);
+    const uint32_t constant = pick(o, 3) ? 1u << pick(o, 5) : pick(o, chance(o, 4) ? 1024 : 200);
     switch (pick(o, 4)) {
     case 0:
         return asm_sub_imm(n, n, constant);
@@ -217,7 +217,7 @@ void program_put_streams(struct program *o)
     put_value(o, INDEX, pick(o, 64));
     const unsigned turns = 1 + pick(o, 90);
     const enum count count = pick(o, COUNTS);
-    const unsigned step = chance(o, 8) ? 3 : 1u << pick(o, 6);
+    const unsigned step = chance(o, 3) ? 1 + pick(o, 45) : 1u << pick(o, 6);
     put_value(o, T0,
               count == UP            ? 0
               : count == UP_TO_0     ? -(uint64_t)turns
