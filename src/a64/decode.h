@@ -27,7 +27,9 @@ enum a64_flag {
     A64_F_BTI = 1 << 13,  /* may be the target of an indirect branch in a guarded page */
 };
 
-/* The general registers that a row writes, one by each of its fields; MORE: others too. */
+/* The general registers that a row writes, one by each of its fields; MORE: others too. In a decoded instruction they stand
+ * behind its flags. */
+#define A64_WRITES_SHIFT 28
 enum a64_writes {
     A64_WRITES_D = 1 << 0, /* field d or t */
     A64_WRITES_U = 1 << 1,
@@ -79,7 +81,7 @@ struct a64_insn {
     a64_exec_fn *exec;
     uint64_t imm;           /* row->imm(word), else 0 */
     uint32_t word;
-    uint32_t flags;         /* enum a64_flag of the row, with A64_F_ANY */
+    uint32_t flags;         /* enum a64_flag of the row, with A64_F_ANY; enum a64_writes << A64_WRITES_SHIFT */
     uint16_t row;           /* enum a64_row_id; A64_ROW_NONE where undefined */
     uint8_t rd, rn, rm, ra; /* word[4:0], [9:5], [20:16], [14:10]: always there in A64 */
 };

@@ -27,12 +27,17 @@ bool dbt_is_conditional(const struct a64_insn *insn)
     return false;
 }
 
-const struct a64_insn *dbt_decode(struct dbt *dbt, uint32_t word)
+static inline const struct a64_insn *find_decoded(struct dbt *dbt, uint32_t word)
 {
     struct a64_insn *known = &dbt->decoded[(word * 0x9e3779b1u >> 16) % DBT_DECODED];
     if (known->word != word || !known->exec)
         a64_insn_meet(dbt->cpu, known, word);
     return known;
+}
+
+const struct a64_insn *dbt_decode(struct dbt *dbt, uint32_t word)
+{
+    return find_decoded(dbt, word);
 }
 
 /* Whether the instructions from FIRST to LAST, which branches back there, are a loop that may be run in strips: see
@@ -56,7 +61,7 @@ static void decode(struct dbt *dbt, struct lower *l, unsigned first, const uint3
     const unsigned left = 1024 - first, limit = left < DBT_MAX_INSNS ? left : DBT_MAX_INSNS;
     unsigned count = 0;
     for (bool ends = false; count < limit && !ends; count++) {
-        const struct a64_insn *insn = dbt_decode(dbt, a64_code_word(&host[first + count]));
+        const struct a64_insn *insn = find_decoded(dbt, a64_code_word(&host[first + count]));
         l->insn[count] = *insn;
         words[count] = insn->word;
         ends = insn->flags & A64_F_END && !dbt_is_conditional(insn); /* as all undefined ones are */

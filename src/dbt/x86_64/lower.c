@@ -407,7 +407,7 @@ void lower_insns(struct lower *l, unsigned end)
             l->in_rcx = NULL;
         if (l->rejoin.at)
             rejoin(l);
-        for (unsigned i = first; i <= l->at; i++)
+        for (unsigned i = first; l->has_vectors && i <= l->at; i++)
             follow_vectors(l, &l->insn[i]);
     }
 }

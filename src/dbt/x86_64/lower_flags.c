@@ -318,44 +318,44 @@ static bool passes(const struct a64_insn *insn)
     return !(insn->flags & A64_F_END) || (dbt_is_conditional(insn) && (int64_t)insn->imm > 0);
 }
 
-/* A look ahead at instructions, from where NZCV is not in memory. */
+/* Whether a look ahead, from where NZCV is not in memory, goes over INSN, which nobody looks at NZCV in but for what is rare,
+ * such as a fault; with BRANCHES, for a branch that leaves the block. */
+static bool goes_over(const struct a64_insn *insn, bool branches)
+{
+    return passes(insn) && (branches || !(insn->flags & A64_F_END));
+}
+
 struct ahead {
     uint64_t written; /* guest registers, a bit each */
     uint64_t kept;    /* those that were not written where somebody may look at NZCV */
-    bool set, failed; /* NZCV is set anew; or it is not known to be */
 };
 
-/* Takes in INSN: all but what is rare, such as a fault, must not look; with BRANCHES, a branch may
- * that leaves the block. */
-static bool look_at(const struct lower *l, struct ahead *ahead, const struct a64_insn *insn,
-                    bool branches)
+static void take_in(const struct lower *l, struct ahead *ahead, const struct a64_insn *insn)
 {
-    ahead->failed = !passes(insn) || (insn->flags & A64_F_END && !branches);
-    if (ahead->failed)
-        return false;
     const uint64_t writes = lower_written(insn);
     if (lower_looks(l, insn)) /* once SP is written, see lower_sp_written() */
         ahead->kept = ~(ahead->written | (writes & 1ull << GUEST_SP));
     ahead->written |= writes;
-    ahead->set = insn->flags & A64_F_WF;
-    return !ahead->set;
 }
 
-/* What is to be had of struct ahead: `kept` and DBT_SETS_FLAGS, or 0. */
-static uint64_t kept_by(const struct ahead *ahead)
-{
-    return ahead->set ? ahead->kept | DBT_SETS_FLAGS : 0;
-}
-
-/* Of MOST of the block's instructions from FIRST on, UNTIL the one that sets NZCV. */
+/* Of MOST of the block's instructions from FIRST on, UNTIL the one that sets NZCV: what they keep, and DBT_SETS_FLAGS; 0:
+ * none is found to set it. */
 static uint64_t find_kept(const struct lower *l, unsigned first, unsigned most, bool branches,
                           unsigned *until)
 {
     const unsigned far = first + most < l->count ? first + most : l->count;
     struct ahead ahead = {.kept = UINT64_MAX};
-    for (*until = first; *until < far && look_at(l, &ahead, &l->insn[*until], branches);)
-        ++*until;
-    return kept_by(&ahead);
+    for (*until = first; *until < far; ++*until) {
+        if (!goes_over(&l->insn[*until], branches))
+            return 0;
+        if (l->insn[*until].flags & A64_F_WF)
+            break;
+    }
+    if (*until >= far)
+        return 0;
+    for (unsigned i = first; i <= *until; i++)
+        take_in(l, &ahead, &l->insn[i]);
+    return ahead.kept | DBT_SETS_FLAGS;
 }
 
 uint64_t lower_kept_registers(const struct lower *l)
@@ -369,10 +369,15 @@ static uint64_t guess_kept(const struct lower *l, uint32_t place)
 {
     struct ahead ahead = {.kept = UINT64_MAX};
     const unsigned first = place / 4, end = first + NEAR < 1024 ? first + NEAR : 1024;
-    for (unsigned i = first; i < end; i++)
-        if (!look_at(l, &ahead, dbt_decode(l->dbt, a64_code_word(&l->host[i])), false))
-            break;
-    return kept_by(&ahead);
+    for (unsigned i = first; i < end; i++) {
+        const struct a64_insn *insn = dbt_decode(l->dbt, a64_code_word(&l->host[i]));
+        if (!goes_over(insn, false))
+            return 0;
+        take_in(l, &ahead, insn);
+        if (insn->flags & A64_F_WF)
+            return ahead.kept | DBT_SETS_FLAGS;
+    }
+    return 0;
 }
 
 bool lower_put_off_flags(struct lower *l)

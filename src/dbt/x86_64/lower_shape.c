@@ -83,7 +83,7 @@ bool lower_adds_constant(const struct a64_insn *insn, unsigned n, int64_t *const
 /* By the fields of its row, of which BASE may be left out. What it writes beyond one register each is taken for all. */
 static uint64_t written(const struct a64_insn *insn, bool base)
 {
-    const unsigned writes = insn->row == A64_ROW_NONE ? A64_WRITES_MORE : a64_rows[insn->row].writes;
+    const unsigned writes = insn->flags >> A64_WRITES_SHIFT;
     const unsigned rd = insn->rd == 31 && insn->flags & A64_F_WSP ? GUEST_SP : insn->rd;
     if (writes & A64_WRITES_MORE)
         return UINT64_MAX;
