@@ -26,6 +26,8 @@
 #define TRIES_WIDE 3u
 /* A site that looks for pieces may reach so many pages that are none. */
 #define TRIES_PIECE 100u
+/* Slots that are fetched before they are looked at. */
+#define AHEAD 8u
 /* Runs that lead from pages that a slot holds to others. */
 #define RUNS_BETWEEN 128u
 
@@ -188,21 +190,33 @@ static bool may_be_wide(const struct dbt *dbt, unsigned half, const struct range
     return found;
 }
 
+/* Where the wide slots of HALF have pages, anew. */
+static void see_all(struct dbt *dbt, unsigned half)
+{
+    const struct dbt_log *log = &dbt->wide[half].log;
+    memset(dbt->wide_seen[half], 0, sizeof(dbt->wide_seen[half]));
+    for (uint32_t i = 0; i < log->count; i++) {
+        const struct dbt_slot *slot = &dbt->hot->slot[log->slot[i]];
+        see(dbt, half, slot, page_of(dbt, slot));
+    }
+}
+
 /* Empties the wide slots of HALF with pages of RANGE, and takes out whom the set names in vain. */
 static void sweep_wide(struct dbt *dbt, unsigned half, const struct range *range)
 {
     struct dbt_set *set = &dbt->wide[half];
     if (!set->log.count || !may_be_wide(dbt, half, range))
         return;
-    memset(dbt->wide_seen[half], 0, sizeof(dbt->wide_seen[half]));
+    const uint32_t count = set->log.count;
     uint32_t kept = 0;
-    for (uint32_t i = 0; i < set->log.count; i++) {
+    for (uint32_t i = 0; i < count; i++) {
+        if (i + AHEAD < count) /* they are all over the place */
+            __builtin_prefetch(&dbt->hot->slot[set->log.slot[i + AHEAD]]);
         const uint32_t number = set->log.slot[i];
         struct dbt_slot *slot = &dbt->hot->slot[number];
         const uint64_t page = page_of(dbt, slot);
         const bool holds = is_wide(slot) && half_of(page) == half;
         if (holds && !in_range(slot, page, range)) {
-            see(dbt, half, slot, page);
             set->log.slot[kept++] = number;
             continue;
         }
@@ -211,6 +225,8 @@ static void sweep_wide(struct dbt *dbt, unsigned half, const struct range *range
             empty(dbt, slot);
     }
     set->log.count = kept;
+    if (kept < count)
+        see_all(dbt, half);
 }
 
 /* Room in one bucket may be made by emptying slots, this one too: then only the last pages are
