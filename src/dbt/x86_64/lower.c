@@ -185,6 +185,13 @@ static void note_access(struct lower *l, const struct a64_insn *insn, unsigned i
         *last = (uint8_t)(i + 1);
 }
 
+/* Whether the sum of two registers, one shifted to the left, comes before an access off it. */
+static bool makes_base(const struct lower *l, const struct a64_insn *insn)
+{
+    return !(insn->word >> 22 & 3) && insn->rn != 31 && insn->rm != 31 && insn->rd != 31 &&
+           l->last_access[insn->rd];
+}
+
 /* Goes over the instructions once, from the last to the first: which ones' NZCV somebody may look at, which accesses
  * may have others behind them, whether the block is a loop, and whether it has to do with vectors. */
 static void look_over(struct lower *l)
@@ -194,6 +201,7 @@ static void look_over(struct lower *l)
     bool live = true;
     memset(l->last_access, 0, sizeof(l->last_access));
     l->loop_end = l->count;
+    l->sums = 0;
     l->flags_live[l->count] = true;
     for (unsigned i = l->count; i--;) {
         const struct a64_insn *insn = &l->insn[i];
@@ -204,6 +212,8 @@ static void look_over(struct lower *l)
             note_access(l, insn, i);
         else if (insn->flags & A64_F_END && insn->imm == -(uint64_t)i * 4 && dbt_is_conditional(insn))
             l->loop_end = i;
+        else if (insn->row != A64_ROW_NONE && l->row[insn->row].sums && makes_base(l, insn))
+            l->sums |= 1ull << i;
     }
     l->has_vectors = all & A64_F_FP;
 }
@@ -268,6 +278,7 @@ void dbt_lower_prepare(struct lower *l)
                                  : writes[1] ? 2
                                              : 1),
             .plain = lower_moves_plainly(row),
+            .sums = id == A64_EXEC_add_shift_x,
             .shape = lower_shape_of_row(row),
             .spares = i < count ? spares(row, i) : 0,
         };

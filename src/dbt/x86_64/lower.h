@@ -90,6 +90,7 @@ struct lower_row {
     lower_fn *lowering; /* NULL: by a call of the interpreter's function */
     uint8_t vectors;    /* vector registers it writes: 0, 1, or more */
     bool plain;         /* lower_moves_plainly() */
+    bool sums;          /* ADD Xd, Xn, Xm with a shift */
     struct lower_shape shape;
     uint8_t spares;     /* scratch registers that the lowering does not use, a bit each */
 };
@@ -142,6 +143,7 @@ struct lower {
     } turns;
     /* By base register: behind the last access off it of a kind that may be in groups; 0: there is none. */
     uint8_t last_access[GUEST_SP + 1];
+    uint64_t sums; /* the instructions, a bit each, that add registers to what is a base later on */
     bool flags_live[DBT_MAX_INSNS + 1]; /* NZCV as it is before instruction i may be looked at */
     int32_t loop_disp[DBT_MAX_INSNS];    /* of members of the loop's streams: see struct lower_group */
     struct a64_insn insn[DBT_MAX_INSNS];

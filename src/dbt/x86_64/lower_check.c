@@ -337,6 +337,14 @@ const struct lower_group *lower_member_of(const struct lower *l)
     return NULL;
 }
 
+/* RAX = the first byte of a group, LOWEST from where INSN is. */
+static void address_of_sum(struct lower *l, const struct a64_insn *insn, int32_t lowest)
+{
+    lower_address_indexed(l, insn);
+    if (lowest)
+        x86_lea(&l->a, 1, RAX, x86_m(RAX, lowest));
+}
+
 const struct lower_group *lower_group_of(struct lower *l, const struct a64_insn *insn)
 {
     const struct lower_group *member = lower_member_of(l);
@@ -344,7 +352,7 @@ const struct lower_group *lower_group_of(struct lower *l, const struct a64_insn 
     if (group) {
         lower_clobber(l);
         if (lower_shape_of(l, insn)->how == LOWER_INDEXED)
-            lower_address_indexed(l, insn);
+            address_of_sum(l, insn, group->lowest);
         else if (l->address.base >= 0)
             l->address.disp = group->lowest;
         else

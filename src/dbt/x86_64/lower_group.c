@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* One check for several accesses: those of a block that lie near each other off one base register,
  * which only constants are added to in between, or at the sum of the same two registers, as when an
- * element of an array is read and written. A check of all their bytes stands before the first;
+ * element of an array is read and written; or off a register that has the sum, as when the element
+ * is a structure. A check of all their bytes stands before the first;
  * what is reached through it cannot fault any more, as nothing in a block changes translations.
  *
  * Where the bytes are not all in the pages of one slot, the block is left before the first access
@@ -10,6 +11,8 @@
  * write may be in vain for ever, so that writes join reads only before the next branch. */
 
 #include "lower_mem.h"
+
+#include "../../a64/ldst.h"
 
 /* All that a group's accesses span, in bytes. */
 #define MOST_BYTES 512
@@ -38,15 +41,66 @@ struct walk {
     struct lower_group group;
     const struct a64_insn *first;
     bool indexed;
+    const struct a64_insn
+        *sum;      /* what made the base, of registers that are as they were; or NULL */
     int64_t added; /* to the base since then */
     bool reads, writes, branched;
 };
+
+/* ---- a base that is a sum ---- */
+
+/* Whether INSN, whose base is another register, is at the sum that SUM makes. */
+static bool is_at_sum(const struct a64_insn *insn, const struct a64_insn *sum)
+{
+    const unsigned option = (unsigned)(insn->imm >> 8);
+    return insn->rn != 31 && insn->rn == sum->rn && insn->rm == sum->rm &&
+           (option == A64_EXTEND_LSL || option == A64_EXTEND_SXTX) &&
+           a64_regoff_shift(insn->imm) == (sum->word >> 10 & 63);
+}
+
+static uint64_t operands_of(const struct a64_insn *sum)
+{
+    return 1ull << sum->rn | 1ull << sum->rm;
+}
+
+/* Whether the registers of the sum that instruction I makes are behind it what they still are. */
+static bool holds(const struct lower *l, unsigned i)
+{
+    const uint64_t registers = operands_of(&l->insn[i]) | 1ull << l->insn[i].rd;
+    if (operands_of(&l->insn[i]) >> l->insn[i].rd & 1)
+        return false;
+    while (++i < l->at)
+        if (lower_written(&l->insn[i]) & registers)
+            return false;
+    return true;
+}
+
+/* The instruction that made the base of the access now, or the sum that it is at; NULL: none is
+ * known. */
+static const struct a64_insn *find_sum(const struct lower *l, bool indexed)
+{
+    const struct a64_insn *first = &l->insn[l->at];
+    for (uint64_t left = l->sums & ((1ull << l->at) - 1); left;) {
+        const unsigned i = 63 - (unsigned)__builtin_clzll(left);
+        const struct a64_insn *sum = &l->insn[i];
+        if (indexed ? is_at_sum(first, sum) : sum->rd == first->rn)
+            return holds(l, i) ? sum : NULL;
+        left &= ~(1ull << i);
+    }
+    return NULL;
+}
+
+/* ---- its members ---- */
 
 /* Whether the access of SHAPE is off what the group's are. */
 static bool is_mine(const struct walk *walk, const struct a64_insn *insn,
                     const struct lower_shape *shape)
 {
-    if (shape->how == LOWER_ALONE || lower_base(insn) != walk->group.base)
+    if (shape->how == LOWER_ALONE)
+        return false;
+    if (walk->sum && shape->how == LOWER_INDEXED)
+        return is_at_sum(insn, walk->sum);
+    if (lower_base(insn) != walk->group.base)
         return false;
     if (shape->how != LOWER_INDEXED)
         return !walk->indexed;
@@ -57,8 +111,9 @@ static bool is_mine(const struct walk *walk, const struct a64_insn *insn,
 static bool join(struct walk *walk, const struct a64_insn *insn, unsigned i,
                  const struct lower_shape *shape)
 {
-    const bool at_base = shape->how == LOWER_BEHIND || walk->indexed;
-    const int64_t offset = walk->added + (at_base ? 0 : (int64_t)insn->imm);
+    const bool indexed = shape->how == LOWER_INDEXED;
+    const bool at_base = shape->how == LOWER_BEHIND || indexed;
+    const int64_t offset = (indexed ? 0 : walk->added) + (at_base ? 0 : (int64_t)insn->imm);
     if (shape->store && walk->reads && !walk->writes && walk->branched)
         return false;
     if (!lower_widen(&walk->group, offset, shape->bytes, MOST_BYTES))
@@ -75,6 +130,8 @@ static bool follow_base(struct walk *walk, const struct a64_insn *insn,
                         const struct lower_shape *shape)
 {
     int64_t constant;
+    if (walk->sum && operands_of(walk->sum) & lower_written(insn))
+        return false;
     if (shape->how == LOWER_AT && insn->rd != walk->group.base && insn->ra != walk->group.base &&
         !walk->indexed)
         return true;
@@ -114,13 +171,22 @@ static bool passes_by(const struct lower *l, const struct a64_insn *insn, const 
 {
     return insn->row != A64_ROW_NONE && l->row[insn->row].plain &&
            leaves_alone(insn, walk->group.base) &&
-           (!walk->indexed || leaves_alone(insn, walk->first->rm));
+           (!walk->indexed || leaves_alone(insn, walk->first->rm)) &&
+           (!walk->sum || (leaves_alone(insn, walk->sum->rn) && leaves_alone(insn, walk->sum->rm)));
 }
 
-/* Goes over the instructions from the first access, as far as the last one off its base. */
-static void collect(const struct lower *l, struct walk *walk)
+/* Behind the last access that may be in the group. */
+static unsigned end_of(const struct lower *l, const struct walk *walk)
 {
     const unsigned end = l->last_access[walk->group.base];
+    const unsigned other = walk->sum ? l->last_access[walk->sum->rn] : 0;
+    return end > other ? end : other;
+}
+
+/* Goes over the instructions from the first access on. */
+static void collect(const struct lower *l, struct walk *walk)
+{
+    const unsigned end = end_of(l, walk);
     for (unsigned i = l->at; i < end; i++) {
         const struct a64_insn *insn = &l->insn[i];
         if (passes_by(l, insn, walk))
@@ -139,11 +205,17 @@ struct lower_group *lower_begin_group(struct lower *l)
 {
     const unsigned none = DBT_MODE_SINGLE | DBT_MODE_COUNT | DBT_MODE_ALIGN | DBT_MODE_SP_BAD;
     const struct a64_insn *first = &l->insn[l->at];
-    if (l->mode & none || lower_btype(l) || l->last_access[lower_base(first)] == l->at + 1)
+    const bool indexed = lower_shape_of(l, first)->how == LOWER_INDEXED;
+    if (l->mode & none || lower_btype(l))
         return NULL;
-    struct walk walk = {.group.base = lower_base(first),
-                        .first = first,
-                        .indexed = lower_shape_of(l, first)->how == LOWER_INDEXED};
+    struct walk walk = {.group.base = lower_base(first), .first = first, .indexed = indexed};
+    walk.sum = l->sums ? find_sum(l, indexed) : NULL;
+    if (walk.sum) {
+        walk.group.base = walk.sum->rd;
+        walk.indexed = false;
+    }
+    if (end_of(l, &walk) == l->at + 1)
+        return NULL;
     struct lower_group *group = room(l);
     if (!group)
         return NULL;

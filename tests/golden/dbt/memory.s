@@ -78,4 +78,5 @@ isb
 prfm pldl1keep, [x0]
 dc zva, x0
 ldr w0, [x1, x2, lsl #2]; add w0, w0, #1; str w0, [x1, x2, lsl #2]
+add x4, x1, x2, lsl #3; ldr x0, [x1, x2, lsl #3]; ldr w3, [x4, #-4]
 ldr q0, [x0, x2]; str q0, [x1, x2]; add x2, x2, #16; cmp x2, x3; b.ne .-16

@@ -112,6 +112,24 @@ static void put_sum(struct program *o)
     }
 }
 
+/* A register that says where an element of an array is, and accesses to its parts off that and off
+ * what it is the sum of. */
+static void put_element(struct program *o)
+{
+    const unsigned from = base(o), to = BASE + (from - BASE + 1) % BASES;
+    const unsigned size = pick(o, 4), scaled = pick(o, 2);
+    put(o, asm_add(to, from, INDEX, scaled ? size : 0));
+    for (unsigned n = 2 + pick(o, 4); n; n--) {
+        const uint32_t kind = size << 30 | (pick(o, 3) ? LOAD : STORE) | (DATA + pick(o, 4));
+        if (pick(o, 2))
+            put(o, kind | 0x38206800 | INDEX << 16 | (scaled ^ chance(o, 8)) << 12 | from << 5);
+        else
+            put(o, kind | 0x38000000 | ((pick(o, 40) - 16) & 511) << 12 | to << 5);
+        if (chance(o, 8))
+            put(o, asm_add_imm(pick(o, 2) ? to : pick(o, 2) ? from : INDEX, to, pick(o, 16)));
+    }
+}
+
 /* Arithmetic on what is loaded: numbers of all kinds, and NaNs. */
 static uint32_t vector_arithmetic(struct program *o)
 {
@@ -140,6 +158,8 @@ static void put_turn(struct program *o)
             put_chase(o);
         else if (chance(o, 16))
             put_sum(o);
+        else if (chance(o, 8))
+            put_element(o);
         else if (chance(o, 6))
             put(o, vector_arithmetic(o));
         else if (chance(o, 8)) /* its value stays, but nobody knows */
