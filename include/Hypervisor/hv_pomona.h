@@ -143,6 +143,10 @@ HV_EXPORT hv_return_t hv_pomona_vm_config_set_private_memory(hv_vm_config_t conf
 
 /* ---- the VM ---- */
 
+/* hv_vm_allocate, with the file that the memory is, which is the caller's to close; *FD is -1 where it is none. What is
+ * written to the file is in memory, and pages that are so written as a whole need not be cleared first. */
+HV_EXPORT hv_return_t hv_pomona_vm_allocate(void **uvap, size_t size, int *fd);
+
 /* The host wrote [ipa, ipa + size) of guest memory: code there is looked at again before it runs.
  * Any thread. */
 HV_EXPORT hv_return_t hv_pomona_code_changed(hv_ipa_t ipa, size_t size);

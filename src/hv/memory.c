@@ -235,27 +235,75 @@ hv_return_t hv_vm_protect(hv_ipa_t ipa, size_t size, hv_memory_flags_t flags)
 
 #define HUGE_PAGE (2u << 20)
 
-/* Guest memory in large pages where the host has them for shared memory: the guest's first touch of it, and all
- * translation of the host's own, cost less. Shared, as the translator may map it twice (src/dbt/window.c). */
-hv_return_t hv_vm_allocate(void **uvap, size_t size, hv_allocate_flags_t flags)
+/* A file of SIZE bytes that only this process has, and only in memory; -1: the host has none. */
+static int memory_file(size_t size)
 {
-    if (!uvap || !size || (size & (HV_GRANULE_16K - 1)) || flags != HV_ALLOCATE_DEFAULT)
-        return HV_BAD_ARGUMENT;
-    const size_t align = size < HUGE_PAGE ? HV_GRANULE_16K : HUGE_PAGE;
+#ifdef __linux__
+    const int fd = memfd_create("pomona-memory", MFD_CLOEXEC);
+    if (fd >= 0 && ftruncate(fd, (off_t)size)) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+#else
+    (void)size;
+    return -1;
+#endif
+}
+
+/* SIZE bytes at a multiple of ALIGN, of file FD unless it is -1; NULL: there is no room. Shared, as the translator may
+ * map it twice (src/dbt/window.c). */
+static uint8_t *map_memory(size_t size, size_t align, int fd)
+{
     /* One alignment more, and what lies before and behind the aligned part given back. */
-    uint8_t *base = mmap(NULL, size + align, PROT_READ | PROT_WRITE,
-                         MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    uint8_t *base = mmap(NULL, size + align, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (base == MAP_FAILED)
-        return HV_NO_RESOURCES;
+        return NULL;
     const size_t before = -(uintptr_t)base & (align - 1);
+    uint8_t *aligned = base + before;
     if (before)
         munmap(base, before);
-    munmap(base + before + size, align - before);
+    munmap(aligned + size, align - before);
+    const int flags = MAP_SHARED | MAP_NORESERVE | MAP_FIXED | (fd < 0 ? MAP_ANONYMOUS : 0);
+    if (mmap(aligned, size, PROT_READ | PROT_WRITE, flags, fd, 0) == aligned)
+        return aligned;
+    munmap(aligned, size);
+    return NULL;
+}
+
+/* Guest memory in large pages where the host has them for shared memory: the guest's first touch of it, and all
+ * translation of the host's own, cost less. */
+hv_return_t hv_pomona_vm_allocate(void **uvap, size_t size, int *fd)
+{
+    if (!uvap || !fd || !size || (size & (HV_GRANULE_16K - 1)))
+        return HV_BAD_ARGUMENT;
+    const size_t align = size < HUGE_PAGE ? HV_GRANULE_16K : HUGE_PAGE;
+    *fd = align == HUGE_PAGE ? memory_file(size) : -1;
+    *uvap = map_memory(size, align, *fd);
+    if (!*uvap) {
+        if (*fd >= 0)
+            close(*fd);
+        return HV_NO_RESOURCES;
+    }
 #ifdef MADV_HUGEPAGE
     if (align == HUGE_PAGE)
-        madvise(base + before, size, MADV_HUGEPAGE);
+        madvise(*uvap, size, MADV_HUGEPAGE);
 #endif
-    *uvap = base + before;
+    return HV_SUCCESS;
+}
+
+hv_return_t hv_vm_allocate(void **uvap, size_t size, hv_allocate_flags_t flags)
+{
+    int fd;
+    if (flags != HV_ALLOCATE_DEFAULT)
+        return HV_BAD_ARGUMENT;
+    void *memory;
+    const hv_return_t result = hv_pomona_vm_allocate(uvap ? &memory : NULL, size, &fd);
+    if (result)
+        return result;
+    if (fd >= 0)
+        close(fd);
+    *uvap = memory;
     return HV_SUCCESS;
 }
 

@@ -12,6 +12,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define RAM_GRANULE 0x4000
 
@@ -215,21 +216,30 @@ static int create_vm(struct machine *machine, struct error *err)
     return result;
 }
 
+static void free_memory(struct machine_ram *ram)
+{
+    if (ram->fd >= 0)
+        close(ram->fd);
+    hv_vm_deallocate(ram->host, ram->size);
+    ram->host = NULL;
+}
+
 static int add_memory(struct machine *machine, const struct board_row *row, struct error *err)
 {
     struct machine_ram *ram = &machine->ram[row->kind == BOARD_RAM ? 0 : machine->ram_count];
     uint64_t size = row->kind == BOARD_RAM ? machine->config.memory : row->size;
     void *host;
-    hv_return_t result = hv_vm_allocate(&host, size, HV_ALLOCATE_DEFAULT);
+    int fd;
+    hv_return_t result = hv_pomona_vm_allocate(&host, size, &fd);
     if (result)
         return error_set(err, ERROR_OS, "the host has no %" PRIu64 " MiB for the guest's %s",
                          size >> 20, row->name);
+    *ram = (struct machine_ram){row->base, size, host, fd};
     result = hv_vm_map(host, row->base, size, HV_MEMORY_READ | HV_MEMORY_WRITE | HV_MEMORY_EXEC);
     if (result) {
-        hv_vm_deallocate(host, size);
+        free_memory(ram);
         return hv_refused(err, row->name, result);
     }
-    *ram = (struct machine_ram){row->base, size, host};
     if (row->kind != BOARD_RAM)
         machine->ram_count++;
     return 0;
@@ -437,7 +447,7 @@ void machine_destroy(struct machine *machine)
         hv_vm_destroy();
     for (unsigned i = 0; i < machine->ram_count; i++)
         if (machine->ram[i].host)
-            hv_vm_deallocate(machine->ram[i].host, machine->ram[i].size);
+            free_memory(&machine->ram[i]);
     if (machine->context) {
         hv_pomona_context_set_current(NULL);
         hv_pomona_context_destroy(machine->context);

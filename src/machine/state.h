@@ -26,6 +26,7 @@
 struct machine_ram {
     uint64_t base, size;
     uint8_t *host;
+    int fd; /* the file that it is; -1: none */
 };
 
 struct machine_defer {

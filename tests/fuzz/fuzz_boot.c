@@ -18,7 +18,7 @@ static struct machine *make_machine(void)
     machine->config = (struct machine_config){.board = &board_vmapple, .cpu = "apple-m1", .cpus = 2, .memory = RAM_SIZE, .seeded = true};
     machine->ram[0] = (struct machine_ram){
         board_first(&board_vmapple, BOARD_RAM)->base, RAM_SIZE,
-        mmap(NULL, RAM_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)};
+        mmap(NULL, RAM_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0), -1};
     machine->ram_count = 1;
     return machine;
 }

@@ -21,7 +21,7 @@ struct machine *boot_rig_create(const struct board *board, uint64_t memory, unsi
     void *ram = mmap(NULL, memory, PROT_READ | PROT_WRITE,
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     assert_true(ram != MAP_FAILED);
-    machine->ram[0] = (struct machine_ram){board_first(board, BOARD_RAM)->base, memory, ram};
+    machine->ram[0] = (struct machine_ram){board_first(board, BOARD_RAM)->base, memory, ram, -1};
     machine->ram_count = 1;
     return machine;
 }
