@@ -52,9 +52,9 @@ struct dbt_scan {
     } piece[2 * PIECES_MOST]; /* about the middle */
     unsigned first, end;      /* index of the first, and of the last + 1 */
     uint64_t start;           /* the first page's address */
-    size_t pages;
-    uint64_t left; /* ticks that more may cost */
-    bool writes;   /* stores may go to all */
+    size_t pages, most;       /* and how many may be mapped */
+    uint64_t left;            /* ticks that more may cost */
+    bool writes;              /* stores may go to all */
 };
 
 /* What a page must be like. */
@@ -131,7 +131,9 @@ static bool take_run(const struct like *like, struct dbt_scan *scan, uint64_t ad
     const bool alone =
         before ? host + pages * PAGE != next->host : next->host + next->pages * PAGE != host;
     const uint64_t cost = cost_of(scan, pages, alone);
-    if (scan->left < cost + reserve || scan->pages + pages > DBT_WINDOW_PAGES)
+    const bool mapped = alone || scan->end - scan->first > 1;
+    if (scan->left < cost + reserve ||
+        scan->pages + pages > (mapped ? scan->most : DBT_WINDOW_PAGES))
         return false;
     scan->left -= cost;
     scan->pages += pages;
@@ -283,17 +285,33 @@ void dbt_windows_drop(struct dbt *dbt, const struct a64_tlb_drop *drop)
         dbt->windows.count--;
 }
 
+/* How much may be mapped for this CPU. */
+static size_t memory_most(const struct dbt *dbt)
+{
+    return DBT_WINDOW_MEMORY / dbt->cpu->sys->cpu_count;
+}
+
+/* Ends the live window whose turn it is. */
+static void make_room(struct dbt *dbt)
+{
+    struct dbt_windows *windows = &dbt->windows;
+    for (unsigned i = 0; i < DBT_WINDOWS; i++) {
+        struct dbt_window *window = &windows->window[windows->next++ % DBT_WINDOWS];
+        if (is_live(window)) {
+            end_and_forget(dbt, window);
+            return;
+        }
+    }
+}
+
 /* A place for a window of SIZE bytes; NULL: there is none until dbt_windows_settle(). */
 static struct dbt_window *find_room(struct dbt *dbt, size_t size)
 {
     struct dbt_windows *windows = &dbt->windows;
-    const size_t most = DBT_WINDOW_MEMORY / dbt->cpu->sys->cpu_count;
-    for (unsigned i = 0; i < DBT_WINDOWS && windows->mapped + size <= most; i++)
+    for (unsigned i = 0; i < DBT_WINDOWS && windows->mapped + size <= memory_most(dbt); i++)
         if (!is_live(&windows->window[i]) && !windows->window[i].memory)
             return &windows->window[i];
-    struct dbt_window *oldest = &windows->window[windows->next++ % DBT_WINDOWS];
-    if (is_live(oldest))
-        end_and_forget(dbt, oldest);
+    make_room(dbt);
     return NULL;
 }
 
@@ -307,7 +325,7 @@ static uint64_t credit_now(struct dbt_windows *windows)
     return windows->credit;
 }
 
-/* A window has been made since credit_now(); to unmap it will cost about as much. */
+/* A window has been made since credit_now(), or tried; to unmap it will cost about as much. */
 static void spend(struct dbt_windows *windows)
 {
     const uint64_t now = target_clock(), spent = 2 * (now - windows->asked);
@@ -329,16 +347,17 @@ static void enter_window(struct dbt *dbt, struct dbt_window *window)
 }
 
 /* Maps what SCAN found as LIKE asks. What is in order already is not mapped again. */
-static bool make_window(struct dbt *dbt, const struct like *like, const struct dbt_scan *scan)
+static enum dbt_made make_window(struct dbt *dbt, const struct like *like,
+                                 const struct dbt_scan *scan)
 {
     const size_t mapped = scan->end - scan->first > 1 ? scan->pages * PAGE : 0;
     struct dbt_window *window = find_room(dbt, mapped);
     if (!window)
-        return false;
+        return DBT_MADE_LATER;
     uint8_t *memory = mapped ? map_scan(scan) : NULL;
     if (mapped && !memory) {
         dbt->windows.off = ++dbt->windows.failures > FAILURES_MOST;
-        return false;
+        return DBT_MADE_NONE;
     }
     *window = (struct dbt_window){
         .first = scan->start,
@@ -352,7 +371,7 @@ static bool make_window(struct dbt *dbt, const struct like *like, const struct d
     };
     dbt->windows.mapped += mapped;
     enter_window(dbt, window);
-    return true;
+    return DBT_MADE;
 }
 
 static bool init_windows(struct dbt *dbt)
@@ -369,27 +388,35 @@ static bool init_windows(struct dbt *dbt)
     return !windows->off;
 }
 
+/* What pages about ADDR must be like for ACCESS to it. */
+static struct like like_of(struct a64_cpu *cpu, uint64_t addr, unsigned access)
+{
+    const bool user = access & A64_UNPRIV;
+    struct like like = {cpu, user ? cpu->mmu->ctx_user : cpu->mmu->ctx, access, false};
+    const struct a64_tlb_entry *entry = find_page(&like, addr);
+    if (entry && cpu->sys->cpu_count == 1 && entry->plain_write == (addr | like.ctx))
+        like.access |= A64_WRITE; /* one window for both */
+    like.global = entry && cpu->ps.el && !user && a64_tlb_is_global(entry);
+    return like;
+}
+
 enum dbt_made dbt_window_make(struct a64_cpu *cpu, uint64_t va, unsigned access)
 {
     struct dbt *dbt = cpu->engine;
-    const bool user = access & A64_UNPRIV, writes = access & A64_WRITE;
-    if ((writes && cpu->sys->cpu_count > 1) || !init_windows(dbt))
+    if ((access & A64_WRITE && cpu->sys->cpu_count > 1) || !init_windows(dbt))
         return DBT_MADE_NONE;
     struct dbt_windows *windows = &dbt->windows;
     const uint64_t credit = credit_now(windows);
     if (credit < CREDIT_LEAST)
         return DBT_MADE_LATER;
     const uint64_t addr = a64_strip_tbi(cpu->mmu, va) & ~A64_PAGE_MASK;
-    struct like like = {cpu, user ? cpu->mmu->ctx_user : cpu->mmu->ctx, access, false};
-    const struct a64_tlb_entry *entry = find_page(&like, addr);
-    if (entry && cpu->sys->cpu_count == 1 && entry->plain_write == (addr | like.ctx))
-        like.access |= A64_WRITE; /* one window for both */
-    like.global = entry && cpu->ps.el && !user && a64_tlb_is_global(entry);
-    if (!entry || !scan_about(&like, windows->scan, addr, credit) ||
-        !make_window(dbt, &like, windows->scan))
-        return DBT_MADE_NONE;
+    const struct like like = like_of(cpu, addr, access);
+    windows->scan->most = memory_most(dbt) / 2 / PAGE;
+    const enum dbt_made made = scan_about(&like, windows->scan, addr, credit)
+                                   ? make_window(dbt, &like, windows->scan)
+                                   : DBT_MADE_NONE;
     spend(windows);
-    return DBT_MADE;
+    return made;
 }
 
 void dbt_windows_free(struct dbt *dbt)
