@@ -515,7 +515,7 @@ struct dbt_filled dbt_fill_site(struct a64_cpu *cpu, struct dbt_slot *slot, uint
     struct dbt_slot value = {.tag = page, .value = addend};
     const bool due = slot->limit && slot->misses <= 1, look = due || !slot->limit;
     const struct neighbours like = {mmu, ctx, entry->addend, access, global};
-    const bool found = look && !aligned && (site->window || dbt->cpu->sys->knobs.windows) && take_window(dbt, &value, &like, addr);
+    const bool found = look && !aligned && take_window(dbt, &value, &like, addr);
     if (!found)
         grow(slot, &value, &like, addr, look);
     const bool window = !aligned && !goes_on(slot, &value) && wants_window(dbt, site, due, found);
