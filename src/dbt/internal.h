@@ -303,6 +303,7 @@ struct dbt_window {
 /* A site that goes to and fro between windows so often has nothing of them. */
 #define DBT_WINDOW_TRIES   96u
 #define DBT_WINDOW_MEMORY  (128u << 20) /* of all, on all CPUs */
+#define DBT_WINDOW_SAMPLES 4u
 
 struct dbt_windows {
     struct dbt_window window[DBT_WINDOWS];
@@ -316,6 +317,8 @@ struct dbt_windows {
     unsigned failures;
     size_t mapped; /* bytes */
     uint64_t credit, asked, sampled; /* ticks that may be spent; of the host's clock */
+    uint64_t seen[DBT_WINDOW_SAMPLES]; /* code pages where time was spent lately */
+    unsigned samples;
 };
 
 /* Numbers of slots, or of links. */

@@ -381,7 +381,6 @@ static bool init_windows(struct dbt *dbt)
         return !windows->off;
     windows->scan = malloc(sizeof(*windows->scan));
     windows->off = !windows->scan;
-    windows->credit = CREDIT_MOST / 2;
     windows->asked = target_clock();
     for (unsigned i = 0; i < DBT_WINDOWS; i++)
         end_window(dbt, &windows->window[i]);
@@ -450,6 +449,16 @@ void dbt_demote(struct dbt *dbt, uint64_t pa, bool for_ever)
         dbt_note_flips(dbt, DBT_FLIPS_NO_WINDOW, pa);
 }
 
+/* Whether the code page at PA was met by one of the samples before this one. */
+static bool seen_before(struct dbt_windows *windows, uint64_t pa)
+{
+    bool found = false;
+    for (unsigned i = 0; i < DBT_WINDOW_SAMPLES; i++)
+        found |= windows->seen[i] == pa;
+    windows->seen[windows->samples++ % DBT_WINDOW_SAMPLES] = pa;
+    return found;
+}
+
 void dbt_windows_sample(struct dbt *dbt)
 {
     struct a64_cpu *cpu = dbt->cpu;
@@ -463,6 +472,8 @@ void dbt_windows_sample(struct dbt *dbt)
     if (!a64_fetch_host(cpu, cpu->pc, &pa, &guarded))
         return;
     const uint64_t page = pa & ~A64_PAGE_MASK;
+    if (!seen_before(&dbt->windows, page))
+        return;
     const uint64_t first = pa - page < SAMPLE_BYTES ? 0 : pa - page - SAMPLE_BYTES;
     for (uint64_t at = first; at < pa - page + SAMPLE_BYTES && at < PAGE; at += 4) {
         const bool promoted = promote(dbt, page + at);
