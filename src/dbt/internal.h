@@ -374,7 +374,7 @@ struct dbt {
     uint32_t *hash; /* of 2^hash_bits, by (pa, mode): block index + 1 */
     unsigned hash_bits;
     struct dbt_site *sites; /* by slot */
-    uint64_t flips[DBT_FLIP_KINDS][DBT_FLIPS / 64]; /* a bit for each hash of an access's address */
+    uint8_t flips[DBT_FLIPS]; /* by hash of an access's address */
     /* Which slots hold pages that are not the same for all ASIDs, and which hold pages of a hash. Who was
      * filled again or emptied may still be named, and who was emptied for an ASID twice. */
     struct dbt_log filled[2][DBT_BUCKETS];
@@ -502,23 +502,26 @@ static inline unsigned dbt_flips_at(uint64_t pa)
     return (pa >> 2 ^ pa >> 18) & (DBT_FLIPS - 1);
 }
 
-/* Whether dbt->flips[KIND] has the access at PA. */
+/* What is known of the access at PA, a bit for each of enum dbt_flips. */
+static inline unsigned dbt_flips_of(const struct dbt *dbt, uint64_t pa)
+{
+    return dbt->flips[dbt_flips_at(pa)];
+}
+
+/* Whether KIND is. */
 static inline bool dbt_flips(const struct dbt *dbt, unsigned kind, uint64_t pa)
 {
-    const unsigned at = dbt_flips_at(pa);
-    return dbt->flips[kind][at / 64] >> at % 64 & 1;
+    return dbt_flips_of(dbt, pa) >> kind & 1;
 }
 
 static inline void dbt_note_flips(struct dbt *dbt, unsigned kind, uint64_t pa)
 {
-    const unsigned at = dbt_flips_at(pa);
-    dbt->flips[kind][at / 64] |= 1ull << at % 64;
+    dbt->flips[dbt_flips_at(pa)] |= (uint8_t)(1u << kind);
 }
 
 static inline void dbt_forget_flips(struct dbt *dbt, unsigned kind, uint64_t pa)
 {
-    const unsigned at = dbt_flips_at(pa);
-    dbt->flips[kind][at / 64] &= ~(1ull << at % 64);
+    dbt->flips[dbt_flips_at(pa)] &= (uint8_t)~(1u << kind);
 }
 
 /* ---- window.c ---- */

@@ -30,11 +30,19 @@ static struct dbt_slot *new_slot(struct lower *l)
     return slot;
 }
 
+#define FLIPS(kind) (1u << DBT_FLIPS_##kind)
+
 /* What is known of the access. With a TLB of one page all ask it. */
-static bool flips(const struct lower *l, enum dbt_flips kind)
+static unsigned flips_of(const struct lower *l)
 {
-    return dbt_flips(l->dbt, kind, l->pa + l->at * 4) ||
-           (kind <= DBT_FLIPS_TLB && l->dbt->cpu->sys->knobs.one_tlb);
+    return dbt_flips_of(l->dbt, l->pa + l->at * 4) |
+           (l->dbt->cpu->sys->knobs.one_tlb ? FLIPS(PAIR) | FLIPS(TLB) : 0);
+}
+
+/* Whether it has two slots, for even and for odd pages. */
+static bool has_pair(unsigned flips)
+{
+    return (flips & (FLIPS(PAIR) | FLIPS(TLB))) == FLIPS(PAIR);
 }
 
 /* What an access asks for. */
@@ -185,9 +193,10 @@ static void look(struct lower *l, const struct dbt_slot *slot, const struct want
     struct x86 *cold = &l->cold;
     struct others others = {.count = 0};
     struct dbt_site *site = &l->dbt->sites[slot - l->dbt->hot->slot];
-    site->by_tlb = !paired && flips(l, DBT_FLIPS_PAIR);
-    site->by_piece = site->by_tlb && flips(l, DBT_FLIPS_PIECE);
-    site->window = !paired && !site->by_tlb && flips(l, DBT_FLIPS_WINDOW);
+    const unsigned flips = paired ? 0 : flips_of(l);
+    site->by_tlb = flips & FLIPS(PAIR);
+    site->by_piece = site->by_tlb && flips & FLIPS(PIECE);
+    site->window = !site->by_tlb && flips & FLIPS(WINDOW);
     if (l->address.base >= 0 && site->by_tlb)
         take_address(l, &l->a, RAX);
     if (paired)
@@ -281,7 +290,7 @@ static struct lower_miss check(struct lower *l, const struct a64_insn *insn,
                                const struct want *want)
 {
     const struct dbt_slot *slot = new_slot(l);
-    const bool paired = flips(l, DBT_FLIPS_PAIR) && !flips(l, DBT_FLIPS_TLB);
+    const bool paired = has_pair(flips_of(l));
     if (!slot || (paired && !pair(l, slot)))
         return (struct lower_miss){{l->a.p}, 0, {NULL}};
     if (is_simple(l, insn, want)) {
@@ -310,7 +319,7 @@ static void check_group(struct lower *l, struct lower_group *group, uint32_t pla
     if (!group->slot)
         return;
     ask(l, group->slot, &want, false);
-    if (flips(l, DBT_FLIPS_PAIR)) /* the members look there */
+    if (flips_of(l) & FLIPS(PAIR)) /* the members look there */
         x86_store(&l->a, 1, x86_at(&group->slot->value), RCX);
     lower_flags_to(l, &l->cold);
     lower_link(l, x86_jmp(&l->cold), place, (struct dbt_link){.single = true});
@@ -320,7 +329,7 @@ void lower_open_stream(struct lower *l, struct lower_group *stream)
 {
     l->at = (unsigned)__builtin_ctzll(stream->members);
     stream->slot = new_slot(l);
-    stream->page = flips(l, DBT_FLIPS_PAIR);
+    stream->page = flips_of(l) & FLIPS(PAIR);
 }
 
 void lower_check_strip(struct lower *l, struct lower_group *stream)
