@@ -428,7 +428,7 @@ static void set_again(struct lower *l)
 {
     const unsigned at = l->at;
     struct a64_insn insn = l->insn[l->flags.setter];
-    struct again again;
+    struct again again = {0};
     l->flags.host = l->flags.lost = false;
     l->at = l->flags.setter;
     find_again(&insn, &again);
@@ -476,7 +476,7 @@ bool lower_can_tell(const struct lower *l, int64_t place)
 
 void lower_tell_flags(struct lower *l, struct dbt_link *link)
 {
-    struct again again;
+    struct again again = {0};
     unsigned setter;
     can_set_again(l, &setter, &again);
     link->first = again.operand[0] & 63;
