@@ -497,6 +497,18 @@ struct dbt_filled {
     uint64_t ok, addend;
 } dbt_fill_site(struct a64_cpu *cpu, struct dbt_slot *slot, uint64_t va, unsigned access, uint32_t limit, bool aligned);
 
+/* The run that PAGE of context CTX is of, if its pages lead to the host by ADDEND and let ACCESS through without a check;
+ * GLOBAL: for every ASID. NULL: none is known. */
+static inline const struct a64_tlb_run *dbt_run_like(const struct a64_mmu *mmu, uint64_t page, uint64_t ctx,
+                                                     uintptr_t addend, unsigned access, bool global)
+{
+    const struct a64_tlb_run *run = a64_tlb_run(mmu, page, ctx);
+    return run && run->like.addend == addend && a64_run_allows(run, access) &&
+                   (!global || a64_tlb_is_global(&run->like))
+               ? run
+               : NULL;
+}
+
 static inline unsigned dbt_flips_at(uint64_t pa)
 {
     return (pa >> 2 ^ pa >> 18) & (DBT_FLIPS - 1);

@@ -304,11 +304,7 @@ struct about {
 /* The run that PAGE is of, if it is like what is looked up; NULL: none is known. */
 static const struct a64_tlb_run *find_run(const struct neighbours *like, uint64_t page)
 {
-    const struct a64_tlb_run *run = a64_tlb_run(like->mmu, page, like->ctx);
-    return run && run->like.addend == like->addend && a64_run_allows(run, like->access) &&
-                   (!like->global || a64_tlb_is_global(&run->like))
-               ? run
-               : NULL;
+    return dbt_run_like(like->mmu, page, like->ctx, like->addend, like->access, like->global);
 }
 
 /* The pages that belong to PAGE as far as is known: of its run, or else, those beside it in the TLB. */

@@ -96,12 +96,10 @@ static bool same_half(uint64_t a, uint64_t b)
 static void find_run(const struct like *like, const struct a64_tlb_entry *entry, uint64_t addr,
                      uint64_t *first, uint64_t *last)
 {
-    const struct a64_tlb_run *run = a64_tlb_run(like->cpu->mmu, addr, like->ctx);
-    const bool same = run && run->like.addend == entry->addend &&
-                      a64_run_allows(run, like->access) &&
-                      (!like->global || a64_tlb_is_global(&run->like));
-    *first = same ? run->first : addr;
-    *last = same ? run->last : addr;
+    const struct a64_tlb_run *run = dbt_run_like(like->cpu->mmu, addr, like->ctx, entry->addend,
+                                                 like->access, like->global);
+    *first = run ? run->first : addr;
+    *last = run ? run->last : addr;
 }
 
 /* What it costs to have PAGES more in SCAN, that are a piece of their own or not: a window of one

@@ -451,6 +451,20 @@ static struct x86 emitter(struct dbt *dbt, size_t from, size_t to)
     };
 }
 
+void lower_know_nothing(struct lower *l)
+{
+    l->ended = false;
+    l->clean32 = l->clean64 = l->made32 = l->made64 = 0;
+    l->rejoin.at = NULL;
+    l->in_rcx = NULL;
+    l->result.end = NULL;
+    l->address.base = X86_NONE;
+    l->grouped = 0;
+    for (unsigned i = 0; i < LOWER_GROUPS; i++)
+        l->group[i].members = 0;
+    memset(&l->flags, 0, sizeof(l->flags));
+}
+
 bool dbt_lower(struct dbt *dbt, struct lower *l)
 {
     struct dbt_region *now = dbt->now, before = *now;
@@ -459,20 +473,11 @@ bool dbt_lower(struct dbt *dbt, struct lower *l)
         return false;
     dbt_code_ready(dbt);
     l->dbt = dbt;
-    l->ended = false;
-    l->clean32 = l->clean64 = l->made32 = l->made64 = 0;
-    l->rejoin.at = NULL;
-    l->in_rcx = NULL;
-    l->result.end = NULL;
-    l->address.base = X86_NONE;
+    lower_know_nothing(l);
     l->counted = 0;
-    l->grouped = 0;
-    for (unsigned i = 0; i < LOWER_GROUPS; i++)
-        l->group[i].members = 0;
     memset(&l->turns, 0, sizeof(l->turns));
     l->loop.body = 0;
     l->loop.setter = DBT_MAX_INSNS;
-    memset(&l->flags, 0, sizeof(l->flags));
     l->before = before;
     l->a = emitter(dbt, now->code, now->cold_start);
     l->cold = emitter(dbt, now->cold, now->literals);

@@ -183,6 +183,8 @@ extern lower_fn *const lower_simd_shift_table[A64_EXEC_COUNT];
 extern lower_fn *const lower_simd_shl_table[A64_EXEC_COUNT];
 extern lower_fn *const lower_system_table[A64_EXEC_COUNT];
 
+/* At an entry of code: no register, flag or address is known to be anywhere but in its place. */
+void lower_know_nothing(struct lower *l);
 /* Emits a head: the look at `attention` and at how many instructions are left. */
 void lower_head(struct lower *l);
 /* Emits instructions `at` to END - 1, as far as control gets. */

@@ -12,8 +12,6 @@
  * They look at `attention` as the block does, and their end is the block's: a jump to what is
  * behind the loop. */
 
-#include <string.h>
-
 #include "lower_mem.h"
 
 #include "../../a64/system.h"
@@ -43,29 +41,15 @@ void lower_turn(struct lower *l, enum x86_cc cc)
         l->turns.jump = x86_jcc(&l->a, cc);
 }
 
-/* Nothing is known but what a turn ends with. */
-static void forget(struct lower *l)
-{
-    memset(&l->flags, 0, sizeof(l->flags));
-    l->flags.lost = true;
-    l->flags.setter = l->turns.setter;
-    l->clean32 = l->clean64 = l->made32 = l->made64 = 0;
-    l->result.end = NULL;
-    l->in_rcx = NULL;
-    l->address.base = X86_NONE;
-    l->grouped = 0;
-    for (unsigned i = 0; i < LOWER_GROUPS; i++)
-        l->group[i].members = 0;
-}
-
 void lower_turns(struct lower *l)
 {
     if (!l->turns.jump.at || l->a.full || l->cold.full)
         return;
     x86_land(&l->a, l->turns.jump);
     l->turns.start = x86_here(&l->a);
-    forget(l);
-    l->ended = false;
+    lower_know_nothing(l);
+    l->flags.lost = true;
+    l->flags.setter = l->turns.setter;
     l->at = 0;
     lower_head(l);
     lower_insns(l, l->loop_end + 1);
