@@ -97,6 +97,7 @@ struct dbt_hot {
     uint32_t unordered; /* what FCMP makes of NaNs: see from_float() in x86_64/lower.c */
     _Alignas(16) struct dbt_fp_constants fp[3]; /* half, single, double */
     uintptr_t functions; /* what code names functions of the program from */
+    struct dbt_slot *slots; /* `slot` */
     union a64_vreg constant[DBT_CONSTANTS]; /* x86_64/vector_constants.c */
     uint32_t estimate[2][256]; /* FRECPE, FRSQRTE: see estimate() in x86_64/lower_simd_fp.c */
     struct dbt_slot slot[]; /* the first DBT_JUMPS are the jump cache */
@@ -351,15 +352,17 @@ struct dbt {
         uintptr_t exec[2], exec_word[2]; /* [1]: of instructions that may look at NZCV */
         uintptr_t indirect[4]; /* by BTYPE */
         uintptr_t look, returned;
+        uintptr_t full, elsewhere[2]; /* x86_64/lower_go.c; [1]: to X30's address */
         uintptr_t sign[DBT_PAC_PLACES][A64_KEY_COUNT], auth[DBT_PAC_PLACES][A64_KEY_COUNT];
         uintptr_t strip[2]; /* [1]: data pointers */
         uintptr_t split[2]; /* [1]: stores */
         /* Of blocks at EL0 and above; [1] last: for addresses that are aligned. */
         uintptr_t fill[2][DBT_FILL_COUNT][2];
         uintptr_t fill_split[2]; /* of reads that may cross a page */
+        uintptr_t ask[2][DBT_FILL_COUNT + 1]; /* all these but the aligned ones, which find the slot behind the call */
         /* The same of plain loads and stores of 1 << [1] bytes, by EL0 or above, which the interpreter's function does if
          * need be: x86_64/stubs_fill.c. */
-        uintptr_t load[2][DBT_SIZES], store[2][DBT_SIZES], store_split[DBT_SIZES];
+        uintptr_t load[2][DBT_SIZES], store[2][DBT_SIZES], put[2][DBT_SIZES], store_split[DBT_SIZES];
         uintptr_t missed;
     } stub;
     struct lower *lower; /* what a translation works in */

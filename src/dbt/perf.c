@@ -30,7 +30,7 @@ void dbt_each_stub(const struct dbt *dbt, void (*met)(void *ctx, uintptr_t at, c
         ONE(clear_mxcsr), ONE(indirect[0]), ONE(indirect[1]), ONE(indirect[2]), ONE(indirect[3]),
         ONE(look),        ONE(returned),    ONE(strip[0]),    ONE(strip[1]),
         ONE(split[0]),    ONE(split[1]),    ONE(fill_split[0]), ONE(fill_split[1]),
-        ONE(missed),
+        ONE(missed),      ONE(full),        ONE(elsewhere[0]), ONE(elsewhere[1]),
     };
     static const char *const fills[DBT_FILL_COUNT] = {"read", "write", "both", "read_user",
                                                       "write_user"};
@@ -49,12 +49,19 @@ void dbt_each_stub(const struct dbt *dbt, void (*met)(void *ctx, uintptr_t at, c
                      k & 1 ? "_aligned" : "");
             met(ctx, dbt->stub.fill[k >> 1][fill][k & 1], name);
         }
+    for (unsigned k = 0; k < 2 * (DBT_FILL_COUNT + 1); k++) {
+        const unsigned fill = k >> 1, el1 = k & 1;
+        snprintf(name, sizeof(name), "ask_%s%s", fill < DBT_FILL_COUNT ? fills[fill] : "split", el1 ? "_el1" : "");
+        met(ctx, dbt->stub.ask[el1][fill], name);
+    }
     for (unsigned k = 0; k < 2 * DBT_SIZES; k++) {
         const unsigned log = k >> 1, el1 = k & 1;
         snprintf(name, sizeof(name), "load_%u%s", 1u << log, el1 ? "_el1" : "");
         met(ctx, dbt->stub.load[el1][log], name);
         snprintf(name, sizeof(name), "store_%u%s", 1u << log, el1 ? "_el1" : "");
         met(ctx, dbt->stub.store[el1][log], name);
+        snprintf(name, sizeof(name), "put_%u%s", 1u << log, el1 ? "_el1" : "");
+        met(ctx, dbt->stub.put[el1][log], name);
     }
     for (unsigned log = 0; log < DBT_SIZES; log++) {
         snprintf(name, sizeof(name), "store_split_%u", 1u << log);
@@ -71,7 +78,7 @@ void dbt_each_stub(const struct dbt *dbt, void (*met)(void *ctx, uintptr_t at, c
 
 /* ---- the map ---- */
 
-#define MAX_STUBS 128u
+#define MAX_STUBS 192u
 
 struct stubs {
     struct stub {

@@ -687,6 +687,28 @@ static inline void x86_call_to(struct x86 *a, uintptr_t target)
     if (!a->full)
         x86_patch(a, label, target);
 }
+/* A call of what finds the SIZE low bytes of DATA, 3 at most, where it would return to. */
+static inline void x86_call_with(struct x86 *a, uintptr_t target, unsigned size, uint32_t data)
+{
+    if (!x86_has_room(a))
+        return;
+    const uint32_t offset = (uint32_t)(target - (x86_here(a) + 5));
+    const uint64_t code = 0xe8 | (uint64_t)offset << 8 | (uint64_t)data << 40;
+    memcpy(a->p, &code, 8);
+    a->p += 5 + size;
+}
+/* The same with 6 bytes at most, but to what returns behind them or, as a rule, to a jump to NEXT right behind the call. The
+ * jump. */
+static inline struct x86_label x86_call_then(struct x86 *a, uintptr_t target, uintptr_t next, unsigned size, uint64_t data)
+{
+    if (!x86_has_room(a))
+        return (struct x86_label){a->p};
+    const uint64_t call = (uint32_t)(target - (x86_here(a) + 5)), jump = (uint32_t)(next - (x86_here(a) + 10));
+    const uint64_t code[2] = {0xe8 | call << 8 | 0xe9ull << 40 | jump << 48, jump >> 16 | data << 16};
+    memcpy(a->p, code, sizeof(code));
+    a->p += 10 + size;
+    return (struct x86_label){a->p - size};
+}
 static inline void x86_jmp_rm(struct x86 *a, struct x86_rm rm)
 {
     x86_op(a, 0xff, 4, rm, 0);

@@ -122,8 +122,7 @@ void lower_leave(struct lower *l, struct x86 *a)
 {
     lower_flags_to(l, a);
     lower_count(l, a, l->at + 1);
-    x86_imm(a, RAX, lower_place(l, l->at + 1));
-    x86_jmp_to(a, l->dbt->stub.lookup);
+    x86_call_with(a, l->dbt->stub.lookup, STUB_PLACE, lower_place(l, l->at + 1));
 }
 
 void lower_sp_written(struct lower *l, bool aligned)
@@ -328,8 +327,7 @@ void lower_head(struct lower *l)
     if (lower_btype(l))
         x86_store8_imm(cold, CPU(ps.btype), lower_btype(l));
     lower_flags_to(l, cold);
-    x86_imm(cold, RAX, l->offset);
-    x86_jmp_to(cold, l->dbt->stub.attention);
+    x86_call_with(cold, l->dbt->stub.attention, STUB_PLACE, l->offset);
 }
 
 /* The instruction was emitted: what is known of the vector registers that it wrote (rd; with more letters or a

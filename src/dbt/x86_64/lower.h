@@ -403,11 +403,13 @@ void lower_link(struct lower *l, struct x86_label jump, int64_t place, struct db
  * have then retired. */
 void lower_go(struct lower *l, enum x86_cc cc, bool always, int64_t place, unsigned count);
 /* The instruction, which calls what is at PLACE or at the address in RAX, is done: host register LINK has the address
- * behind it, NZCV is in memory. */
+ * behind it, RAX the page of the one that calls PLACE, NZCV is in memory. */
 void lower_go_calling(struct lower *l, int64_t place, unsigned link);
 void lower_call_rax(struct lower *l, unsigned btype, unsigned link);
 /* The instruction, which returns to the address in host register TARGET, is done. */
 void lower_return(struct lower *l, unsigned target);
+/* The stubs that these need. */
+void dbt_emit_calls(struct dbt *dbt, struct x86 *a);
 /* At the start of a block: makes it a loop if it can be one. */
 void lower_loop_begin(struct lower *l);
 /* At the end of a block: what is left of a loop. */

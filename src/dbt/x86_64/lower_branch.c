@@ -27,12 +27,12 @@ static void lower_b(struct lower *l, const struct a64_insn *insn)
     l->ended = true;
 }
 
-/* X30 = the address behind the branch; the host register that has it. */
-static unsigned set_link(struct lower *l, unsigned scratch)
+/* X30 = the address behind the branch; the host register that has it, SCRATCH if it is not pinned. PAGE = the page. */
+static unsigned set_link(struct lower *l, unsigned page, unsigned scratch)
 {
     const unsigned dst = lower_dst(30, scratch);
-    x86_mov(&l->a, 1, dst, x86_at(&l->dbt->hot->page));
-    x86_lea(&l->a, 1, dst, x86_m((int)dst, (int32_t)lower_place(l, l->at + 1)));
+    x86_mov(&l->a, 1, page, x86_at(&l->dbt->hot->page));
+    x86_lea(&l->a, 1, dst, x86_m((int)page, (int32_t)lower_place(l, l->at + 1)));
     lower_done(l, 30, dst);
     return dst;
 }
@@ -40,7 +40,7 @@ static unsigned set_link(struct lower *l, unsigned scratch)
 static void lower_bl(struct lower *l, const struct a64_insn *insn)
 {
     lower_save_flags(l); /* they may be X30's */
-    lower_go_calling(l, target_of(l, insn), set_link(l, RAX));
+    lower_go_calling(l, target_of(l, insn), set_link(l, RAX, RCX));
     l->ended = true;
 }
 
@@ -138,7 +138,7 @@ static void indirect(struct lower *l, const struct a64_insn *insn, enum kind kin
 {
     const unsigned btype = next_btype(l, insn, kind);
     if (kind == CALL)
-        lower_call_rax(l, btype, set_link(l, RCX));
+        lower_call_rax(l, btype, set_link(l, RCX, RCX));
     else if (kind == RETURN)
         lower_return(l, target);
     else

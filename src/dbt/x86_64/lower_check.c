@@ -52,8 +52,8 @@ struct want {
     enum dbt_fill fill;
     bool told;  /* a store that the exclusive monitor may want to know of */
     bool split; /* a plain read, which may cross a page */
-    bool alone; /* nobody else goes to its rare path */
-    /* What emits the plain store, which may cross a page too; NULL: it is none. */
+    bool alone; /* nobody else goes to its rare path, and what follows is short */
+    /* What emits the plain store for when it crosses a page; NULL: that is the interpreter's, or it is none. */
     lower_put_fn *put;
     const void *what;
 };
@@ -186,11 +186,10 @@ static void name_slot(struct lower *l, const struct dbt_slot *slot, bool paired)
     x86_alu(cold, ALU_ADD, 1, RCX, x86_r(RDX));
 }
 
-/* The check that WANT asks for. Where it fails, `cold` has the address in RAX and the slot in RCX. PAIRED: SLOT is one of
- * two. */
-static void look(struct lower *l, const struct dbt_slot *slot, const struct want *want, bool paired)
+/* The check that WANT asks for; `cold` is where it fails. PAIRED: SLOT is one of two. Whether RCX is then what SLOT's tag was
+ * taken from the address to. */
+static bool look(struct lower *l, const struct dbt_slot *slot, const struct want *want, bool paired)
 {
-    struct x86 *cold = &l->cold;
     struct others others = {.count = 0};
     struct dbt_site *site = &l->dbt->sites[slot - l->dbt->hot->slot];
     const unsigned flips = paired ? 0 : flips_of(l);
@@ -206,21 +205,32 @@ static void look(struct lower *l, const struct dbt_slot *slot, const struct want
     else
         check_slot(l, slot, want, &others);
     for (unsigned i = 0; i < others.count; i++)
-        x86_land(cold, others.jump[i]);
-    if (l->address.base >= 0 && !site->by_tlb)
-        take_address(l, cold, RAX);
-    name_slot(l, slot, paired);
+        x86_land(&l->cold, others.jump[i]);
+    return !paired && !site->by_tlb && !want->aligned;
 }
 
-/* The same, and what is tried then: `cold` goes on where that fails too. */
-static void ask(struct lower *l, const struct dbt_slot *slot, const struct want *want, bool paired)
+static uint32_t number_of(const struct lower *l, const struct dbt_slot *slot)
 {
+    return (uint32_t)(slot - l->dbt->hot->slot);
+}
+
+/* What is tried where the check has failed: `cold` goes on where that fails too. LEFT is what look() told. */
+static void ask(struct lower *l, const struct dbt_slot *slot, const struct want *want, bool paired, bool left)
+{
+    struct dbt *dbt = l->dbt;
     struct x86 *cold = &l->cold;
-    look(l, slot, want, paired);
-    x86_imm(cold, RDX, limit_of(want));
     const bool el1 = l->mode & DBT_MODE_EL;
-    x86_call_to(cold, want->split ? l->dbt->stub.fill_split[el1]
-                                  : l->dbt->stub.fill[el1][want->fill][want->aligned]);
+    if (left) {
+        const uint64_t data = number_of(l, slot) | (uint64_t)limit_of(want) << 8 * STUB_NUMBER;
+        x86_call_then(cold, dbt->stub.ask[el1][want->split ? DBT_FILL_COUNT : want->fill], x86_here(&l->a),
+                      STUB_NUMBER + STUB_LIMIT, data);
+        return;
+    }
+    if (l->address.base >= 0 && !dbt->sites[number_of(l, slot)].by_tlb)
+        take_address(l, cold, RAX);
+    name_slot(l, slot, paired);
+    x86_imm(cold, RDX, limit_of(want));
+    x86_call_to(cold, want->split ? dbt->stub.fill_split[el1] : dbt->stub.fill[el1][want->fill][want->aligned]);
     x86_jcc_to(cold, CC_NE, x86_here(&l->a));
 }
 
@@ -229,7 +239,7 @@ struct lower_miss lower_rarely(struct lower *l, const struct a64_insn *insn)
 {
     const uintptr_t slow = x86_here(&l->cold);
     lower_call_cold(l, insn);
-    return (struct lower_miss){x86_jmp(&l->cold), slow, {NULL}};
+    return (struct lower_miss){.done = x86_jmp(&l->cold), .slow = slow};
 }
 
 /* Emits the store into `cold`, to [RAX + RCX]. */
@@ -259,30 +269,28 @@ static struct x86_label split_store(struct lower *l, const struct a64_insn *insn
 static bool is_simple(const struct lower *l, const struct a64_insn *insn, const struct want *want)
 {
     const bool known = insn == &l->insn[l->at] && !(insn->flags & (A64_F_RF | A64_F_WF | A64_F_SYS | A64_F_END));
-    const bool plain = want->put || want->fill == DBT_FILL_READ;
+    const bool plain = want->fill == DBT_FILL_WRITE || want->fill == DBT_FILL_READ;
     return known && plain && want->alone && !want->told && want->size <= 1u << (DBT_SIZES - 1) &&
            !(want->size & (want->size - 1)) && !l->flags.lost && !l->loop.body && !lower_btype(l) &&
            !(l->mode & DBT_MODE_COUNT);
 }
 
-/* The rare path then. The stubs come back behind the jump that follows the call if they have run the instruction. */
-static struct lower_miss fill_or_run(struct lower *l, const struct a64_insn *insn, const struct want *want)
+/* The rare path then. */
+static struct lower_miss fill_or_run(struct lower *l, const struct a64_insn *insn, const struct dbt_slot *slot,
+                                     const struct want *want)
 {
     struct x86 *cold = &l->cold;
-    const unsigned log = (unsigned)__builtin_ctz(want->size);
+    const struct dbt *dbt = l->dbt;
+    const unsigned log = (unsigned)__builtin_ctz(want->size), size = STUB_NUMBER + STUB_GAP;
     const bool el1 = l->mode & DBT_MODE_EL;
-    struct lower_miss miss = {{NULL}, 0, {NULL}};
+    const uintptr_t stub = want->fill == DBT_FILL_READ ? dbt->stub.load[el1][log]
+                           : want->put                 ? dbt->stub.put[el1][log]
+                                                       : dbt->stub.store[el1][log];
+    struct lower_miss miss = {.gap[0] = x86_call_then(cold, stub, x86_here(&l->a), size, number_of(l, slot))};
     if (want->put) {
-        x86_call_to(cold, l->dbt->stub.store[el1][log]);
-        x86_jcc_to(cold, CC_NE, x86_here(&l->a));
         put_again(l, insn, want);
-        x86_call_to(cold, l->dbt->stub.store_split[log]);
-        miss.stored = x86_jmp(cold);
-    } else {
-        x86_call_to(cold, l->dbt->stub.load[el1][log]);
-        x86_jmp_to(cold, x86_here(&l->a));
+        miss.stored = miss.gap[1] = x86_call_then(cold, dbt->stub.store_split[log], 0, size, 0);
     }
-    miss.done = x86_jmp(cold);
     return miss;
 }
 
@@ -292,12 +300,11 @@ static struct lower_miss check(struct lower *l, const struct a64_insn *insn,
     const struct dbt_slot *slot = new_slot(l);
     const bool paired = has_pair(flips_of(l));
     if (!slot || (paired && !pair(l, slot)))
-        return (struct lower_miss){{l->a.p}, 0, {NULL}};
-    if (is_simple(l, insn, want)) {
-        look(l, slot, want, paired);
-        return fill_or_run(l, insn, want);
-    }
-    ask(l, slot, want, paired);
+        return (struct lower_miss){.slow = 0};
+    const bool left = look(l, slot, want, paired);
+    if (left && is_simple(l, insn, want))
+        return fill_or_run(l, insn, slot, want);
+    ask(l, slot, want, paired, left);
     const bool splits = want->put && want->size > 1 && !want->told;
     const struct x86_label stored = splits ? split_store(l, insn, want) : (struct x86_label){NULL};
     struct lower_miss miss = lower_rarely(l, insn);
@@ -318,7 +325,7 @@ static void check_group(struct lower *l, struct lower_group *group, uint32_t pla
         group->slot = new_slot(l);
     if (!group->slot)
         return;
-    ask(l, group->slot, &want, false);
+    ask(l, group->slot, &want, false, look(l, group->slot, &want, false));
     if (flips_of(l) & FLIPS(PAIR)) /* the members look there */
         x86_store(&l->a, 1, x86_at(&group->slot->value), RCX);
     lower_flags_to(l, &l->cold);
@@ -406,7 +413,7 @@ struct lower_miss lower_check_store(struct lower *l, const struct a64_insn *insn
                                 .fill = fill,
                                 .told = lower_told(l, fill),
                                 .alone = true,
-                                .put = fill == DBT_FILL_WRITE ? put : NULL,
+                                .put = put,
                                 .what = what});
 }
 
@@ -434,7 +441,19 @@ void lower_stored(struct lower *l, struct lower_miss miss)
     join(l, miss.stored);
 }
 
+/* Tells the stub that the call before JUMP is of how far from where JUMP leads the instruction ends. */
+static void tell_gap(struct lower *l, struct x86_label jump)
+{
+    int32_t offset;
+    if (!jump.at || l->a.full || l->cold.full)
+        return;
+    memcpy(&offset, jump.at - 4, sizeof(offset));
+    jump.at[STUB_NUMBER] = (uint8_t)(l->a.p - (jump.at + offset));
+}
+
 void lower_checked(struct lower *l, struct lower_miss miss)
 {
     join(l, miss.done);
+    tell_gap(l, miss.gap[0]);
+    tell_gap(l, miss.gap[1]);
 }

@@ -18,8 +18,7 @@ static uint32_t offset_of(const struct lower *l, const uint8_t *p)
 static void leave_by(struct lower *l, struct dbt_link link, int64_t place)
 {
     link.place = (uint32_t)place / 4 & 1023;
-    x86_imm(&l->cold, RCX, dbt_add_link(l->dbt, link));
-    x86_jmp_to(&l->cold, l->dbt->stub.link);
+    x86_call_with(&l->cold, l->dbt->stub.link, STUB_NUMBER, dbt_add_link(l->dbt, link));
 }
 
 void lower_link(struct lower *l, struct x86_label jump, int64_t place, struct dbt_link link)
@@ -40,7 +39,7 @@ static void go_to(struct x86 *a, struct x86_rm target, bool call)
         x86_jmp_rm(a, target);
 }
 
-/* To PLACE in another page: its address decides. NZCV is in memory. */
+/* To PLACE in another page: its address decides. NZCV is in memory; RAX has the page that the block is in. */
 static void go_far(struct lower *l, struct x86 *a, int64_t place, bool call)
 {
     struct dbt *dbt = l->dbt;
@@ -53,7 +52,6 @@ static void go_far(struct lower *l, struct x86 *a, int64_t place, bool call)
     const struct dbt_link link = {.slot = dbt->now->slots.count++};
     struct dbt_slot *slot = &dbt->hot->slot[link.slot];
     dbt_empty_slots(dbt, link.slot, link.slot + 1);
-    x86_mov(a, 1, RAX, x86_at(&dbt->hot->page));
     if (page == (int32_t)page) {
         x86_op(a, 0x81 | X_W, ALU_ADD, x86_r(RAX), 4);
         x86_u32(a, (uint32_t)page);
@@ -116,23 +114,25 @@ void lower_go(struct lower *l, enum x86_cc cc, bool always, int64_t place, unsig
         x86_land(a, x86_jcc(&l->a, cc));
     lower_flags_to(l, a);
     lower_count(l, a, count);
-    if (far)
+    if (far) {
+        x86_mov(a, 1, RAX, x86_at(&l->dbt->hot->page));
         go_far(l, a, place, false);
-    else
+    } else {
         lower_link(l, x86_jmp(a), place, (struct dbt_link){.single = false});
+    }
 }
 
-static void jump_rax(struct lower *l, unsigned btype, bool call)
+/* To the address in RAX, by the jump cache. */
+static void jump_rax(const struct dbt *dbt, struct x86 *a, unsigned btype, bool call)
 {
-    struct x86 *a = &l->a;
-    struct dbt_hot *hot = l->dbt->hot;
+    struct dbt_hot *hot = dbt->hot;
     x86_mov_rr(a, 0, RCX, RAX);
     x86_op(a, 0x81, ALU_AND, x86_r(RCX), 4);
     x86_u32(a, (DBT_JUMPS - 1) << 2);
     x86_lea(a, 1, RDX, x86_at(hot->slot));
     x86_alu(a, ALU_XOR, 1, RAX, x86_at(&hot->mode_mix[btype]));
     x86_alu(a, ALU_CMP, 1, RAX, x86_mx(RDX, RCX, 3, offsetof(struct dbt_slot, tag)));
-    x86_jcc_to(a, CC_NE, l->dbt->stub.indirect[btype]);
+    x86_jcc_to(a, CC_NE, dbt->stub.indirect[btype]);
     x86_mov(a, 1, RAX, x86_mx(RDX, RCX, 3, offsetof(struct dbt_slot, limit)));
     x86_store(a, 1, x86_at(&hot->page), RAX);
     go_to(a, x86_mx(RDX, RCX, 3, offsetof(struct dbt_slot, value)), call);
@@ -141,7 +141,7 @@ static void jump_rax(struct lower *l, unsigned btype, bool call)
 void lower_jump_rax(struct lower *l, unsigned count, unsigned btype)
 {
     lower_count(l, &l->a, count);
-    jump_rax(l, btype, false);
+    jump_rax(l->dbt, &l->a, btype, false);
 }
 
 /* ---- calls ---- */
@@ -161,9 +161,8 @@ static void begin_call(struct lower *l, unsigned link)
     x86_test_imm(a, 0, x86_r(RSP), FRAMES_SIZE - FRAME_SIZE);
     const struct x86_label full = x86_jcc(a, CC_E);
     x86_land(cold, full);
-    x86_mov(cold, 1, RSP, x86_at(&l->dbt->hot->frames));
-    x86_push(cold, link);
-    x86_jmp_to(cold, x86_here(a));
+    x86_call_to(cold, l->dbt->stub.full);
+    x86_u32(cold, (uint32_t)(x86_here(a) - (x86_here(cold) + 4)));
 }
 
 /* Where the call returns to: in the page that the block was in. */
@@ -197,25 +196,47 @@ void lower_call_rax(struct lower *l, unsigned btype, unsigned link)
         return;
     }
     begin_call(l, link);
-    jump_rax(l, btype, true);
+    jump_rax(l->dbt, &l->a, btype, true);
     end_call(l);
 }
 
 void lower_return(struct lower *l, unsigned target)
 {
     struct x86 *a = &l->a;
-    if (l->mode & DBT_MODE_COUNT) {
+    const bool usual = (int)target == host_of[30];
+    if (!usual || l->mode & DBT_MODE_COUNT)
         x86_mov_rr(a, 1, RAX, target);
+    if (l->mode & DBT_MODE_COUNT) {
         lower_jump_rax(l, l->at + 1, 0);
         return;
     }
     x86_alu(a, ALU_CMP, 1, target, x86_m(RSP, FRAME_SIZE - 8));
-    const struct x86_label other = x86_jcc(a, CC_NE);
+    x86_jcc_to(a, CC_NE, l->dbt->stub.elsewhere[usual]);
     x86_ret(a);
-    x86_land(&l->cold, other);
-    lower_swap(l);
-    x86_mov(a, 1, RSP, x86_at(&l->dbt->hot->frames));
-    x86_mov_rr(a, 1, RAX, target);
-    jump_rax(l, 0, false);
-    lower_swap(l);
+}
+
+/* Called where the stack ends, with the guest's address on it: there it is alone. Goes on as the offset behind the call says.
+ * Keeps RAX. */
+static void emit_full(struct dbt *dbt, struct x86 *a)
+{
+    dbt->stub.full = x86_here(a);
+    x86_pop(a, RCX);
+    x86_pop(a, RDX);
+    x86_mov(a, 1, RSP, x86_at(&dbt->hot->frames));
+    x86_push(a, RDX);
+    x86_movsxd(a, RDX, x86_m(RCX, 0));
+    x86_lea(a, 1, RCX, x86_mx(RCX, RDX, 0, 4));
+    x86_jmp_rm(a, x86_r(RCX));
+}
+
+void dbt_emit_calls(struct dbt *dbt, struct x86 *a)
+{
+    emit_full(dbt, a);
+    if (host_of[30] >= 0) {
+        dbt->stub.elsewhere[1] = x86_here(a);
+        x86_mov_rr(a, 1, RAX, (unsigned)host_of[30]);
+    }
+    dbt->stub.elsewhere[0] = x86_here(a);
+    x86_mov(a, 1, RSP, x86_at(&dbt->hot->frames));
+    jump_rax(dbt, a, 0, false);
 }

@@ -230,7 +230,7 @@ static bool begin(struct lower *l, const struct a64_insn *insn, enum mode mode,
             at_base(insn, mode, access);
         else
             address(l, insn, mode);
-        access->miss = moved->put ? lower_check_store(l, insn, bytes, fill, put_again, moved)
+        access->miss = moved->put ? lower_check_store(l, insn, bytes, fill, moved->vector ? put_again : NULL, moved)
                                   : lower_check(l, insn, bytes, fill);
     }
     l->address.base = X86_NONE;

@@ -13,20 +13,23 @@
 #include "../../a64/system.h"
 
 struct lower_miss {
-    struct x86_label done; /* the rare path's jump to behind the instruction */
+    struct x86_label done; /* the rare path's jump to behind the instruction; `at` is NULL: there is none */
     uintptr_t slow;        /* where the interpreter's function is called; 0: in a stub */
     struct x86_label stored; /* the rare path's jump to behind the store itself; `at` is NULL: there is none */
+    /* Jumps of the rare path, into the instruction, whose stubs are to find how far from there it ends; `at` is NULL: there is
+     * none. */
+    struct x86_label gap[2];
 };
 
 /* Makes [RAX + RCX] the SIZE bytes at guest address RAX, which FILL's kind of access may reach.
- * They lie in one page, and that is all. NZCV is saved where it is needed. */
+ * They lie in one page, and that is all. NZCV is saved where it is needed. What follows is less than 256 bytes. */
 struct lower_miss lower_check(struct lower *l, const struct a64_insn *insn, unsigned size,
                               enum dbt_fill fill);
-/* The same where others want to go to the rare path's `slow`. */
+/* The same where others want to go to the rare path's `slow`, or more follows. */
 struct lower_miss lower_check_with_slow(struct lower *l, const struct a64_insn *insn, unsigned size,
                                         enum dbt_fill fill);
-/* The same before a plain store that PUT emits, to [RAX + RCX], as WHAT says: a rare path has it too, for what crosses
- * a page. */
+/* The same before a plain store. PUT emits it, to [RAX + RCX], as WHAT says: a rare path has it too, for what crosses a page;
+ * NULL: the interpreter's function does that, which is shorter, but not for vectors. */
 typedef void lower_put_fn(struct lower *l, const struct a64_insn *insn, const void *what);
 struct lower_miss lower_check_store(struct lower *l, const struct a64_insn *insn, unsigned size,
                                     enum dbt_fill fill, lower_put_fn *put, const void *what);

@@ -29,7 +29,7 @@ struct lower_miss lower_pac(struct lower *l, const struct a64_insn *insn, uintpt
     const uintptr_t slow = x86_here(cold);
     x86_land(cold, other);
     lower_call_cold(l, insn);
-    return (struct lower_miss){x86_jmp(cold), slow, {NULL}};
+    return (struct lower_miss){.done = x86_jmp(cold), .slow = slow};
 }
 
 static uintptr_t stub_of(const struct lower *l, enum a64_key key, bool auth)

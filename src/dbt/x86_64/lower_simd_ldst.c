@@ -39,7 +39,7 @@ static struct lower_miss begin(struct lower *l, const struct a64_insn *insn,
     lower_vectors(l);
     lower_clobber(l);
     lower_address(l, insn, 0);
-    return lower_check(l, insn, form->bytes, store ? DBT_FILL_WRITE : DBT_FILL_READ);
+    return lower_check_with_slow(l, insn, form->bytes, store ? DBT_FILL_WRITE : DBT_FILL_READ);
 }
 
 /* The base grows by Xm, or, 31, by the bytes moved. */

@@ -143,20 +143,25 @@ static void emit_set_pc(struct dbt *dbt, struct x86 *a)
     x86_store(a, 1, CPU(pc), RAX);
 }
 
-/* A way out with the place in the page in EAX and the argument in ECX. */
+/* A way out with the place in the page behind the call. */
 static uintptr_t emit_exit(struct dbt *dbt, struct x86 *a, enum dbt_exit exit)
 {
     const uintptr_t here = x86_here(a);
+    x86_pop(a, RAX);
+    x86_movzx16(a, RAX, x86_m(RAX, 0));
     emit_set_pc(dbt, a);
     x86_imm(a, RAX, exit);
     x86_jmp_to(a, dbt->stub.leave);
     return here;
 }
 
-/* A way out by the link whose number is in ECX, which knows the place. */
+/* A way out by the link whose number is behind the call, which knows the place. */
 static void emit_link(struct dbt *dbt, struct x86 *a)
 {
     dbt->stub.link = x86_here(a);
+    x86_pop(a, RCX);
+    x86_mov(a, 0, RCX, x86_m(RCX, STUB_NUMBER - 4));
+    x86_shift_imm(a, SHIFT_SHR, 0, RCX, 8);
     x86_imm(a, RAX, DBT_EXIT_LINK);
     x86_jmp_to(a, dbt->stub.leave);
 }
@@ -337,6 +342,7 @@ void dbt_emit_stubs(struct dbt *dbt)
     dbt->stub.lookup = emit_exit(dbt, &a, DBT_EXIT_LOOKUP);
     dbt->stub.attention = emit_exit(dbt, &a, DBT_EXIT_ATTENTION);
     emit_link(dbt, &a);
+    dbt_emit_calls(dbt, &a);
     dbt_emit_fills(dbt, &a);
     dbt_emit_pauth(dbt, &a);
     dbt_emit_look(dbt, &a);

@@ -8,8 +8,9 @@
 #include "stubs.h"
 #include "target.h"
 
-/* Bytes of a jump. */
-#define SKIPPED 5
+/* Bytes of a jump's opcode and offset. */
+#define OPCODE 1
+#define OFFSET 4
 
 /* By enum dbt_fill, as enum a64_access. */
 static const uint8_t fill_access[DBT_FILL_COUNT] = {
@@ -62,8 +63,8 @@ static void load_vectors_again(struct dbt *dbt, struct x86 *a)
 /* How a stub ends for an access that needs the slow path. */
 enum end {
     END_TELLS, /* it returns with ZF set */
-    END_STORE, /* the same, and RCX leads from the address to dbt_hot.crossing; dbt_hot.missed is
-                  the slot */
+    END_STORE, /* it returns behind what it found behind the call, RCX leads from the address to dbt_hot.crossing, and
+                  dbt_hot.missed is the slot */
     END_RUNS,  /* the interpreter's function runs, for dbt_hot.missed: as emit_missed() */
 };
 
@@ -99,7 +100,7 @@ static int exec_missed(struct a64_cpu *cpu)
 }
 
 /* Called for a load or store that missed its slot, dbt_hot.missed: the interpreter's function does
- * the instruction. Returns behind the jump, of SKIPPED bytes, that the call is followed by. */
+ * the instruction. Goes on at its end: so far from where the jump behind the call leads as is told behind that. */
 static void emit_missed(struct dbt *dbt, struct x86 *a)
 {
     dbt->stub.missed = x86_here(a);
@@ -114,8 +115,12 @@ static void emit_missed(struct dbt *dbt, struct x86 *a)
     x86_alu_imm(a, ALU_ADD, 1, x86_r(RSP), 8);
     stub_leave_unless_done(dbt, a);
     load_vectors_again(dbt, a);
-    x86_alu_imm(a, ALU_ADD, 1, x86_m(RSP, 0), SKIPPED);
-    x86_ret(a);
+    x86_pop(a, RAX);
+    x86_movsxd(a, RCX, x86_m(RAX, OPCODE));
+    x86_movzx8(a, RDX, x86_m(RAX, OPCODE + OFFSET + STUB_NUMBER));
+    x86_lea(a, 1, RAX, x86_mx(RAX, RCX, 0, OPCODE + OFFSET));
+    x86_alu(a, ALU_ADD, 1, RAX, x86_r(RDX));
+    x86_jmp_rm(a, x86_r(RAX));
 }
 
 static void call_c(struct x86 *a, unsigned access, bool aligned, uintptr_t function)
@@ -142,6 +147,9 @@ static void end_slowly(struct dbt *dbt, struct x86 *a, enum end end)
     if (end == END_STORE) {
         x86_lea(a, 1, RCX, x86_at(dbt->hot->crossing));
         x86_alu(a, ALU_SUB, 1, RCX, x86_r(RAX));
+        x86_alu_imm(a, ALU_ADD, 1, x86_m(RSP, 0), OPCODE + OFFSET + STUB_NUMBER + STUB_GAP);
+        x86_ret(a);
+        return;
     }
     x86_alu(a, ALU_CMP, 0, RAX, x86_r(RAX));
     x86_ret(a);
@@ -301,15 +309,47 @@ static uintptr_t emit_with(struct x86 *a, uint32_t value, uintptr_t at)
     return here;
 }
 
-/* For accesses of 1 << LOG bytes: see struct dbt. */
-static void emit_sizes(struct dbt *dbt, struct x86 *a, unsigned privileged, uintptr_t load,
-                       uintptr_t store)
+/* The start of a stub that is called with RCX: the address less the slot's tag, and finds the slot's number behind the jump that
+ * the call is followed by. RAX = the address, RCX = the slot. */
+static void find_slot(struct dbt *dbt, struct x86 *a)
 {
-    for (unsigned log = 0; log < DBT_SIZES; log++) {
-        const uint32_t limit = (uint32_t)A64_PAGE_MASK + 2 - (1u << log);
-        dbt->stub.load[privileged][log] = emit_with(a, limit, load);
-        dbt->stub.store[privileged][log] = emit_with(a, limit, store);
-    }
+    _Static_assert(sizeof(struct dbt_slot) == 32, "a place by a shift");
+    x86_mov_rr(a, 1, RAX, RCX);
+    x86_mov(a, 1, RCX, x86_m(RSP, 0));
+    x86_mov(a, 0, RCX, x86_m(RCX, OPCODE + OFFSET));
+    x86_shift_imm(a, SHIFT_SHL, 0, RCX, 8);
+    x86_shift_imm(a, SHIFT_SHR, 0, RCX, 8 - 5);
+    x86_alu(a, ALU_ADD, 1, RCX, x86_at(&dbt->hot->slots));
+    x86_alu(a, ALU_ADD, 1, RAX, x86_m(RCX, offsetof(struct dbt_slot, tag)));
+}
+
+/* FILL, whose slot is found so, of 1 << [] bytes. */
+static void emit_sizes(struct dbt *dbt, struct x86 *a, uintptr_t *stub, uintptr_t fill)
+{
+    const uintptr_t found = x86_here(a);
+    find_slot(dbt, a);
+    x86_jmp_to(a, fill);
+    for (unsigned log = 0; log < DBT_SIZES; log++)
+        stub[log] = emit_with(a, (uint32_t)A64_PAGE_MASK + 2 - (1u << log), found);
+}
+
+/* FILL, which tells, for a slot that is found so; behind its number is the limit. Returns behind that if the access needs the
+ * slow path. */
+static uintptr_t emit_ask(struct dbt *dbt, struct x86 *a, uintptr_t fill)
+{
+    const uintptr_t here = x86_here(a);
+    x86_mov(a, 1, RDX, x86_m(RSP, 0));
+    x86_movzx16(a, RDX, x86_m(RDX, OPCODE + OFFSET + STUB_NUMBER));
+    find_slot(dbt, a);
+    x86_push(a, RDX); /* for the stack's alignment */
+    x86_call_to(a, fill);
+    x86_pop(a, RDX);
+    const struct x86_label slow = x86_jcc(a, CC_E);
+    x86_ret(a);
+    x86_land(a, slow);
+    x86_alu_imm(a, ALU_ADD, 1, x86_m(RSP, 0), OPCODE + OFFSET + STUB_NUMBER + STUB_LIMIT);
+    x86_ret(a);
+    return here;
 }
 
 void dbt_emit_fills(struct dbt *dbt, struct x86 *a)
@@ -328,8 +368,11 @@ void dbt_emit_fills(struct dbt *dbt, struct x86 *a)
     for (unsigned el1 = 0; el1 < 2; el1++) {
         dbt->stub.fill_split[el1] =
             emit_fill(dbt, a, A64_READ, el1, false, dbt->stub.split[0], END_TELLS);
-        const uintptr_t load = emit_fill(dbt, a, A64_READ, el1, false, split, END_RUNS);
-        const uintptr_t store = emit_fill(dbt, a, A64_WRITE, el1, false, 0, END_STORE);
-        emit_sizes(dbt, a, el1, load, store);
+        for (unsigned fill = 0; fill < DBT_FILL_COUNT; fill++)
+            dbt->stub.ask[el1][fill] = emit_ask(dbt, a, dbt->stub.fill[el1][fill][0]);
+        dbt->stub.ask[el1][DBT_FILL_COUNT] = emit_ask(dbt, a, dbt->stub.fill_split[el1]);
+        emit_sizes(dbt, a, dbt->stub.load[el1], emit_fill(dbt, a, A64_READ, el1, false, split, END_RUNS));
+        emit_sizes(dbt, a, dbt->stub.store[el1], emit_fill(dbt, a, A64_WRITE, el1, false, 0, END_RUNS));
+        emit_sizes(dbt, a, dbt->stub.put[el1], emit_fill(dbt, a, A64_WRITE, el1, false, 0, END_STORE));
     }
 }
