@@ -68,6 +68,25 @@ static uint8_t va_bits(const struct a64_cpu *cpu, enum a64_regime regime, unsign
     return tsz < 16 ? 48 : tsz > 39 ? 25 : (uint8_t)(64 - tsz);
 }
 
+/* What an address is, which follows from TCR alone. */
+static void update_pointers(struct a64_cpu *cpu, enum a64_regime regime)
+{
+    struct a64_mmu *mmu = cpu->mmu;
+    const uint64_t tcr = cpu->sr.tcr[mmu_regime_el(regime)];
+    if (mmu->pointers.known && mmu->pointers.regime == regime && mmu->pointers.tcr == tcr)
+        return;
+    mmu->pointers.known = true;
+    mmu->pointers.regime = (uint8_t)regime;
+    mmu->pointers.tcr = tcr;
+    for (unsigned high = 0; high < 2; high++) {
+        mmu->tbi[high] = mmu_tbi(cpu, regime, false, high);
+        mmu->tbi_fetch[high] = mmu_tbi(cpu, regime, true, high);
+        mmu->va_bits[high] = va_bits(cpu, regime, high);
+        mmu->pac_field[0][!high] = a64_pac_field(mmu->va_bits[high], mmu->tbi_fetch[high]);
+        mmu->pac_field[1][!high] = a64_pac_field(mmu->va_bits[high], mmu->tbi[high]);
+    }
+}
+
 void a64_mmu_update(struct a64_cpu *cpu)
 {
     struct a64_mmu *mmu = cpu->mmu;
@@ -81,13 +100,7 @@ void a64_mmu_update(struct a64_cpu *cpu)
     mmu->ctx_fetch = group + (el == 0 ? MMU_EL0 : MMU_PRIV);
     mmu->ctx_any_asid = mmu_tlb_any_asid(cpu, mmu->ctx);
     mmu->align_check = cpu->sr.sctlr[mmu_regime_el(regime)] & SCTLR_A;
-    for (unsigned high = 0; high < 2; high++) {
-        mmu->tbi[high] = mmu_tbi(cpu, regime, false, high);
-        mmu->tbi_fetch[high] = mmu_tbi(cpu, regime, true, high);
-        mmu->va_bits[high] = va_bits(cpu, regime, high);
-        mmu->pac_field[0][!high] = a64_pac_field(mmu->va_bits[high], mmu->tbi_fetch[high]);
-        mmu->pac_field[1][!high] = a64_pac_field(mmu->va_bits[high], mmu->tbi[high]);
-    }
+    update_pointers(cpu, regime);
 }
 
 /* ---- exceptions ---- */

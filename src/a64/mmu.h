@@ -111,6 +111,12 @@ struct a64_mmu {
     uint8_t va_bits[2]; /* 64 - TCR.TxSZ as it acts, by half: where a PAC begins */
     /* Where a pointer's code is, by [data pointer][bit 55 is 0]: follows from the above. */
     uint64_t pac_field[2][2];
+    /* What tbi, tbi_fetch, va_bits and pac_field were made of. */
+    struct {
+        bool known;
+        uint8_t regime; /* enum a64_regime */
+        uint64_t tcr;
+    } pointers;
     uint8_t pa_bits; /* ID_AA64MMFR0_EL1.PARange in bits */
     /* Grows whenever translations were dropped or context ids were given out anew: whoever keeps
      * copies of tags or host addresses outside `tlb` must then drop what dropped[generation %

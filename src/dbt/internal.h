@@ -126,6 +126,7 @@ enum dbt_exit {
     DBT_EXIT_LINK,      /* where the link goes that is exit_arg */
     DBT_EXIT_ATTENTION, /* cpu->attention or the slice's end, before the block at cpu->pc */
     DBT_EXIT_STATUS,    /* a helper returned exit_status for the instruction at cpu->pc */
+    DBT_EXIT_FOLLOWED,  /* what a helper returned was followed; cpu->pc is where to go on */
 };
 
 /* What a block's code depends on beside its words; the block's mode. */
@@ -241,6 +242,8 @@ enum dbt_stat {
     STAT_EXIT_LINK,
     STAT_EXIT_ATTENTION,
     STAT_EXIT_STATUS,
+    STAT_EXIT_FOLLOWED,
+    STAT_GONE_ON,
     STAT_INTERPRETED,
     STAT_BLOCKS,
     STAT_INSNS,
@@ -348,7 +351,7 @@ struct dbt {
     struct dbt_region region[DBT_REGIONS], *now; /* and the one that is being filled */
     unsigned region_count;
     struct {
-        uintptr_t enter, leave, attention, link, lookup, vectors, flags, read_fpsr, clear_mxcsr;
+        uintptr_t enter, leave, go_on, attention, link, sp_written, vectors, flags, read_fpsr, clear_mxcsr;
         uintptr_t exec[2], exec_word[2]; /* [1]: of instructions that may look at NZCV */
         uintptr_t indirect[4]; /* by BTYPE */
         uintptr_t look, returned;
@@ -392,6 +395,7 @@ struct dbt {
     struct dbt_log connected;
     uint32_t evictions; /* how often a region was emptied: numbers from before are void */
     uint64_t tlb_generation;
+    uint64_t entry;      /* where blocks were entered last */
     uint64_t code_epoch; /* grows when any code may have changed */
     uint64_t epoch_local, epoch_global; /* grow when slots and jump cache are emptied */
     /* By mode: the contexts that its slots were filled for in these epochs. */
@@ -476,11 +480,22 @@ void dbt_drop_blocks(struct dbt *dbt, uint64_t pa, const uint64_t words[DBT_PAGE
 /* Takes dropped blocks off PAGE's list, once an eviction; a page without blocks is gone. */
 void dbt_page_sweep(struct dbt *dbt, struct dbt_page *page);
 
-/* ---- run.c ---- */
+/* ---- follow.c ---- */
 
+/* The mode of the blocks that are for the CPU as it is now. */
+unsigned dbt_mode(const struct a64_cpu *cpu);
+/* Before blocks of MODE are looked for: follows what changed of code and addresses. */
+void dbt_follow(struct dbt *dbt, unsigned mode);
+/* Before the block at cpu->pc is entered. */
+void dbt_before_entry(struct dbt *dbt);
+/* An instruction of a block returned dbt_hot.exit_status, which ends blocks. True: leave the engine with *STOP. */
+bool dbt_follow_status(struct dbt *dbt, enum engine_stop *stop);
 /* An instruction of emitted code, at cpu->pc, has returned A64_SYNC: follows what it changed. A64_NEXT: emitted code may
  * go on behind it; A64_SYNC: it must be left. */
 int dbt_synchronize(struct a64_cpu *cpu);
+/* An instruction of emitted code has returned STATUS, which ends blocks: the code to go on at; NULL: code must be left,
+ * by dbt_hot.exit. */
+const void *dbt_go_on(struct a64_cpu *cpu, int status);
 
 /* ---- slots.c ---- */
 

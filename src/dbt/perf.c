@@ -24,13 +24,14 @@ void dbt_each_stub(const struct dbt *dbt, void (*met)(void *ctx, uintptr_t at, c
         uintptr_t at;
         const char *name;
     } single[] = {
-        ONE(enter),       ONE(leave),       ONE(exec[0]),     ONE(exec[1]),     ONE(attention),
-        ONE(exec_word[0]), ONE(exec_word[1]),
-        ONE(link),        ONE(lookup),      ONE(vectors),     ONE(flags),       ONE(read_fpsr),
-        ONE(clear_mxcsr), ONE(indirect[0]), ONE(indirect[1]), ONE(indirect[2]), ONE(indirect[3]),
-        ONE(look),        ONE(returned),    ONE(strip[0]),    ONE(strip[1]),
-        ONE(split[0]),    ONE(split[1]),    ONE(fill_split[0]), ONE(fill_split[1]),
-        ONE(missed),      ONE(full),        ONE(elsewhere[0]), ONE(elsewhere[1]),
+        ONE(enter),         ONE(leave),         ONE(go_on),        ONE(exec[0]),
+        ONE(exec[1]),       ONE(attention),     ONE(exec_word[0]), ONE(exec_word[1]),
+        ONE(link),          ONE(sp_written),    ONE(vectors),      ONE(flags),
+        ONE(read_fpsr),     ONE(clear_mxcsr),   ONE(indirect[0]),  ONE(indirect[1]),
+        ONE(indirect[2]),   ONE(indirect[3]),   ONE(look),         ONE(returned),
+        ONE(strip[0]),      ONE(strip[1]),      ONE(split[0]),     ONE(split[1]),
+        ONE(fill_split[0]), ONE(fill_split[1]), ONE(missed),       ONE(full),
+        ONE(elsewhere[0]),  ONE(elsewhere[1]),
     };
     static const char *const fills[DBT_FILL_COUNT] = {"read", "write", "both", "read_user",
                                                       "write_user"};
@@ -51,7 +52,8 @@ void dbt_each_stub(const struct dbt *dbt, void (*met)(void *ctx, uintptr_t at, c
         }
     for (unsigned k = 0; k < 2 * (DBT_FILL_COUNT + 1); k++) {
         const unsigned fill = k >> 1, el1 = k & 1;
-        snprintf(name, sizeof(name), "ask_%s%s", fill < DBT_FILL_COUNT ? fills[fill] : "split", el1 ? "_el1" : "");
+        snprintf(name, sizeof(name), "ask_%s%s", fill < DBT_FILL_COUNT ? fills[fill] : "split",
+                 el1 ? "_el1" : "");
         met(ctx, dbt->stub.ask[el1][fill], name);
     }
     for (unsigned k = 0; k < 2 * DBT_SIZES; k++) {

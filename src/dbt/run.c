@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The translator's main loop: finds the block to run, enters it, and sees to whatever it came back for.
+/* The translator's main loop: finds the block to run, enters it, and sees to whatever it came back
+ * for.
  *
- * Exceptions, interrupts and the rules of when they are looked at are the interpreter's. It also runs
- * single instructions where something must be looked at before each (breakpoints, software step,
- * PSTATE.IL), and the last few before the end of a slice. */
+ * Exceptions, interrupts and the rules of when they are looked at are the interpreter's. It also
+ * runs single instructions where something must be looked at before each (breakpoints, software
+ * step, PSTATE.IL), and the last few before the end of a slice. */
 
 #include "dbt.h"
 
@@ -23,6 +24,8 @@ const char *const dbt_statistics[STAT_COUNT + 1] = {
     [STAT_EXIT_LINK] = "exits: direct branch",
     [STAT_EXIT_ATTENTION] = "exits: attention",
     [STAT_EXIT_STATUS] = "exits: instruction",
+    [STAT_EXIT_FOLLOWED] = "exits: exception",
+    [STAT_GONE_ON] = "exceptions and returns without an exit",
     [STAT_INTERPRETED] = "interpreted instructions",
     [STAT_BLOCKS] = "translated blocks",
     [STAT_INSNS] = "translated instructions",
@@ -59,7 +62,8 @@ void dbt_count(const struct a64_cpu *cpu, uint64_t *values)
     const double passed = (double)(target_clock() - dbt->began_clock);
     const double tick = passed > 0 ? (double)(nanoseconds() - dbt->began) / passed : 0;
     for (unsigned i = 0; i < STAT_COUNT; i++)
-        values[i] += i == STAT_NANOSECONDS ? (uint64_t)((double)dbt->stats[i] * tick) : dbt->stats[i];
+        values[i] +=
+            i == STAT_NANOSECONDS ? (uint64_t)((double)dbt->stats[i] * tick) : dbt->stats[i];
 }
 
 /* Leaf 7 of CPUID; not every compiler has names for all of it. */
@@ -74,8 +78,8 @@ static void find_features(struct dbt *dbt)
     const unsigned ebx = extended_features(false), ecx = extended_features(true);
     __builtin_cpu_init();
     const bool avx2 = dbt->cpu->sys->knobs.avx2;
-    dbt->avx512 = !avx2 && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw") &&
-                  __builtin_cpu_supports("avx512dq");
+    dbt->avx512 = !avx2 && __builtin_cpu_supports("avx512vl") &&
+                  __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq");
     dbt->avx512vnni = dbt->avx512 && __builtin_cpu_supports("avx512vnni");
     dbt->avx512cd = dbt->avx512 && __builtin_cpu_supports("avx512cd");
     dbt->avx512bitalg = dbt->avx512 && __builtin_cpu_supports("avx512bitalg");
@@ -89,8 +93,8 @@ static void find_features(struct dbt *dbt)
 static void name_vectors(struct dbt *dbt)
 {
     for (int n = 0; n < 32; n++) {
-        /* The lower half of the host's takes shorter code, and more instructions exist there: it holds what
-         * compilers use first, the registers that calls do not preserve. */
+        /* The lower half of the host's takes shorter code, and more instructions exist there: it
+         * holds what compilers use first, the registers that calls do not preserve. */
         const int low = n < 8 ? n : n >= 16 && n < 21 ? n - 8 : -1;
         const int high = n < 8 ? -1 : n < 16 ? n + 8 : n >= 21 && n < 29 ? n + 3 : -1;
         dbt->vhost[n] = (int8_t)(low >= 0 || !dbt->avx512 ? low : high);
@@ -153,142 +157,6 @@ void dbt_free(struct a64_cpu *cpu)
     free(dbt);
 }
 
-/* ---- what a block depends on ---- */
-
-/* FPCR's rarer bits. */
-static unsigned float_mode(const struct a64_cpu *cpu)
-{
-    const struct dbt *dbt = cpu->engine;
-    const bool flushes = dbt->avx512 && !(cpu->fpcr & (FPCR_FZ16 | FPCR_AHP));
-    return flushes && cpu->fpsr & FPSR_IXC ? DBT_MODE_FZ : DBT_MODE_FPCR;
-}
-
-static unsigned mode_of(const struct a64_cpu *cpu)
-{
-    unsigned mode = cpu->ps.el;
-    if (a64_in_host(cpu))
-        mode |= DBT_MODE_HOST;
-    if (cpu->ps.pan)
-        mode |= DBT_MODE_PAN;
-    if (cpu->ps.uao)
-        mode |= DBT_MODE_UAO;
-    if (cpu->watch & A64_F_FP)
-        mode |= DBT_MODE_NO_FP;
-    if (cpu->sp & 15)
-        mode |= DBT_MODE_SP_BAD;
-    if (cpu->mmu->align_check)
-        mode |= DBT_MODE_ALIGN;
-    if (cpu->slice_end != UINT64_MAX)
-        mode |= DBT_MODE_COUNT;
-    if (cpu->fpcr & (FPCR_FZ | FPCR_FZ16 | FPCR_AHP))
-        mode |= float_mode(cpu);
-    if (cpu->sys->cpu_count > 1)
-        mode |= DBT_MODE_MANY;
-    return mode | (unsigned)cpu->ps.btype << DBT_BTYPE_SHIFT;
-}
-
-/* Drops what the system says has changed of code since it was looked at last. */
-static void follow_code(struct dbt *dbt)
-{
-    struct a64_system *sys = dbt->cpu->sys;
-    const uint64_t now = atomic_load_explicit(&sys->code_generation, memory_order_acquire);
-    uint64_t last = dbt->hot->code_generation, page = A64_CODE_ALL;
-    if (now == last)
-        return;
-    bool all = now - last >= A64_CODE_LOG;
-    while (!all && last++ != now) {
-        const uint64_t next = atomic_load_explicit(&sys->code_log[last % A64_CODE_LOG], memory_order_relaxed);
-        all = next == A64_CODE_ALL;
-        if (!all && next != page)
-            dbt_code_changed_at(dbt, next);
-        page = next;
-    }
-    /* Meanwhile the log may have come round. */
-    atomic_thread_fence(memory_order_acquire);
-    all |= atomic_load_explicit(&sys->code_generation, memory_order_relaxed) - dbt->hot->code_generation >= A64_CODE_LOG;
-    if (all) {
-        dbt->code_epoch++;
-        dbt_leave_pages(dbt);
-    }
-    dbt->hot->code_generation = now;
-}
-
-static void follow_drop(struct dbt *dbt, const struct a64_tlb_drop *drop)
-{
-    dbt_windows_drop(dbt, drop);
-    switch (drop->what) {
-    case A64_DROP_RANGE:
-        dbt_forget_range(dbt, drop->start, drop->last);
-        break;
-    case A64_DROP_LOCAL:
-        dbt_forget_local(dbt);
-        break;
-    default:
-        dbt_forget_addresses(dbt);
-    }
-}
-
-static void follow_drops(struct dbt *dbt)
-{
-    const struct a64_mmu *mmu = dbt->cpu->mmu;
-    if (mmu->generation - dbt->tlb_generation > A64_TLB_DROPS)
-        follow_drop(dbt, &(struct a64_tlb_drop){.what = A64_DROP_ALL});
-    else
-        while (dbt->tlb_generation != mmu->generation)
-            follow_drop(dbt, &mmu->dropped[++dbt->tlb_generation % A64_TLB_DROPS]);
-    dbt->tlb_generation = mmu->generation;
-}
-
-/* All the contexts that slots are filled for. */
-static uint64_t contexts(const struct a64_mmu *mmu)
-{
-    return mmu->ctx | mmu->ctx_fetch << 16 | mmu->ctx_user << 32;
-}
-
-static struct dbt_contexts *known_contexts(struct dbt *dbt, unsigned mode)
-{
-    return &dbt->ctx[mode & ~(unsigned)(DBT_MODE_BTYPE | DBT_MODE_FZ)];
-}
-
-/* Drops what is known of addresses, if MODE's accesses mean something else now. */
-static void follow_addresses(struct dbt *dbt, unsigned mode)
-{
-    const struct a64_mmu *mmu = dbt->cpu->mmu;
-    struct dbt_contexts *known = known_contexts(dbt, mode);
-    const uint64_t ctx = contexts(mmu);
-    follow_drops(dbt);
-    if (known->epoch_global == dbt->epoch_global && known->ctx_any_asid != mmu->ctx_any_asid)
-        dbt_forget_addresses(dbt);
-    else if (known->epoch_local == dbt->epoch_local && known->ctx != ctx)
-        dbt_forget_local(dbt);
-    *known = (struct dbt_contexts){ctx, mmu->ctx_any_asid, dbt->epoch_local, dbt->epoch_global};
-}
-
-/* Whether blocks of the mode that runs are for the CPU as it is now, MODE, and nothing is to be done between two. */
-static bool goes_on(struct dbt *dbt, unsigned mode)
-{
-    const struct a64_cpu *cpu = dbt->cpu;
-    const bool same = dbt->hot->mode_mix[0] >> 48 == (mode & ~(unsigned)DBT_MODE_BTYPE);
-    const bool alone = mode & DBT_MODE_COUNT || dbt->check || cpu->sys->knobs.every_block;
-    return same && !alone && !atomic_load_explicit(&cpu->attention, memory_order_relaxed) &&
-           !(cpu->watch & A64_F_ANY) && known_contexts(dbt, mode)->ctx == contexts(cpu->mmu);
-}
-
-
-int dbt_synchronize(struct a64_cpu *cpu)
-{
-    struct dbt *dbt = cpu->engine;
-    const unsigned mode = mode_of(cpu);
-    if (!goes_on(dbt, mode))
-        return A64_SYNC;
-    const uint64_t epoch = dbt->code_epoch, stale = dbt->stats[STAT_STALE];
-    dbt->hot->mxcsr_guest = dbt_mxcsr(cpu->fpcr);
-    follow_code(dbt);
-    follow_drops(dbt);
-    const bool same_code = dbt->code_epoch == epoch && dbt->stats[STAT_STALE] == stale;
-    return same_code && a64_tlb_fetches(cpu, cpu->pc) ? A64_NEXT : A64_SYNC;
-}
-
 /* The block at cpu->pc. NULL: cpu->exc says why the instruction cannot be fetched. */
 static struct dbt_block *find_block(struct dbt *dbt, unsigned mode)
 {
@@ -328,37 +196,18 @@ static bool interpret(struct dbt *dbt, enum engine_stop *stop)
     return *stop != ENGINE_SLICE;
 }
 
-/* An instruction of a block, which began at ENTRY or is behind it, returned a status that ends blocks.
- * Without counting, cpu->icount only tells that something retired. */
-static bool follow_status(struct dbt *dbt, uint64_t entry, enum engine_stop *stop)
-{
-    struct a64_cpu *cpu = dbt->cpu;
-    const int status = (int)dbt->hot->exit_status;
-    const bool retired = status != A64_FAULT || cpu->exc.after;
-    const bool counting = cpu->slice_end != UINT64_MAX;
-    if (retired || (!counting && cpu->pc != entry))
-        a64_retire(cpu, 1);
-    if (!retired && dbt->hot->btype)
-        cpu->ps.btype = (uint8_t)dbt->hot->btype;
-    dbt->hot->btype = 0;
-    if (status == A64_FAULT)
-        engine_add_syndrome(cpu, dbt->hot->insn);
-    else if (status == A64_SYNC || status == A64_WAIT)
-        cpu->pc += 4;
-    return engine_must_stop(cpu, status, stop);
-}
-
 /* What led to a block, to lead there directly from now on. */
 struct way {
     enum dbt_exit from;
     uint32_t arg;
     uint32_t evictions;
-    unsigned mode; /* what the block's mode must have beside the CPU's: DBT_MODE_SINGLE or nothing */
+    unsigned
+        mode; /* what the block's mode must have beside the CPU's: DBT_MODE_SINGLE or nothing */
     unsigned entered; /* the CPU's mode before what led there was run */
 };
 
-/* What the mode says of FPCR may change while a block runs, when the first inexact result comes: a jump is made direct
- * where it did not. */
+/* What the mode says of FPCR may change while a block runs, when the first inexact result comes: a
+ * jump is made direct where it did not. */
 static void shorten(struct dbt *dbt, const struct way *way, unsigned mode, struct dbt_block *block)
 {
     struct a64_cpu *cpu = dbt->cpu;
@@ -367,7 +216,7 @@ static void shorten(struct dbt *dbt, const struct way *way, unsigned mode, struc
     const bool jump = way->from == DBT_EXIT_LINK && dbt->links[way->arg].jump;
     if (cpu->sys->knobs.every_block || (!jump && a64_tlb_is_brief(cpu, cpu->pc)))
         return;
-    if (way->from == DBT_EXIT_LOOKUP)
+    if (way->from == DBT_EXIT_LOOKUP || way->from == DBT_EXIT_FOLLOWED)
         dbt_connect_slot(dbt, (uint32_t)(cpu->pc >> 2 & (DBT_JUMPS - 1)), block, cpu->pc,
                          cpu->pc ^ dbt->hot->mode_mix[cpu->ps.btype], global);
     if (way->from != DBT_EXIT_LINK || way->evictions != dbt->evictions ||
@@ -379,36 +228,12 @@ static void shorten(struct dbt *dbt, const struct way *way, unsigned mode, struc
         dbt_connect_slot(dbt, way->arg, block, cpu->pc, cpu->pc & ~A64_PAGE_MASK, global);
 }
 
-static void set_mode(struct dbt_hot *hot, unsigned mode)
-{
-    for (unsigned btype = 0; btype < 4; btype++)
-        hot->mode_mix[btype] =
-            (uint64_t)((mode & ~(unsigned)DBT_MODE_BTYPE) | btype << DBT_BTYPE_SHIFT) << 48;
-}
-
-static void set_contexts(struct dbt_hot *hot, const struct a64_mmu *mmu)
-{
-    hot->ctx[0] = mmu->ctx;
-    hot->ctx[1] = mmu->ctx_user;
-    for (unsigned user = 0; user < 2; user++) {
-        hot->ctx_offset[user] = hot->ctx[user] * sizeof(struct a64_tlb_entry);
-        for (unsigned writes = 0; writes < 2; writes++)
-            hot->page_table[user][writes] = mmu->page[writes] + hot->ctx[user];
-    }
-}
-
-/* PSTATE.BTYPE is 0 within blocks; what it is before a block is in the block's mode. */
 static void enter(struct dbt *dbt, const struct dbt_block *block)
 {
     struct a64_cpu *cpu = dbt->cpu;
     struct dbt_hot *hot = dbt->hot;
-    hot->page = cpu->pc & ~A64_PAGE_MASK;
-    set_contexts(hot, cpu->mmu);
-    hot->flags = dbt_flags_from(cpu->nzcv);
-    hot->mxcsr_guest = dbt_mxcsr(cpu->fpcr);
+    dbt_before_entry(dbt);
     hot->mxcsr_host = __builtin_ia32_stmxcsr();
-    cpu->ps.btype = 0;
-    cpu->vectors_away = 1;
     dbt_enter(dbt, block->code);
     cpu->nzcv = dbt_flags_to(cpu, hot->flags);
     dbt->stats[hot->exit]++;
@@ -433,12 +258,11 @@ static void evict(struct dbt *dbt)
 }
 
 /* Runs BLOCK, at cpu->pc, in MODE; true: leave the engine with *STOP. */
-static bool run_block(struct dbt *dbt, const struct dbt_block *block, unsigned mode, struct way *way,
-                      enum engine_stop *stop)
+static bool run_block(struct dbt *dbt, const struct dbt_block *block, unsigned mode,
+                      struct way *way, enum engine_stop *stop)
 {
     struct a64_cpu *cpu = dbt->cpu;
     struct dbt_hot *hot = dbt->hot;
-    const uint64_t entry = cpu->pc;
     enter(dbt, block);
     *way = (struct way){
         .from = (enum dbt_exit)hot->exit,
@@ -455,7 +279,7 @@ static bool run_block(struct dbt *dbt, const struct dbt_block *block, unsigned m
         cpu->pc = hot->page + dbt->links[way->arg].place * 4;
         break;
     case DBT_EXIT_STATUS:
-        return follow_status(dbt, entry, stop);
+        return dbt_follow_status(dbt, stop);
     case DBT_EXIT_ATTENTION:
         dbt_windows_sample(dbt);
         break;
@@ -469,19 +293,15 @@ static bool run_block(struct dbt *dbt, const struct dbt_block *block, unsigned m
 static bool run_once(struct dbt *dbt, struct way *way, enum engine_stop *stop)
 {
     struct a64_cpu *cpu = dbt->cpu;
-    struct dbt_hot *hot = dbt->hot;
-    const unsigned mode = mode_of(cpu);
+    const unsigned mode = dbt_mode(cpu);
     if (must_evict(dbt))
         evict(dbt);
-    dbt_windows_settle(dbt);
-    follow_code(dbt);
-    follow_addresses(dbt, mode);
+    dbt_follow(dbt, mode);
     struct dbt_block *block = find_block(dbt, mode | way->mode);
     if (!block) {
         *way = (struct way){.from = DBT_EXIT_STATUS};
         return engine_must_stop(cpu, A64_FAULT, stop);
     }
-    set_mode(hot, mode);
     shorten(dbt, way, mode, block);
     *way = (struct way){.from = DBT_EXIT_STATUS};
     if (cpu->slice_end - cpu->icount < block->count)

@@ -410,6 +410,14 @@ static inline void x86_cmp8_imm(struct x86 *a, struct x86_rm rm, unsigned imm)
     x86_op_imm(a, 0x80 | X_8, 7, rm, 1, imm);
 }
 
+enum x86_bit { BIT_SET = 5, BIT_RESET };
+
+/* BTS, BTR r, imm8. */
+static inline void x86_bit_imm(struct x86 *a, enum x86_bit op, int w, unsigned r, unsigned bit)
+{
+    x86_op_imm(a, 0xba | X_0F | (w ? X_W : 0), op, x86_r((int)r), 1, bit);
+}
+
 /* BT r/m, imm8: CF = the bit. */
 static inline void x86_bt_imm(struct x86 *a, int w, struct x86_rm rm, unsigned bit)
 {

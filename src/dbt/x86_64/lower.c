@@ -118,11 +118,11 @@ void lower_call_cold(struct lower *l, const struct a64_insn *insn)
         x86_alu_imm(cold, ALU_SUB, 1, CPU(icount), (int32_t)(l->at - l->counted));
 }
 
-void lower_leave(struct lower *l, struct x86 *a)
+static void leave_for_sp(struct lower *l, struct x86 *a)
 {
     lower_flags_to(l, a);
     lower_count(l, a, l->at + 1);
-    x86_call_with(a, l->dbt->stub.lookup, STUB_PLACE, lower_place(l, l->at + 1));
+    x86_call_with(a, l->dbt->stub.sp_written, STUB_PLACE, lower_place(l, l->at + 1));
 }
 
 void lower_sp_written(struct lower *l, bool aligned)
@@ -130,7 +130,7 @@ void lower_sp_written(struct lower *l, bool aligned)
     struct x86 *a = &l->a;
     if (l->mode & DBT_MODE_SP_BAD) {
         lower_save_flags(l);
-        lower_leave(l, a);
+        leave_for_sp(l, a);
         l->ended = true;
         return;
     }
@@ -140,7 +140,7 @@ void lower_sp_written(struct lower *l, bool aligned)
     x86_test8_imm(a, lower_rm(GUEST_SP), 15);
     const struct x86_label bad = x86_jcc(a, CC_NE);
     x86_land(&l->cold, bad);
-    lower_leave(l, &l->cold);
+    leave_for_sp(l, &l->cold);
 }
 
 void lower_vectors(struct lower *l)

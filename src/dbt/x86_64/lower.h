@@ -422,6 +422,8 @@ void lower_loop_restore(struct lower *l, struct x86 *a);
 bool lower_loop_ends(struct lower *l);
 /* A branch on CC: if it ends the loop's turn, emits what it does. */
 bool lower_loop_back(struct lower *l, enum x86_cc cc);
+/* To the address in RAX, by the jump cache; PSTATE.BTYPE is then as given. */
+void lower_jump_cached(const struct dbt *dbt, struct x86 *a, unsigned btype, bool call);
 /* Goes on at the address in RAX, with PSTATE.BTYPE. */
 void lower_jump_rax(struct lower *l, unsigned count, unsigned btype);
 /* Before the first instruction of a block that PSTATE.BTYPE is not 0 for: whether it may be that. */
@@ -431,8 +433,6 @@ static inline unsigned lower_btype(const struct lower *l)
 {
     return l->at == 0 ? l->mode >> DBT_BTYPE_SHIFT & 3 : 0;
 }
-/* Goes on at what follows the instruction as another block, because the mode may have changed; emitted in A. */
-void lower_leave(struct lower *l, struct x86 *a);
 /* SP was written; ALIGNED: it is a multiple of 16 for certain if it was one before. */
 void lower_sp_written(struct lower *l, bool aligned);
 /* In counting mode: adds to icount what retired before COUNT. */

@@ -122,8 +122,7 @@ void lower_go(struct lower *l, enum x86_cc cc, bool always, int64_t place, unsig
     }
 }
 
-/* To the address in RAX, by the jump cache. */
-static void jump_rax(const struct dbt *dbt, struct x86 *a, unsigned btype, bool call)
+void lower_jump_cached(const struct dbt *dbt, struct x86 *a, unsigned btype, bool call)
 {
     struct dbt_hot *hot = dbt->hot;
     x86_mov_rr(a, 0, RCX, RAX);
@@ -141,7 +140,7 @@ static void jump_rax(const struct dbt *dbt, struct x86 *a, unsigned btype, bool 
 void lower_jump_rax(struct lower *l, unsigned count, unsigned btype)
 {
     lower_count(l, &l->a, count);
-    jump_rax(l->dbt, &l->a, btype, false);
+    lower_jump_cached(l->dbt, &l->a, btype, false);
 }
 
 /* ---- calls ---- */
@@ -196,7 +195,7 @@ void lower_call_rax(struct lower *l, unsigned btype, unsigned link)
         return;
     }
     begin_call(l, link);
-    jump_rax(l->dbt, &l->a, btype, true);
+    lower_jump_cached(l->dbt, &l->a, btype, true);
     end_call(l);
 }
 
@@ -238,5 +237,5 @@ void dbt_emit_calls(struct dbt *dbt, struct x86 *a)
     }
     dbt->stub.elsewhere[0] = x86_here(a);
     x86_mov(a, 1, RSP, x86_at(&dbt->hot->frames));
-    jump_rax(dbt, a, 0, false);
+    lower_jump_cached(dbt, a, 0, false);
 }

@@ -109,9 +109,26 @@ static void lower_mrs(struct lower *l, const struct a64_insn *insn)
 
 /* ---- MSR ---- */
 
-static void write_plain(struct lower *l, const struct a64_insn *insn, size_t offset)
+/* Whether write_plain() takes MASK. */
+static bool can_mask(uint64_t mask)
 {
-    x86_store(&l->a, 1, x86_m(RBP, (int32_t)offset - CPU_BIAS), lower_src(l, 1, insn->rd, RAX));
+    return mask == (uint32_t)mask || mask == (uint64_t)(int32_t)mask;
+}
+
+static void write_plain(struct lower *l, const struct a64_insn *insn, size_t offset, uint64_t mask)
+{
+    struct x86 *a = &l->a;
+    const struct x86_rm storage = x86_m(RBP, (int32_t)offset - CPU_BIAS);
+    const int w = mask != (uint32_t)mask;
+    if (mask == ~0ull) {
+        x86_store(a, 1, storage, lower_src(l, 1, insn->rd, RAX));
+        return;
+    }
+    lower_clobber(l);
+    lower_copy(l, w, insn->rd, RAX);
+    if (mask != UINT32_MAX)
+        x86_alu_imm(a, ALU_AND, w, x86_r(RAX), (int32_t)mask);
+    x86_store(a, 1, storage, RAX);
 }
 
 static void write_daif(struct lower *l, const struct a64_insn *insn)
@@ -155,8 +172,8 @@ static void lower_msr(struct lower *l, const struct a64_insn *insn)
     size_t offset;
     uint64_t mask;
     const unsigned enc = a64_sysreg_of(insn->word), el = l->mode & DBT_MODE_EL;
-    if (a64_sysreg_plain(l->dbt->cpu, enc, true, &offset, &mask) && mask == ~0ull)
-        write_plain(l, insn, offset);
+    if (a64_sysreg_plain(l->dbt->cpu, enc, true, &offset, &mask) && can_mask(mask))
+        write_plain(l, insn, offset, mask);
     else if (enc == SYSREG_DAIF && simple_interrupts(l))
         write_daif(l, insn);
     else if (enc == SYSREG_SP_EL0 && el)

@@ -121,7 +121,9 @@ static void emit_vectors(struct dbt *dbt, struct x86 *a)
 }
 
 /* EAX: enum dbt_exit; RCX: its argument. Everything else is in place but the pinned registers. The jump at the end is
- * no RET, which the host would take for the end of the guest's last call. */
+ * no RET, which the host would take for the end of the guest's last call.
+ *
+ * go_on, with all registers in struct a64_cpu: EAX is the status of an instruction's function. */
 static void emit_leave(struct dbt *dbt, struct x86 *a)
 {
     dbt->stub.leave = x86_here(a);
@@ -129,11 +131,23 @@ static void emit_leave(struct dbt *dbt, struct x86 *a)
     x86_store(a, 1, x86_at(&dbt->hot->exit_arg), RCX);
     stub_spill(a);
     stub_spill_vectors(dbt, a);
+    const uintptr_t leave = x86_here(a);
     x86_mov(a, 1, RSP, x86_at(&dbt->hot->host_stack));
     for (unsigned i = sizeof callee_saved; i--;)
         x86_pop(a, callee_saved[i]);
     x86_pop(a, RCX);
     x86_jmp_rm(a, x86_r(RCX));
+
+    dbt->stub.go_on = x86_here(a);
+    x86_mov(a, 1, RSP, x86_at(&dbt->hot->frames));
+    x86_lea(a, 1, RDI, x86_m(RBP, -CPU_BIAS));
+    x86_mov_rr(a, 0, RSI, RAX);
+    x86_imm(a, RAX, (uintptr_t)dbt_go_on);
+    x86_call_rm(a, x86_r(RAX));
+    x86_test(a, 1, RAX, x86_r(RAX));
+    x86_jcc_to(a, CC_E, leave);
+    stub_reload(a);
+    x86_jmp_rm(a, x86_r(RAX));
 }
 
 /* cpu->pc = the running page + RAX. */
@@ -176,6 +190,33 @@ static void emit_indirect(struct dbt *dbt, struct x86 *a, unsigned btype)
         x86_store8_imm(a, CPU(ps.btype), btype);
     x86_imm(a, RAX, DBT_EXIT_LOOKUP);
     x86_jmp_to(a, dbt->stub.leave);
+}
+
+/* SP, which is or was not aligned, was written by the instruction before the place behind the call: goes on there in the
+ * mode that blocks now have. Calls are forgotten, as they return to blocks of the other one. */
+static void emit_sp_written(struct dbt *dbt, struct x86 *a)
+{
+    struct dbt_hot *hot = dbt->hot;
+    const unsigned bad = 48 + __builtin_ctz(DBT_MODE_SP_BAD), btype = 48 + DBT_BTYPE_SHIFT;
+    dbt->stub.sp_written = x86_here(a);
+    x86_pop(a, RAX);
+    x86_movzx16(a, RAX, x86_m(RAX, 0));
+    x86_mov(a, 1, RSP, x86_at(&hot->frames));
+    x86_mov(a, 1, RCX, x86_at(&hot->mode_mix[0]));
+    x86_bit_imm(a, BIT_RESET, 1, RCX, bad);
+    x86_test8_imm(a, lower_rm(GUEST_SP), 15);
+    const struct x86_label good = x86_jcc(a, CC_E);
+    x86_bit_imm(a, BIT_SET, 1, RCX, bad);
+    x86_land(a, good);
+    x86_store(a, 1, x86_at(&hot->mode_mix[0]), RCX);
+    x86_bit_imm(a, BIT_SET, 1, RCX, btype);
+    x86_store(a, 1, x86_at(&hot->mode_mix[1]), RCX);
+    x86_bit_imm(a, BIT_SET, 1, RCX, btype + 1);
+    x86_store(a, 1, x86_at(&hot->mode_mix[3]), RCX);
+    x86_bit_imm(a, BIT_RESET, 1, RCX, btype);
+    x86_store(a, 1, x86_at(&hot->mode_mix[2]), RCX);
+    x86_alu(a, ALU_ADD, 1, RAX, x86_at(&hot->page));
+    lower_jump_cached(dbt, a, 0, false);
 }
 
 /* Called: EAX, which has FLAGS_UCOMIS, to the other form. Keeps all other registers. */
@@ -247,15 +288,11 @@ static void emit_flags_from_cpu(struct dbt *dbt, struct x86 *a)
     x86_store(a, 0, x86_at(&dbt->hot->flags), RCX);
 }
 
-void stub_leave_unless_done(struct dbt *dbt, struct x86 *a)
+void stub_go_on_unless_done(struct dbt *dbt, struct x86 *a)
 {
-    stub_reload(a);
     x86_test(a, 0, RAX, x86_r(RAX));
-    const struct x86_label done = x86_jcc(a, CC_E);
-    x86_store(a, 0, x86_at(&dbt->hot->exit_status), RAX);
-    x86_imm(a, RAX, DBT_EXIT_STATUS);
-    x86_jmp_to(a, dbt->stub.leave);
-    x86_land(a, done);
+    x86_jcc_to(a, CC_NE, dbt->stub.go_on);
+    stub_reload(a);
 }
 
 int stub_exec_word(struct a64_cpu *cpu, uint32_t word)
@@ -311,7 +348,7 @@ static uintptr_t emit_exec(struct dbt *dbt, struct x86 *a, bool word, bool flags
     x86_alu_imm(a, ALU_ADD, 1, x86_r(RSP), 8);
     if (flags)
         emit_flags_from_cpu(dbt, a);
-    stub_leave_unless_done(dbt, a);
+    stub_go_on_unless_done(dbt, a);
     x86_ret(a);
     return here;
 }
@@ -339,7 +376,7 @@ void dbt_emit_stubs(struct dbt *dbt)
     for (unsigned btype = 0; btype < 4; btype++)
         emit_indirect(dbt, &a, btype);
     emit_vectors(dbt, &a);
-    dbt->stub.lookup = emit_exit(dbt, &a, DBT_EXIT_LOOKUP);
+    emit_sp_written(dbt, &a);
     dbt->stub.attention = emit_exit(dbt, &a, DBT_EXIT_ATTENTION);
     emit_link(dbt, &a);
     dbt_emit_calls(dbt, &a);

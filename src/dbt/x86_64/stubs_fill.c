@@ -113,7 +113,7 @@ static void emit_missed(struct dbt *dbt, struct x86 *a)
     x86_alu_imm(a, ALU_SUB, 1, x86_r(RSP), 8);
     x86_call_rm(a, x86_r(RAX));
     x86_alu_imm(a, ALU_ADD, 1, x86_r(RSP), 8);
-    stub_leave_unless_done(dbt, a);
+    stub_go_on_unless_done(dbt, a);
     load_vectors_again(dbt, a);
     x86_pop(a, RAX);
     x86_movsxd(a, RCX, x86_m(RAX, OPCODE));
