@@ -380,6 +380,7 @@ static void put_actions(struct program *o, unsigned count)
                                       program_put_exclusive,
                                       program_put_compare,
                                       program_put_calls,
+                                      program_put_stack,
                                       put_call,
                                       put_call,
                                       put_system_action,

@@ -73,6 +73,8 @@ void program_put_exclusive(struct program *o);
 void program_put_compare(struct program *o);
 /* Writes calls and returns that do not belong together: see program_calls.c. */
 void program_put_calls(struct program *o);
+/* Writes what moves SP off its alignment and back: see program_stack.c. */
+void program_put_stack(struct program *o);
 /* Writes what stores the word in T1 over WORD of the text, or over one of `patch` or a little further on: see
  * program_patch.c. The second tells whether a call is to follow. */
 void program_put_store(struct program *o, unsigned word);
