@@ -58,8 +58,7 @@ static void put_moving_call(struct program *o)
 
 void program_put_stack(struct program *o)
 {
-    const uint32_t odd = pick(o, 4) ? 1 + pick(o, 15) : 16 * pick(o, 4), add = 0x8b200000,
-                   sub = 0xcb200000;
+    const uint32_t odd = pick(o, 4) ? 1 + pick(o, 15) : 16 * pick(o, 4);
     const bool twice = pick(o, 2);
     if (chance(o, 3)) {
         put_moving_call(o);
