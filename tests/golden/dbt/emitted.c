@@ -155,6 +155,8 @@ static void translate(struct rig *rig, char *line)
     uint32_t words[DBT_MAX_INSNS];
     unsigned count = 0;
     const unsigned mode = mode_named(strtok(line, " \n"));
+    const unsigned el = mode & DBT_MODE_EL;
+    rig_set_world(rig, &(struct rig_world){.mmu = true, .el = el, .spsel = el});
     for (char *word; (word = strtok(NULL, " \n")) && count < DBT_MAX_INSNS;)
         words[count++] = (uint32_t)strtoul(word, NULL, 16);
     dbt_flush(dbt);
@@ -173,12 +175,10 @@ static void translate(struct rig *rig, char *line)
 
 int main(int argc, char **argv)
 {
-    static const struct rig_world world = {.mmu = true};
     static char line[4096];
     struct rig rig;
     rig_create(&rig, "max", false, (const char *const[]){"interp", "dbt"},
                argc > 1 ? argv[1] : NULL, NULL);
-    rig_set_world(&rig, &world);
     const struct dbt *dbt = rig.side[1].cpu->engine;
     dbt_each_stub(dbt, print_stub, NULL);
     print_hot(dbt->hot);
