@@ -7,6 +7,7 @@
 #include "machine/state.h"
 
 #include <errno.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 /* Writes of so many bytes are made to memory's file. */
@@ -44,6 +45,9 @@ static size_t write_file(const struct machine_ram *ram, uint64_t offset, const u
             break;
         done += (size_t)written;
     }
+#ifdef MADV_POPULATE_READ
+    madvise(ram->host + offset, done, MADV_POPULATE_READ);
+#endif
     return done;
 }
 

@@ -525,21 +525,48 @@ static void compare(struct lower *l, const struct a64_insn *insn, int w, bool su
         x86_cmc(a);
 }
 
+/* CCMP without a branch, which nobody could foresee where the condition is as good as random: its
+ * operands if CC holds, else two numbers whose difference has the flags NZCV. False: there are no
+ * such, or none that are short. */
+static bool compare_chosen(struct lower *l, const struct a64_insn *insn, int w, bool immediate,
+                           enum x86_cc cc, unsigned nzcv)
+{
+    static const int8_t numbers[16][2] = {[0] = {1, -1}, [2] = {2, 1}, [6] = {1, 1}, [8] = {1, 2}};
+    struct x86 *a = &l->a;
+    const int8_t *number = numbers[nzcv];
+    const unsigned n = insn->rn, m = insn->rm;
+    if (!number[0] || n == 31)
+        return false;
+    x86_imm(a, RAX, (uint64_t)number[0]);
+    x86_imm(a, RCX, w ? (uint64_t)number[1] : (uint32_t)number[1]);
+    if (immediate || m == 31)
+        x86_imm(a, RDX, immediate ? m : 0);
+    x86_cmov(a, cc, w, RAX, lower_rm(n));
+    x86_cmov(a, cc, w, RCX, immediate || m == 31 ? x86_r(RDX) : lower_rm(m));
+    x86_alu(a, ALU_CMP, w, RAX, x86_r(RCX));
+    return true;
+}
+
 /* CCMP and CCMN: compares if COND holds, else the flags are bits [3:0]. */
 static void compare_if(struct lower *l, const struct a64_insn *insn, int w, bool sub,
                        bool immediate)
 {
     struct x86 *cold = &l->cold;
     const unsigned cond = insn->word >> 12 & 15, nzcv = insn->word & 15;
-    if (cond < 14) {
-        const enum x86_cc cc = lower_condition(l, cond);
+    const bool always = cond >= 14;
+    const enum x86_cc cc = always ? CC_E : lower_condition(l, cond);
+    if (!always && sub && compare_chosen(l, insn, w, immediate, cc, nzcv)) {
+        lower_set_flags(l, FLAGS_SUB);
+        return;
+    }
+    if (!always) {
         x86_land(cold, x86_jcc(&l->a, (enum x86_cc)(cc ^ 1)));
         lower_swap(l);
         lower_load_nzcv(l, nzcv);
         lower_swap(l);
     }
     compare(l, insn, w, sub, immediate);
-    if (cond < 14)
+    if (!always)
         x86_jmp_to(cold, x86_here(&l->a));
     lower_set_flags(l, FLAGS_SUB);
 }
