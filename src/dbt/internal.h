@@ -33,7 +33,8 @@
 #define DBT_BUCKET_ROOM 8192u
 #define DBT_DECODED   2048u /* words that are known decoded */
 #define DBT_RANGE     65536u       /* pages that one slot may hold */
-#define DBT_WIDE_SHIFT 25          /* parts of the address space in which there may be wide slots */
+#define DBT_SPANS     16u          /* of addresses in which there may be wide slots */
+#define DBT_HELD_LOG  11           /* bits of a bucket say which of its pages are held, 2 to this */
 
 /* A place that remembers one translation.
  *
@@ -337,6 +338,17 @@ struct dbt_set {
     uint64_t *named; /* a bit a slot */
 };
 
+struct dbt_span {
+    uint64_t first, last;
+};
+
+/* Where slots may hold pages, by half of the address space: see held.h. */
+struct dbt_held {
+    uint64_t page[2][DBT_BUCKETS][(1u << DBT_HELD_LOG) / 64];
+    struct dbt_span span[2][DBT_SPANS];
+    unsigned spans[2];
+};
+
 struct lower;
 struct dbt_kept;
 
@@ -385,10 +397,9 @@ struct dbt {
      * filled again or emptied may still be named, and who was emptied for an ASID twice. */
     struct dbt_log filled[2][DBT_BUCKETS];
     struct dbt_set local;
-    /* Slots that hold more pages than there are buckets, by half; and by a hash of an address's part where such may
-     * have pages. */
+    /* Slots that hold more pages than there are buckets, by half. */
     struct dbt_set wide[2];
-    uint64_t wide_seen[2][1024 / 64];
+    struct dbt_held held;
     struct dbt_windows windows;
     /* The links with slots that were connected since all were cut; some may stand there twice, or for another link that
      * is gone. Full: any may have been. */

@@ -7,6 +7,7 @@
  * instrumented by the thread sanitizer, whose calls keep no vector register. Its data are one CPU's
  * own. */
 
+#include "held.h"
 #include "x86_64/target.h"
 
 #define PAGE (A64_PAGE_MASK + 1)
@@ -31,16 +32,8 @@
 /* Runs that lead from pages that a slot holds to others. */
 #define RUNS_BETWEEN 128u
 
-static unsigned bucket_of_page(uint64_t va)
-{
-    return va >> A64_PAGE_SHIFT & (DBT_BUCKETS - 1);
-}
-
-/* 1: an address of the upper half. */
-static unsigned half_of(uint64_t va)
-{
-    return va >> 55 & 1;
-}
+#define bucket_of_page dbt_held_bucket
+#define half_of        dbt_held_half
 
 /* Addresses, sign-extended from bit 55. */
 struct range {
@@ -99,10 +92,10 @@ static void clear_set(struct dbt *dbt, struct dbt_set *set)
     clear_log(dbt, &set->log);
 }
 
-/* Whether SLOT, whose first page is PAGE, holds one that bucket N is to name it for. */
-static bool belongs(const struct dbt_slot *slot, uint64_t page, unsigned n)
+/* Pages from PAGE to the next one that is of bucket N. */
+static unsigned pages_to(uint64_t page, unsigned n)
 {
-    return ((n - bucket_of_page(page)) & (DBT_BUCKETS - 1)) <= slot->more;
+    return (n - bucket_of_page(page)) & (DBT_BUCKETS - 1);
 }
 
 /* Goes through bucket N of HALF: empties slots with pages of RANGE, if it is not NULL, and takes
@@ -114,16 +107,19 @@ static void sweep(struct dbt *dbt, unsigned half, unsigned n, const struct range
     struct dbt_log *log = &dbt->filled[half][n];
     const uint32_t bit = 1u << n;
     uint32_t kept = 0;
+    dbt_held_clear(&dbt->held, half, n);
     for (uint32_t i = 0; i < log->count; i++) {
         struct dbt_slot *slot = &dbt->hot->slot[log->slot[i]];
         const uint64_t page = page_of(dbt, slot);
         if (!(slot->named & bit) || half_of(page) != half)
             continue;
         slot->named &= ~bit;
-        if (range && in_range(slot, page, range))
+        if (range && in_range(slot, page, range)) {
             empty(dbt, slot);
-        else if (belongs(slot, page, n))
+        } else if (pages_to(page, n) <= slot->more) {
             log->slot[kept++] = log->slot[i];
+            dbt_held_note(&dbt->held, page + pages_to(page, n) * PAGE);
+        }
     }
     log->count = kept;
     for (uint32_t i = 0; i < kept; i++)
@@ -135,8 +131,10 @@ static void make_room(struct dbt *dbt, unsigned half, unsigned n)
 {
     struct dbt_log *log = &dbt->filled[half][n];
     sweep(dbt, half, n, NULL);
-    if (log->count > DBT_BUCKET_ROOM / 4 * 3)
-        clear_log(dbt, log);
+    if (log->count <= DBT_BUCKET_ROOM / 4 * 3)
+        return;
+    clear_log(dbt, log);
+    dbt_held_clear(&dbt->held, half, n);
 }
 
 /* Lets bucket N of HALF name SLOT, if it does not. */
@@ -166,35 +164,17 @@ static bool is_wide(const struct dbt_slot *slot)
     return slot->more >= DBT_BUCKETS;
 }
 
-/* The bit in dbt->wide_seen of PART of the address space, in units of 32 MiB. */
-static unsigned seen_bit(uint64_t part)
-{
-    return (unsigned)(part * 0x9e3779b97f4a7c15ull >> 54);
-}
-
 static void see(struct dbt *dbt, unsigned half, const struct dbt_slot *slot, uint64_t page)
 {
     page = (uint64_t)((int64_t)(page << 8) >> 8);
-    const uint64_t last = (page + slot->more * PAGE) >> DBT_WIDE_SHIFT;
-    for (uint64_t part = page >> DBT_WIDE_SHIFT; part <= last; part++)
-        dbt->wide_seen[half][seen_bit(part) / 64] |= 1ull << seen_bit(part) % 64;
-}
-
-/* Whether wide slots may hold a page of RANGE. */
-static bool may_be_wide(const struct dbt *dbt, unsigned half, const struct range *range)
-{
-    const uint64_t first = range->start >> DBT_WIDE_SHIFT, parts = (range->last >> DBT_WIDE_SHIFT) - first;
-    bool found = parts > 16;
-    for (uint64_t i = 0; i <= parts && !found; i++)
-        found = dbt->wide_seen[half][seen_bit(first + i) / 64] >> seen_bit(first + i) % 64 & 1;
-    return found;
+    dbt_held_note_span(&dbt->held, half, page, page + slot->more * PAGE + A64_PAGE_MASK);
 }
 
 /* Where the wide slots of HALF have pages, anew. */
 static void see_all(struct dbt *dbt, unsigned half)
 {
     const struct dbt_log *log = &dbt->wide[half].log;
-    memset(dbt->wide_seen[half], 0, sizeof(dbt->wide_seen[half]));
+    dbt->held.spans[half] = 0;
     for (uint32_t i = 0; i < log->count; i++) {
         const struct dbt_slot *slot = &dbt->hot->slot[log->slot[i]];
         see(dbt, half, slot, page_of(dbt, slot));
@@ -205,7 +185,7 @@ static void see_all(struct dbt *dbt, unsigned half)
 static void sweep_wide(struct dbt *dbt, unsigned half, const struct range *range)
 {
     struct dbt_set *set = &dbt->wide[half];
-    if (!set->log.count || !may_be_wide(dbt, half, range))
+    if (!set->log.count || !dbt_held_may_span(&dbt->held, half, range->start, range->last))
         return;
     const uint32_t count = set->log.count;
     uint32_t kept = 0;
@@ -243,6 +223,7 @@ static bool name_pages(struct dbt *dbt, struct dbt_slot *slot, uint64_t page, un
         const unsigned n = bucket_of_page(page + i * PAGE);
         wanted |= 1u << n;
         name_in(dbt, slot, half, n);
+        dbt_held_note(&dbt->held, page + i * PAGE);
     }
     return (slot->named & wanted) == wanted;
 }
@@ -251,6 +232,7 @@ void dbt_fill(struct dbt *dbt, struct dbt_slot *slot, uint64_t va, struct dbt_sl
               bool global)
 {
     name_in(dbt, slot, turn_to(dbt, slot, va), bucket_of_page(va));
+    dbt_held_note(&dbt->held, va);
     if (!global)
         add(dbt, &dbt->local, slot);
     value.named = slot->named;
@@ -538,7 +520,7 @@ void dbt_forget_addresses(struct dbt *dbt)
             clear_log(dbt, &dbt->filled[half][n]);
     for (unsigned half = 0; half < 2; half++)
         clear_set(dbt, &dbt->wide[half]);
-    memset(dbt->wide_seen, 0, sizeof(dbt->wide_seen));
+    memset(&dbt->held, 0, sizeof(dbt->held));
     clear_set(dbt, &dbt->local);
     dbt->epoch_local++;
     dbt->epoch_global++;
@@ -556,9 +538,11 @@ void dbt_forget_range(struct dbt *dbt, uint64_t start, uint64_t last)
     const uint64_t pages = (last - start) / PAGE + 1;
     dbt->stats[STAT_FORGETS_RANGE]++;
     const struct range range = {start, last};
-    for (uint64_t i = 0; i < (pages < DBT_BUCKETS ? pages : DBT_BUCKETS); i++)
+    const bool few = pages <= DBT_BUCKETS;
+    for (uint64_t i = 0; i < (few ? pages : DBT_BUCKETS); i++)
         for (unsigned half = half_of(start); half <= half_of(last); half++)
-            sweep(dbt, half, bucket_of_page(start + i * PAGE), &range);
+            if (!few || dbt_held_may(&dbt->held, start + i * PAGE))
+                sweep(dbt, half, bucket_of_page(start + i * PAGE), &range);
     for (unsigned half = half_of(start); half <= half_of(last); half++)
         sweep_wide(dbt, half, &range);
 }

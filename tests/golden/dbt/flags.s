@@ -18,6 +18,9 @@ subs x0, x1, x2; cinc x3, x3, cc; cmp x0, x1
 cmp x0, x1; cneg x2, x3, mi
 cmp x0, #0; csinv x2, x3, x4, ne
 cmp x0, #0; ccmp x1, #5, #4, ne; b.eq .+32
+adds x0, x1, x2; adc x3, x4, x5; ccmp x3, x5, #0, cs; ccmp x3, x5, #0, ne; cinc x6, x6, cc
+cmp w0, #3; ccmp w1, #7, #2, ne; b.ls .+32
+cmp x0, x1; ccmp x1, xzr, #8, le; b.mi .+32
 cmp x0, x1; ccmn w1, w2, #0, lt; b.ge .+32
 cmp x0, x1; add x2, x3, x4; b.eq .+32
 cmp x0, x1; and x2, x3, x4; b.eq .+32
