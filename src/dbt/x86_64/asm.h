@@ -6,8 +6,8 @@
  * Intel's manual. Operands stand in Intel's order. `w` says 64 bits (1) or 32 (0).
  *
  * An emitter writes through one view of the code memory and computes addresses in the other (see
- * code.c): `run` is what to add to a written address to get the one that executes. When it reaches
- * its end it stays there with `full` set, so callers need to look once for a whole block. */
+ * code.c): `run` is what to add to a written address to get the one that executes. Behind its end, where the last instruction
+ * may begin, it stays with `full` set, so callers need to look once for a whole block. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -23,8 +23,11 @@ enum x86_cc {
     CC_O, CC_NO, CC_B, CC_AE, CC_E, CC_NE, CC_BE, CC_A, CC_S, CC_NS, CC_P, CC_NP, CC_L, CC_GE, CC_LE, CC_G,
 };
 
+/* Bytes of the longest instruction, for which room is looked for once. */
+#define X86_LONGEST 16
+
 struct x86 {
-    uint8_t *p, *end;
+    uint8_t *p, *end; /* X86_LONGEST bytes are behind the end */
     intptr_t run;
     bool full;
 };
@@ -98,20 +101,25 @@ static inline struct x86_rm x86_beyond(struct x86_rm rm, int32_t bytes)
 
 /* ---- bytes ---- */
 
-static inline void x86_u8(struct x86 *a, unsigned value)
+static inline bool x86_has_room(struct x86 *a)
 {
-    if (a->p < a->end)
-        *a->p++ = (uint8_t)value;
-    else
-        a->full = true;
+    if (a->p <= a->end)
+        return true;
+    a->full = true;
+    return false;
 }
 
+static inline void x86_u8(struct x86 *a, unsigned value)
+{
+    if (x86_has_room(a))
+        *a->p++ = (uint8_t)value;
+}
+
+/* SIZE is X86_LONGEST at most. */
 static inline void x86_bytes(struct x86 *a, const void *bytes, unsigned size)
 {
-    if ((size_t)(a->end - a->p) < size) {
-        a->full = true;
+    if (!x86_has_room(a))
         return;
-    }
     memcpy(a->p, bytes, size);
     a->p += size;
 }
@@ -149,32 +157,10 @@ static inline uintptr_t x86_here(const struct x86 *a)
 #define X_8    0x8000u
 #define X_L    0x10000u /* VEX: 256 bits */
 
-/* Bytes of the longest instruction, for which room is looked for once. */
-#define X86_LONGEST 16
-
-static inline bool x86_has_room(struct x86 *a)
-{
-    if ((uintptr_t)a->p + X86_LONGEST <= (uintptr_t)a->end)
-        return true;
-    a->full = true;
-    return false;
-}
-
 static inline uint8_t *x86_put32(uint8_t *p, uint32_t value)
 {
     memcpy(p, &value, 4);
     return p + 4;
-}
-
-/* The low SIZE bytes of IMM, at most 4. */
-static inline void x86_put_imm(struct x86 *a, unsigned size, uint32_t imm)
-{
-    if (a->end - a->p < 4) {
-        a->full = true;
-        return;
-    }
-    x86_put32(a->p, imm);
-    a->p += size;
 }
 
 /* The same operand without an 8-bit displacement. */
@@ -190,8 +176,8 @@ static inline struct x86_rm x86_wide(struct x86_rm rm)
 }
 
 /* ModRM, SIB and displacement at P, which has room for 8 bytes; the instruction ends there but for IMM bytes that
- * follow. */
-static inline void x86_modrm(struct x86 *a, uint8_t *p, unsigned reg, struct x86_rm rm, unsigned imm)
+ * follow. Where that is. */
+static inline uint8_t *x86_modrm(const struct x86 *a, uint8_t *p, unsigned reg, struct x86_rm rm, unsigned imm)
 {
     uint64_t code = rm.code;
     if (rm.relative) {
@@ -200,15 +186,13 @@ static inline void x86_modrm(struct x86 *a, uint8_t *p, unsigned reg, struct x86
     }
     code |= (reg & 7) << 3;
     memcpy(p, &code, 8);
-    a->p = p + rm.size;
+    return p + rm.size;
 }
 
-/* A legacy-encoded instruction with a ModRM byte. */
-static inline void x86_op(struct x86 *a, unsigned op, unsigned reg, struct x86_rm rm, unsigned imm)
+/* A legacy-encoded instruction with a ModRM byte, for which there is room; but for IMM bytes that follow. Where it ends. */
+static inline uint8_t *x86_legacy(const struct x86 *a, unsigned op, unsigned reg, struct x86_rm rm, unsigned imm)
 {
     static const uint8_t prefix[4] = {0, 0x66, 0xf3, 0xf2};
-    if (!x86_has_room(a))
-        return;
     uint8_t *p = a->p;
     *p = prefix[X_PP(op)];
     p += X_PP(op) != 0;
@@ -220,15 +204,25 @@ static inline void x86_op(struct x86 *a, unsigned op, unsigned reg, struct x86_r
     *p = X_MAP(op) == 2 ? 0x38 : 0x3a;
     p += X_MAP(op) >= 2;
     *p++ = op & 0xff;
-    x86_modrm(a, p, reg, rm, imm);
+    return x86_modrm(a, p, reg, rm, imm);
 }
 
-/* The same with the low SIZE bytes of IMM behind it. */
+/* IMM bytes are put behind it. */
+static inline void x86_op(struct x86 *a, unsigned op, unsigned reg, struct x86_rm rm, unsigned imm)
+{
+    if (x86_has_room(a))
+        a->p = x86_legacy(a, op, reg, rm, imm);
+}
+
+/* The low SIZE bytes of IMM are. */
 static inline void x86_op_imm(struct x86 *a, unsigned op, unsigned reg, struct x86_rm rm,
                               unsigned size, uint32_t imm)
 {
-    x86_op(a, op, reg, rm, size);
-    x86_put_imm(a, size, imm);
+    if (!x86_has_room(a))
+        return;
+    uint8_t *p = x86_legacy(a, op, reg, rm, size);
+    x86_put32(p, imm);
+    a->p = p + size;
 }
 
 /* A VEX-encoded instruction; registers 0..15. */
@@ -250,7 +244,7 @@ static inline void x86_vex(struct x86 *a, unsigned op, unsigned reg, unsigned vv
         *p++ = (uint8_t)last;
     }
     *p++ = op & 0xff;
-    x86_modrm(a, p, reg, rm, imm);
+    a->p = x86_modrm(a, p, reg, rm, imm);
 }
 
 /* An EVEX-encoded instruction of 128 bits; registers 0..31, mask register K (0: none), Z: zeroing. */
@@ -267,7 +261,7 @@ static inline void x86_evex(struct x86 *a, unsigned op, unsigned reg, unsigned v
     *p++ = (uint8_t)((op & X_W ? 0x80u : 0) | (~vvvv & 15) << 3 | 4 | X_PP(op));
     *p++ = (uint8_t)((z ? 0x80u : 0) | (op & X_L ? 0x20u : 0) | (~vvvv >> 4 & 1) << 3 | k);
     *p++ = op & 0xff;
-    x86_modrm(a, p, reg, x86_wide(rm), imm); /* EVEX scales displacements of 8 bits */
+    a->p = x86_modrm(a, p, reg, x86_wide(rm), imm); /* EVEX scales displacements of 8 bits */
 }
 
 /* A scalar EVEX instruction on registers that rounds to nearest and raises no exceptions. */

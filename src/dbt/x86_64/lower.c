@@ -444,7 +444,7 @@ static struct x86 emitter(struct dbt *dbt, size_t from, size_t to)
 {
     return (struct x86){
         .p = dbt->code_write + from,
-        .end = dbt->code_write + to,
+        .end = dbt->code_write + to - X86_LONGEST,
         .run = dbt->code - dbt->code_write,
     };
 }

@@ -357,7 +357,7 @@ void dbt_emit_stubs(struct dbt *dbt)
 {
     struct x86 a = {
         .p = dbt->code_write,
-        .end = dbt->code_write + dbt->code_size,
+        .end = dbt->code_write + dbt->code_size - X86_LONGEST,
         .run = dbt->code - dbt->code_write,
     };
     memcpy(dbt->hot->constant, vector_constants, sizeof vector_constants);
