@@ -214,12 +214,12 @@ void dbt_code_destroy(struct dbt *dbt)
 
 /* ---- links ---- */
 
-uint32_t dbt_add_link(struct dbt *dbt, struct dbt_link link)
+uint32_t dbt_add_link(struct dbt *dbt, const struct dbt_link *link)
 {
     struct dbt_part *links = &dbt->now->links;
     if (links->count == links->limit)
         return UINT32_MAX;
-    dbt->links[links->count] = link;
+    dbt->links[links->count] = *link;
     return links->count++;
 }
 

@@ -455,7 +455,7 @@ struct dbt_block *dbt_add_block(struct dbt *dbt, struct dbt_page *page, uint64_t
 /* Makes BLOCK unfindable and unreachable, except for its page. */
 void dbt_drop_block(struct dbt *dbt, struct dbt_block *block);
 /* The index of a new link; UINT32_MAX: no room in the region. */
-uint32_t dbt_add_link(struct dbt *dbt, struct dbt_link link);
+uint32_t dbt_add_link(struct dbt *dbt, const struct dbt_link *link);
 /* The index behind the last link of block NUMBER. */
 uint32_t dbt_links_end(const struct dbt *dbt, uint32_t number);
 /* Undoes the jump of link NUMBER. */

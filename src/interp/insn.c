@@ -18,19 +18,22 @@ static int exec_undefined(struct a64_cpu *cpu, const struct a64_insn *insn)
 void a64_insn_decode(struct a64_insn *insn, uint32_t word, const struct a64_features *features)
 {
     const struct a64_row *row = a64_decode_for(word, features);
-    const uint32_t none = A64_F_ANY | A64_F_END | A64_F_FAULT | (uint32_t)A64_WRITES_MORE << A64_WRITES_SHIFT;
-    const uint16_t number = row ? (uint16_t)(row - a64_rows) : A64_ROW_NONE;
-    *insn = (struct a64_insn){
-        .exec = row ? a64_exec_table[number] : exec_undefined,
-        .imm = row && row->imm ? row->imm(word) : 0,
-        .word = word,
-        .flags = row ? row->flags | A64_F_ANY | (uint32_t)row->writes << A64_WRITES_SHIFT : none,
-        .row = number,
-        .rd = word & 31,
-        .rn = word >> 5 & 31,
-        .rm = word >> 16 & 31,
-        .ra = word >> 10 & 31,
-    };
+    insn->word = word;
+    insn->rd = word & 31;
+    insn->rn = word >> 5 & 31;
+    insn->rm = word >> 16 & 31;
+    insn->ra = word >> 10 & 31;
+    if (row) {
+        insn->row = (uint16_t)(row - a64_rows);
+        insn->exec = a64_exec_table[insn->row];
+        insn->flags = row->flags | A64_F_ANY | (uint32_t)row->writes << A64_WRITES_SHIFT;
+        insn->imm = row->imm ? row->imm(word) : 0;
+        return;
+    }
+    insn->row = A64_ROW_NONE;
+    insn->exec = exec_undefined;
+    insn->flags = A64_F_ANY | A64_F_END | A64_F_FAULT | (uint32_t)A64_WRITES_MORE << A64_WRITES_SHIFT;
+    insn->imm = 0;
 }
 
 void a64_insn_meet(struct a64_cpu *cpu, struct a64_insn *insn, uint32_t word)

@@ -23,8 +23,8 @@ enum x86_cc {
     CC_O, CC_NO, CC_B, CC_AE, CC_E, CC_NE, CC_BE, CC_A, CC_S, CC_NS, CC_P, CC_NP, CC_L, CC_GE, CC_LE, CC_G,
 };
 
-/* Bytes of the longest instruction, for which room is looked for once. */
-#define X86_LONGEST 16
+/* Bytes of the longest instruction, or of several that are put at once: for these room is looked for once. */
+#define X86_LONGEST 48
 
 struct x86 {
     uint8_t *p, *end; /* X86_LONGEST bytes are behind the end */
@@ -161,6 +161,21 @@ static inline uint8_t *x86_put32(uint8_t *p, uint32_t value)
 {
     memcpy(p, &value, 4);
     return p + 4;
+}
+
+/* An instruction of SIZE bytes at P, which are OPCODE and, behind it, a displacement of 32 bits; 8 bytes are written. Where it
+ * ends. */
+static inline uint8_t *x86_put(uint8_t *p, unsigned size, uint32_t opcode, uint32_t displacement)
+{
+    const uint64_t code = opcode | (uint64_t)displacement << (8 * size - 32);
+    memcpy(p, &code, 8);
+    return p + size;
+}
+
+/* The same for one that has AT as an operand, or leads there. */
+static inline uint8_t *x86_put_at(const struct x86 *a, uint8_t *p, unsigned size, uint32_t opcode, uintptr_t at)
+{
+    return x86_put(p, size, opcode, (uint32_t)(at - ((uintptr_t)p + size + (uintptr_t)a->run)));
 }
 
 /* The same operand without an 8-bit displacement. */

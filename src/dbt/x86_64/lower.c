@@ -303,13 +303,25 @@ static bool begins_with_vectors(const struct lower *l)
     return false;
 }
 
+/* Compares `attention` or, VECTORS, also `vectors_away`, which is before it, with 0, and jumps if it is not 0: where the jump's
+ * offset ends. There is room. */
+static uint8_t *look_at(struct x86 *a, bool vectors)
+{
+    const struct x86_rm field = vectors ? CPU(vectors_away) : CPU(attention);
+    uint8_t *p = a->p;
+    *p = 0x48;
+    p += vectors;
+    p = x86_put(p, 4, 0x7d83 | (uint32_t)(field.code & 0xff00) << 8, 0); /* CMP [RBP + ], 0 */
+    return a->p = x86_put(p, 6, 0x850f, 0);                              /* JNE */
+}
+
 void lower_head(struct lower *l)
 {
     struct x86 *a = &l->a, *cold = &l->cold;
     l->vectors = begins_with_vectors(l);
-    x86_alu_imm(a, ALU_CMP, l->vectors, l->vectors ? CPU(vectors_away) : CPU(attention), 0);
-    const struct x86_label attention = x86_jcc(a, CC_NE);
-    x86_land(cold, attention);
+    if (!x86_has_room(a))
+        return;
+    x86_land(cold, (struct x86_label){look_at(a, l->vectors)});
     if (l->vectors) {
         x86_alu_imm(cold, ALU_CMP, 0, CPU(attention), 0);
         const struct x86_label wanted = x86_jcc(cold, CC_NE);
@@ -465,7 +477,7 @@ void lower_know_nothing(struct lower *l)
 
 bool dbt_lower(struct dbt *dbt, struct lower *l)
 {
-    struct dbt_region *now = dbt->now, before = *now;
+    struct dbt_region *now = dbt->now;
     const unsigned links = 2 * (2 * l->count + 2 + LOWER_GROUPS); /* at most */
     if (now->links.limit - now->links.count < links || now->blocks.count == now->blocks.limit)
         return false;
@@ -476,14 +488,14 @@ bool dbt_lower(struct dbt *dbt, struct lower *l)
     memset(&l->turns, 0, sizeof(l->turns));
     l->loop.body = 0;
     l->loop.setter = DBT_MAX_INSNS;
-    l->before = before;
+    l->before = *now;
     l->a = emitter(dbt, now->code, now->cold_start);
     l->cold = emitter(dbt, now->cold, now->literals);
     l->literals = emitter(dbt, now->literals, now->literals);
     look_over(l);
     lower_rows(l);
     if (l->a.full || l->cold.full) {
-        *now = before;
+        *now = l->before;
         return false;
     }
     memset(l->a.p, 0x90, -(uintptr_t)l->a.p & 15); /* NOP, up to the next block */

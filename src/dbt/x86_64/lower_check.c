@@ -110,6 +110,20 @@ static void check_slot(struct lower *l, const struct dbt_slot *slot, const struc
     x86_mov(&l->a, 1, RCX, x86_at(&slot->value));
 }
 
+/* The same for an access that need not be aligned, which is most of what is translated. */
+static void check_slot_quickly(struct lower *l, const struct dbt_slot *slot, struct others *others)
+{
+    struct x86 *a = &l->a;
+    take_address(l, a, RCX);
+    if (!x86_has_room(a))
+        return;
+    uint8_t *p = x86_put_at(a, a->p, 7, 0x0d2b48, (uintptr_t)&slot->tag); /* SUB RCX, tag */
+    p = x86_put_at(a, p, 7, 0x0d3b48, (uintptr_t)&slot->limit);           /* CMP RCX, limit */
+    p = x86_put(p, 6, 0x830f, 0);                                         /* JAE */
+    others->jump[others->count++] = (struct x86_label){p};
+    a->p = x86_put_at(a, p, 7, 0x0d8b48, (uintptr_t)&slot->value); /* MOV RCX, value */
+}
+
 /* The same by two slots, the second of which is the next one. No address waits for memory, and none
  * is guessed. */
 static void check_pair(struct lower *l, const struct dbt_slot *slot, const struct want *want,
@@ -132,8 +146,7 @@ void lower_find_entry(const struct dbt *dbt, struct x86 *a, unsigned to, bool us
     x86_mov_rr(a, 1, to, RAX);
     x86_shift_imm(a, SHIFT_SHR, 1, to, 6);
     x86_alu(a, ALU_XOR, 1, to, x86_at(&dbt->hot->ctx_offset[user]));
-    x86_op(a, 0x81, ALU_AND, x86_r((int)to), 4);
-    x86_u32(a, (uint32_t)((A64_TLB_SIZE - 1) * sizeof(struct a64_tlb_entry)));
+    x86_op_imm(a, 0x81, ALU_AND, x86_r((int)to), 4, (uint32_t)((A64_TLB_SIZE - 1) * sizeof(struct a64_tlb_entry)));
     x86_alu(a, ALU_ADD, 1, to, x86_at(&dbt->hot->tlb));
 }
 
@@ -151,8 +164,7 @@ static void check_tlb(struct lower *l, const struct want *want, bool pieces, str
     const int32_t mask = -(int32_t)(1u << shift), rest = (int32_t)want->size - 1;
     x86_mov_rr(a, 1, RCX, RAX);
     x86_shift_imm(a, SHIFT_SHR, 1, RCX, shift - 4);
-    x86_op(a, 0x81, ALU_AND, x86_r(RCX), 4);
-    x86_u32(a, ((pieces ? A64_RUNS : A64_TLB_SIZE) - 1) << 4);
+    x86_op_imm(a, 0x81, ALU_AND, x86_r(RCX), 4, ((pieces ? A64_RUNS : A64_TLB_SIZE) - 1) << 4);
     const void *table = pieces ? &hot->piece_table[writes] : &hot->page_table[user][writes];
     x86_alu(a, ALU_ADD, 1, RCX, x86_at(table));
     x86_lea(a, 1, RDX, x86_m(RAX, want->aligned ? 0 : rest));
@@ -202,8 +214,10 @@ static bool look(struct lower *l, const struct dbt_slot *slot, const struct want
         check_pair(l, slot, want, &others);
     else if (site->by_tlb)
         check_tlb(l, want, site->by_piece, &others);
-    else
+    else if (want->aligned)
         check_slot(l, slot, want, &others);
+    else
+        check_slot_quickly(l, slot, &others);
     for (unsigned i = 0; i < others.count; i++)
         x86_land(&l->cold, others.jump[i]);
     return !paired && !site->by_tlb && !want->aligned;
@@ -286,10 +300,10 @@ static struct lower_miss fill_or_run(struct lower *l, const struct a64_insn *ins
     const uintptr_t stub = want->fill == DBT_FILL_READ ? dbt->stub.load[el1][log]
                            : want->put                 ? dbt->stub.put[el1][log]
                                                        : dbt->stub.store[el1][log];
-    struct lower_miss miss = {.gap[0] = x86_call_then(cold, stub, x86_here(&l->a), size, number_of(l, slot))};
+    struct lower_miss miss = {.gap = x86_call_then(cold, stub, x86_here(&l->a), size, number_of(l, slot))};
     if (want->put) {
         put_again(l, insn, want);
-        miss.stored = miss.gap[1] = x86_call_then(cold, dbt->stub.store_split[log], 0, size, 0);
+        miss.stored = x86_call_then(cold, dbt->stub.store_split[log], 0, size, 0);
     }
     return miss;
 }
@@ -378,12 +392,6 @@ const struct lower_group *lower_group_of(struct lower *l, const struct a64_insn 
     return group && group->slot ? group : member;
 }
 
-/* With several CPUs every store is told. */
-bool lower_told(const struct lower *l, enum dbt_fill fill)
-{
-    return fill != DBT_FILL_READ && fill != DBT_FILL_READ_USER && l->mode & DBT_MODE_MANY;
-}
-
 struct lower_miss lower_check(struct lower *l, const struct a64_insn *insn, unsigned size,
                               enum dbt_fill fill)
 {
@@ -430,30 +438,25 @@ struct lower_miss lower_check_exclusive(struct lower *l, const struct a64_insn *
     return check(l, insn, &(struct want){.size = size, .aligned = true, .fill = DBT_FILL_WRITE});
 }
 
-static void join(struct lower *l, struct x86_label label)
+void lower_join(struct lower *l, struct x86_label jump)
 {
-    if (label.at && !l->a.full && !l->cold.full)
-        x86_patch(&l->a, label, x86_here(&l->a));
-}
-
-void lower_stored(struct lower *l, struct lower_miss miss)
-{
-    join(l, miss.stored);
+    if (!l->a.full && !l->cold.full)
+        x86_patch(&l->a, jump, x86_here(&l->a));
 }
 
 /* Tells the stub that the call before JUMP is of how far from where JUMP leads the instruction ends. */
-static void tell_gap(struct lower *l, struct x86_label jump)
+static void tell_gap(const struct lower *l, struct x86_label jump)
 {
     int32_t offset;
-    if (!jump.at || l->a.full || l->cold.full)
-        return;
     memcpy(&offset, jump.at - 4, sizeof(offset));
     jump.at[STUB_NUMBER] = (uint8_t)(l->a.p - (jump.at + offset));
 }
 
-void lower_checked(struct lower *l, struct lower_miss miss)
+void lower_tell_gaps(struct lower *l, struct x86_label jump, struct x86_label stored)
 {
-    join(l, miss.done);
-    tell_gap(l, miss.gap[0]);
-    tell_gap(l, miss.gap[1]);
+    if (l->a.full || l->cold.full)
+        return;
+    tell_gap(l, jump);
+    if (stored.at)
+        tell_gap(l, stored);
 }

@@ -313,7 +313,7 @@ void lower_lose_flags(struct lower *l)
 /* Whether the instruction neither reads NZCV nor leaves the block as a rule. */
 static bool passes(const struct a64_insn *insn)
 {
-    if (insn->row == A64_ROW_NONE || insn->flags & (A64_F_RF | A64_F_SYS))
+    if (insn->flags & (A64_F_RF | A64_F_SYS))
         return false;
     return !(insn->flags & A64_F_END) || (dbt_is_conditional(insn) && (int64_t)insn->imm > 0);
 }

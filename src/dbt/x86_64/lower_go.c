@@ -15,10 +15,14 @@ static uint32_t offset_of(const struct lower *l, const uint8_t *p)
 }
 
 /* Leaves by LINK. */
-static void leave_by(struct lower *l, struct dbt_link link, int64_t place)
+static void leave_by(struct lower *l, const struct dbt_link *link)
 {
-    link.place = (uint32_t)place / 4 & 1023;
     x86_call_with(&l->cold, l->dbt->stub.link, STUB_NUMBER, dbt_add_link(l->dbt, link));
+}
+
+static uint32_t place_of(int64_t place)
+{
+    return (uint32_t)place / 4 & 1023;
 }
 
 void lower_link(struct lower *l, struct x86_label jump, int64_t place, struct dbt_link link)
@@ -26,17 +30,9 @@ void lower_link(struct lower *l, struct x86_label jump, int64_t place, struct db
     if (!link.save)
         link.jump = offset_of(l, jump.at);
     link.slot = offset_of(l, l->cold.p);
+    link.place = place_of(place);
     x86_land(&l->cold, jump);
-    leave_by(l, link, place);
-}
-
-/* To where TARGET says. */
-static void go_to(struct x86 *a, struct x86_rm target, bool call)
-{
-    if (call)
-        x86_call_rm(a, target);
-    else
-        x86_jmp_rm(a, target);
+    leave_by(l, &link);
 }
 
 /* To PLACE in another page: its address decides. NZCV is in memory; RAX has the page that the block is in. */
@@ -49,22 +45,25 @@ static void go_far(struct lower *l, struct x86 *a, int64_t place, bool call)
         a->full = true;
         return;
     }
-    const struct dbt_link link = {.slot = dbt->now->slots.count++};
+    const struct dbt_link link = {.slot = dbt->now->slots.count++, .place = place_of(place)};
     struct dbt_slot *slot = &dbt->hot->slot[link.slot];
     dbt_empty_slots(dbt, link.slot, link.slot + 1);
-    if (page == (int32_t)page) {
-        x86_op(a, 0x81 | X_W, ALU_ADD, x86_r(RAX), 4);
-        x86_u32(a, (uint32_t)page);
-    } else {
+    if (page != (int32_t)page) {
         x86_imm(a, RCX, (uint64_t)page);
         x86_alu(a, ALU_ADD, 1, RAX, x86_r(RCX));
     }
-    x86_store(a, 1, x86_at(&dbt->hot->page), RAX);
-    x86_alu(a, ALU_CMP, 1, RAX, x86_at(&slot->tag));
-    const struct x86_label miss = x86_jcc(a, CC_NE);
-    go_to(a, x86_at(&slot->value), call);
-    x86_land(cold, miss);
-    leave_by(l, link, place);
+    if (!x86_has_room(a))
+        return;
+    uint8_t *p = a->p;
+    if (page == (int32_t)page)
+        p = x86_put(p, 6, 0x0548, (uint32_t)page);                      /* ADD RAX, page */
+    p = x86_put_at(a, p, 7, 0x058948, (uintptr_t)&dbt->hot->page);      /* MOV dbt_hot.page, RAX */
+    p = x86_put_at(a, p, 7, 0x053b48, (uintptr_t)&slot->tag);           /* CMP RAX, tag */
+    p = x86_put(p, 6, 0x850f, 0);                                       /* JNE */
+    const struct x86_label miss = {p};
+    a->p = x86_put_at(a, p, 6, call ? 0x15ff : 0x25ff, (uintptr_t)&slot->value);
+    x86_land(cold, miss); /* which may be the same */
+    leave_by(l, &link);
 }
 
 /* A jump of the block itself, on CC or ALWAYS. */
@@ -126,15 +125,18 @@ void lower_jump_cached(const struct dbt *dbt, struct x86 *a, unsigned btype, boo
 {
     struct dbt_hot *hot = dbt->hot;
     x86_mov_rr(a, 0, RCX, RAX);
-    x86_op(a, 0x81, ALU_AND, x86_r(RCX), 4);
-    x86_u32(a, (DBT_JUMPS - 1) << 2);
+    x86_op_imm(a, 0x81, ALU_AND, x86_r(RCX), 4, (DBT_JUMPS - 1) << 2);
     x86_lea(a, 1, RDX, x86_at(hot->slot));
     x86_alu(a, ALU_XOR, 1, RAX, x86_at(&hot->mode_mix[btype]));
     x86_alu(a, ALU_CMP, 1, RAX, x86_mx(RDX, RCX, 3, offsetof(struct dbt_slot, tag)));
     x86_jcc_to(a, CC_NE, dbt->stub.indirect[btype]);
     x86_mov(a, 1, RAX, x86_mx(RDX, RCX, 3, offsetof(struct dbt_slot, limit)));
     x86_store(a, 1, x86_at(&hot->page), RAX);
-    go_to(a, x86_mx(RDX, RCX, 3, offsetof(struct dbt_slot, value)), call);
+    const struct x86_rm target = x86_mx(RDX, RCX, 3, offsetof(struct dbt_slot, value));
+    if (call)
+        x86_call_rm(a, target);
+    else
+        x86_jmp_rm(a, target);
 }
 
 void lower_jump_rax(struct lower *l, unsigned count, unsigned btype)
@@ -157,9 +159,11 @@ static void begin_call(struct lower *l, unsigned link)
 {
     struct x86 *a = &l->a, *cold = &l->cold;
     x86_push(a, link);
-    x86_test_imm(a, 0, x86_r(RSP), FRAMES_SIZE - FRAME_SIZE);
-    const struct x86_label full = x86_jcc(a, CC_E);
-    x86_land(cold, full);
+    if (!x86_has_room(a))
+        return;
+    uint8_t *p = x86_put(a->p, 6, 0xc4f7, FRAMES_SIZE - FRAME_SIZE); /* TEST ESP */
+    a->p = x86_put(p, 6, 0x840f, 0);                                 /* JE */
+    x86_land(cold, (struct x86_label){a->p});
     x86_call_to(cold, l->dbt->stub.full);
     x86_u32(cold, (uint32_t)(x86_here(a) - (x86_here(cold) + 4)));
 }
@@ -168,9 +172,10 @@ static void begin_call(struct lower *l, unsigned link)
 static void end_call(struct lower *l)
 {
     struct x86 *a = &l->a;
-    x86_pop(a, RAX);
-    x86_alu_imm(a, ALU_AND, 1, x86_r(RAX), -(int32_t)(A64_PAGE_MASK + 1));
-    x86_store(a, 1, x86_at(&l->dbt->hot->page), RAX);
+    if (!x86_has_room(a))
+        return;
+    uint8_t *p = x86_put(a->p, 7, 0x254858, -(uint32_t)(A64_PAGE_MASK + 1)); /* POP RAX; AND RAX */
+    a->p = x86_put_at(a, p, 7, 0x058948, (uintptr_t)&l->dbt->hot->page);      /* MOV dbt_hot.page, RAX */
     lower_link(l, x86_jmp(a), lower_place(l, l->at + 1), (struct dbt_link){.single = false});
 }
 

@@ -16,9 +16,9 @@ struct lower_miss {
     struct x86_label done; /* the rare path's jump to behind the instruction; `at` is NULL: there is none */
     uintptr_t slow;        /* where the interpreter's function is called; 0: in a stub */
     struct x86_label stored; /* the rare path's jump to behind the store itself; `at` is NULL: there is none */
-    /* Jumps of the rare path, into the instruction, whose stubs are to find how far from there it ends; `at` is NULL: there is
-     * none. */
-    struct x86_label gap[2];
+    /* Another jump of it, into the instruction. The stub that this is of is to find how far from there the instruction ends, as
+     * is that of `stored`; `at` is NULL: there is none. */
+    struct x86_label gap;
 };
 
 /* Makes [RAX + RCX] the SIZE bytes at guest address RAX, which FILL's kind of access may reach.
@@ -43,7 +43,10 @@ struct lower_miss lower_check_exclusive(struct lower *l, const struct a64_insn *
 /* The rare path: the interpreter's function. */
 struct lower_miss lower_rarely(struct lower *l, const struct a64_insn *insn);
 /* Whether the exclusive monitor is told of the access: with several CPUs, of every store. */
-bool lower_told(const struct lower *l, enum dbt_fill fill);
+static inline bool lower_told(const struct lower *l, enum dbt_fill fill)
+{
+    return l->mode & DBT_MODE_MANY && fill != DBT_FILL_READ && fill != DBT_FILL_READ_USER;
+}
 /* Part of all these: TO = the TLB's entry for address RAX, as the CPU or, USER, EL0 reaches it. Costs EFLAGS. */
 void lower_find_entry(const struct dbt *dbt, struct x86 *a, unsigned to, bool user);
 /* Part of that: if [RAX + RCX], of BYTES and one more, may be marked for exclusive access, goes to
@@ -53,9 +56,21 @@ void dbt_emit_look(struct dbt *dbt, struct x86 *a);
 /* Calls STUB of pauth.h: the result comes in RAX. The rare path as above. */
 struct lower_miss lower_pac(struct lower *l, const struct a64_insn *insn, uintptr_t stub);
 /* The store is made: what remains of the instruction is done in any case. */
-void lower_stored(struct lower *l, struct lower_miss miss);
+void lower_join(struct lower *l, struct x86_label jump);
+static inline void lower_stored(struct lower *l, struct lower_miss miss)
+{
+    if (miss.stored.at)
+        lower_join(l, miss.stored);
+}
 /* The instruction's end: the rare path comes here. */
-void lower_checked(struct lower *l, struct lower_miss miss);
+void lower_tell_gaps(struct lower *l, struct x86_label jump, struct x86_label stored);
+static inline void lower_checked(struct lower *l, struct lower_miss miss)
+{
+    if (miss.done.at)
+        lower_join(l, miss.done);
+    if (miss.gap.at)
+        lower_tell_gaps(l, miss.gap, miss.stored);
+}
 
 /* ---- several accesses with one check ---- */
 
