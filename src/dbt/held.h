@@ -3,8 +3,8 @@
 #define POMONA_DBT_HELD_H
 
 /* Where slots may hold pages, so that an invalidation that concerns none of them, as most do, looks
- * at none. What is said of the pages is never too little: who is emptied is forgotten when the
- * list that names it is gone through next.
+ * at none. What is said of the pages is never too little: who is emptied is forgotten only when
+ * slots were looked at in vain.
  *
  * Pages are by address, as slots have it: bits 63 to 56 say nothing. Slots with many pages have
  * spans, in addresses that are sign-extended from bit 55; the others a bit for each page, by bucket

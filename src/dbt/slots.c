@@ -101,13 +101,13 @@ static unsigned pages_to(uint64_t page, unsigned n)
 /* Goes through bucket N of HALF: empties slots with pages of RANGE, if it is not NULL, and takes
  * out whom it names twice or in vain. That includes who has gone on to a page of another bucket:
  * the list is as short as can be for the next time. Names of a slot that holds pages of the other
- * half are the other half's. */
-static void sweep(struct dbt *dbt, unsigned half, unsigned n, const struct range *range)
+ * half are the other half's. Returns whether any was emptied. */
+static bool sweep(struct dbt *dbt, unsigned half, unsigned n, const struct range *range)
 {
     struct dbt_log *log = &dbt->filled[half][n];
     const uint32_t bit = 1u << n;
     uint32_t kept = 0;
-    dbt_held_clear(&dbt->held, half, n);
+    bool found = false;
     for (uint32_t i = 0; i < log->count; i++) {
         struct dbt_slot *slot = &dbt->hot->slot[log->slot[i]];
         const uint64_t page = page_of(dbt, slot);
@@ -116,14 +116,26 @@ static void sweep(struct dbt *dbt, unsigned half, unsigned n, const struct range
         slot->named &= ~bit;
         if (range && in_range(slot, page, range)) {
             empty(dbt, slot);
+            found = true;
         } else if (pages_to(page, n) <= slot->more) {
             log->slot[kept++] = log->slot[i];
-            dbt_held_note(&dbt->held, page + pages_to(page, n) * PAGE);
         }
     }
     log->count = kept;
     for (uint32_t i = 0; i < kept; i++)
         dbt->hot->slot[log->slot[i]].named |= bit;
+    return found;
+}
+
+/* Notes anew which pages of bucket N of HALF are held: by those that it names. */
+static void note_held(struct dbt *dbt, unsigned half, unsigned n)
+{
+    const struct dbt_log *log = &dbt->filled[half][n];
+    dbt_held_clear(&dbt->held, half, n);
+    for (uint32_t i = 0; i < log->count; i++) {
+        const uint64_t page = page_of(dbt, &dbt->hot->slot[log->slot[i]]);
+        dbt_held_note(&dbt->held, page + pages_to(page, n) * PAGE);
+    }
 }
 
 /* Makes room in bucket N of HALF, if need be by emptying all its slots. */
@@ -131,10 +143,9 @@ static void make_room(struct dbt *dbt, unsigned half, unsigned n)
 {
     struct dbt_log *log = &dbt->filled[half][n];
     sweep(dbt, half, n, NULL);
-    if (log->count <= DBT_BUCKET_ROOM / 4 * 3)
-        return;
-    clear_log(dbt, log);
-    dbt_held_clear(&dbt->held, half, n);
+    if (log->count > DBT_BUCKET_ROOM / 4 * 3)
+        clear_log(dbt, log);
+    note_held(dbt, half, n);
 }
 
 /* Lets bucket N of HALF name SLOT, if it does not. */
@@ -533,16 +544,26 @@ void dbt_forget_local(struct dbt *dbt)
     dbt->epoch_local++;
 }
 
+/* The page at VA, which is one of RANGE's. If its bit was another page's, bits are noted anew. */
+static void forget_page(struct dbt *dbt, uint64_t va, const struct range *range)
+{
+    const unsigned half = half_of(va), n = bucket_of_page(va);
+    if (dbt_held_may(&dbt->held, va) && !sweep(dbt, half, n, range))
+        note_held(dbt, half, n);
+}
+
 void dbt_forget_range(struct dbt *dbt, uint64_t start, uint64_t last)
 {
     const uint64_t pages = (last - start) / PAGE + 1;
     dbt->stats[STAT_FORGETS_RANGE]++;
     const struct range range = {start, last};
-    const bool few = pages <= DBT_BUCKETS;
-    for (uint64_t i = 0; i < (few ? pages : DBT_BUCKETS); i++)
-        for (unsigned half = half_of(start); half <= half_of(last); half++)
-            if (!few || dbt_held_may(&dbt->held, start + i * PAGE))
-                sweep(dbt, half, bucket_of_page(start + i * PAGE), &range);
+    if (pages <= DBT_BUCKETS)
+        for (uint64_t i = 0; i < pages; i++)
+            forget_page(dbt, start + i * PAGE, &range);
+    else
+        for (unsigned n = 0; n < DBT_BUCKETS; n++)
+            for (unsigned half = half_of(start); half <= half_of(last); half++)
+                sweep(dbt, half, n, &range);
     for (unsigned half = half_of(start); half <= half_of(last); half++)
         sweep_wide(dbt, half, &range);
 }

@@ -350,6 +350,8 @@ void lower_need_flags(struct lower *l);
 enum x86_cc lower_condition(struct lower *l, unsigned cond);
 /* The same, where CC_B and CC_AE serve best. */
 enum x86_cc lower_carry_condition(struct lower *l, unsigned cond);
+/* Whether COND tells of the carry of a sum, which no branch can be foreseen by. */
+bool lower_is_carry_of_sum(const struct lower *l, unsigned cond);
 /* EFLAGS becomes NZCV (4 bits) in canonical form. Costs RAX. */
 void lower_load_nzcv(struct lower *l, unsigned nzcv);
 /* NZCV must be in memory before what follows, also if EFLAGS still holds it. */

@@ -525,9 +525,8 @@ static void compare(struct lower *l, const struct a64_insn *insn, int w, bool su
         x86_cmc(a);
 }
 
-/* CCMP without a branch, which nobody could foresee where the condition is as good as random: its
- * operands if CC holds, else two numbers whose difference has the flags NZCV. False: there are no
- * such, or none that are short. */
+/* CCMP without a branch: its operands if CC holds, else two numbers whose difference has the flags
+ * NZCV. False: there are no such, or none that are short. */
 static bool compare_chosen(struct lower *l, const struct a64_insn *insn, int w, bool immediate,
                            enum x86_cc cc, unsigned nzcv)
 {
@@ -553,9 +552,9 @@ static void compare_if(struct lower *l, const struct a64_insn *insn, int w, bool
 {
     struct x86 *cold = &l->cold;
     const unsigned cond = insn->word >> 12 & 15, nzcv = insn->word & 15;
-    const bool always = cond >= 14;
+    const bool always = cond >= 14, random = sub && lower_is_carry_of_sum(l, cond);
     const enum x86_cc cc = always ? CC_E : lower_condition(l, cond);
-    if (!always && sub && compare_chosen(l, insn, w, immediate, cc, nzcv)) {
+    if (random && compare_chosen(l, insn, w, immediate, cc, nzcv)) {
         lower_set_flags(l, FLAGS_SUB);
         return;
     }

@@ -200,6 +200,21 @@ static unsigned find_setter(const struct lower *l, unsigned at)
     return i;
 }
 
+bool lower_is_carry_of_sum(const struct lower *l, unsigned cond)
+{
+    const struct a64_insn *setter = &l->insn[find_setter(l, l->at)];
+    if ((cond != 2 && cond != 3) || setter->row == A64_ROW_NONE)
+        return false;
+    switch (a64_exec_ids[setter->row]) {
+    case A64_EXEC_adds_shift_w:
+    case A64_EXEC_adds_shift_x:
+    case A64_EXEC_adcs_w:
+    case A64_EXEC_adcs_x:
+        return true;
+    }
+    return false;
+}
+
 /* What makes NZCV again when the instruction that made it has been executed: a comparison, as a
  * word without a destination, of these guest registers; 31: of one or none. UNDO: the first was the
  * destination. */
