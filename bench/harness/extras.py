@@ -123,6 +123,56 @@ def scaling(build, benchmarks, engine, rounds=5):
                    ("program", "native", engine, "qemu-max", "of native's scaling"), rows)
 
 
+# ---- IC IALLU ----
+
+NEW_CODE = ("forkexec", "fork", "jit_call1", "jit_call1000", "jit_rewrite", "coldcode")
+FILLING = ("coldcode", "zlib_deflate", "xz_encode", "lua", "sqlite", "quickjs", "libm", "mmapchurn", "filechurn")
+
+
+def medians(members, benchmarks, pairs):
+    """{name: the median seconds of each member}, of runs in turns."""
+    found = {}
+    for benchmark in benchmarks:
+        rows = [[member.run(benchmark.command()).seconds for member in members] for _ in range(pairs)]
+        found[benchmark.name] = [statistics.median(row[k] for row in rows) for k in range(len(members))]
+        print("icache  " + " ".join(f"{cell:>12}" for cell in (benchmark.name, *(f"{one * 1e3:.2f}" for one in found[benchmark.name]))), flush=True)
+    return found
+
+
+def icache_rows(members, benchmarks, pairs):
+    """Each program on a PIPT and on a VIPT machine, before and after much other code ran there."""
+    named = {one.name: one for one in benchmarks}
+    chosen = [named[name] for name in NEW_CODE]
+    small = medians(members, chosen, pairs)
+    for name in FILLING:
+        for member in members:
+            member.run(named[name].command())
+    large = medians(members, chosen, pairs)
+    return [(name, *(f"{1e3 * one:.2f}" for one in (*small[name], *large[name])), f"{small[name][1] / small[name][0]:.2f}x",
+             f"{large[name][1] / large[name][0]:.2f}x") for name in NEW_CODE]
+
+
+def icache(fleet, benchmarks, engine, pairs=7):
+    """What IC IALLU costs: Linux issues it for each new executable page where CTR_EL0.L1Ip says VIPT, elsewhere IC IVAU."""
+    members = [fleet.pomona(engine), fleet.pomona(engine, "--engine-knobs", "vipt")]
+    members[1].name += ", VIPT"
+    try:
+        for member in members:
+            member.start()
+        rows = icache_rows(members, benchmarks, pairs)
+    except Trouble as trouble:
+        print(f"icache: {trouble}", flush=True)
+        rows = [(f"ended: {str(trouble)[:60]}", *[""] * 6)]
+    finally:
+        for member in members:
+            member.end()
+    return section("Instruction caches", "Where CTR_EL0 says that instruction caches are VIPT (`--engine-knobs vipt`), Linux invalidates all of them "
+                   f"(IC IALLUIS) for each new executable page, elsewhere the page's lines. Milliseconds, medians of {pairs} in turns: after "
+                   f"the boot, and in the same machines after {', '.join(f'`{name}`' for name in FILLING)}, which leave a large code cache. "
+                   "The price is to be the same with a large code cache as with a small one.",
+                   ("program", "PIPT, ms", "VIPT, ms", "PIPT, large cache, ms", "VIPT, large cache, ms", "VIPT to PIPT", "with a large cache"), rows)
+
+
 # ---- translation ----
 
 def cold_instructions(program):
@@ -165,5 +215,6 @@ def interpreter(build):
 
 def all_of(fleet, benchmarks, table):
     build = fleet.build
-    return [booting(fleet, build, table.subject), scaling(build, benchmarks, table.subject), translation(fleet, table.subject),
+    return [booting(fleet, build, table.subject), scaling(build, benchmarks, table.subject),
+            icache(fleet, benchmarks, table.subject), translation(fleet, table.subject),
             interpreter(build)]

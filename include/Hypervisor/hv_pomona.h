@@ -79,8 +79,9 @@ HV_EXPORT hv_return_t hv_pomona_vm_config_set_engine(hv_vm_config_t config, cons
  *     evict        code caches are emptied now and then
  *     no-slots     accesses of translated code remember no pages
  *     one-tlb      the TLB holds one page
+ *     vipt         CTR_EL0 calls instruction caches VIPT, so that guests use IC IALLU for new code
  *     windows      they are mapped in the order of their addresses at once
- * Guests see no difference but time. HV_BAD_ARGUMENT: something else. Where nobody chooses,
+ * Guests see no other difference but time. HV_BAD_ARGUMENT: something else. Where nobody chooses,
  * POMONA_ENGINE_KNOBS in the environment does; with something else there hv_vm_create returns
  * HV_BAD_ARGUMENT. With HV_POMONA_CAP_ENGINES. */
 HV_EXPORT hv_return_t hv_pomona_vm_config_set_engine_knobs(hv_vm_config_t config, const char *list);

@@ -23,6 +23,9 @@
 #define MPIDR_RES1      (1ull << 31)
 #define MIDR_APPLE      0x61
 #define MMFR0_PARANGE   0xfull
+#define CTR             A64_SYSREG(3, 3, 0, 0, 1)
+#define CTR_L1IP        (3ull << 14)
+#define CTR_L1IP_VIPT   (2ull << 14)
 #define SPSR_EL1H       0x3c5
 #define SPSR_EL2H       0x3c9
 #define SCTLR_EL1_RESET 0x30100180
@@ -125,7 +128,7 @@ static uint64_t *id_slot(struct a64_cpu *cpu, unsigned enc)
         return &cpu->sr.misc[A64_MISC_CLIDR];
     case A64_SYSREG(3, 1, 0, 0, 7):
         return &cpu->sr.misc[A64_MISC_AIDR];
-    case A64_SYSREG(3, 3, 0, 0, 1):
+    case CTR:
         return &cpu->sr.misc[A64_MISC_CTR];
     case A64_SYSREG(3, 3, 0, 0, 7):
         return &cpu->sr.misc[A64_MISC_DCZID];
@@ -178,6 +181,8 @@ static int apply_options(struct a64_cpu *cpu, const struct a64_model_options *op
             return -EINVAL;
         *mmfr0 = (*mmfr0 & ~MMFR0_PARANGE) | (uint64_t)range;
     }
+    if (options->vipt)
+        *id_slot(cpu, CTR) = (*id_slot(cpu, CTR) & ~CTR_L1IP) | CTR_L1IP_VIPT;
     cpu->e2h_fixed = options->el2 && options->e2h_fixed;
     return 0;
 }

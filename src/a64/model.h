@@ -39,6 +39,7 @@ struct a64_model_options {
     bool el2;         /* the guest has EL2 */
     bool gic;         /* PFR0.GIC = 1 */
     bool e2h_fixed;   /* HCR_EL2.E2H reads as 1 (the M1) */
+    bool vipt;        /* CTR_EL0.L1Ip says VIPT; else the model's, which mostly is PIPT */
     unsigned pa_bits; /* MMFR0.PARange; 0: the model's */
 };
 

@@ -272,6 +272,7 @@ struct a64_model_options hv_model_options(const struct hv_vm *vm)
         .el2 = config->el2,
         .gic = vm->gic != NULL,
         .e2h_fixed = config->e2h_fixed,
+        .vipt = config->knobs.vipt,
         .pa_bits = config->pa_bits ? config->pa_bits
                    : wider         ? HV_MAX_IPA_BITS
                                    : 0,

@@ -55,6 +55,7 @@ static const struct {
     {"evict", offsetof(struct a64_knobs, evict)},
     {"no-slots", offsetof(struct a64_knobs, no_slots)},
     {"one-tlb", offsetof(struct a64_knobs, one_tlb)},
+    {"vipt", offsetof(struct a64_knobs, vipt)},
     {"windows", offsetof(struct a64_knobs, windows)},
 };
 

@@ -85,7 +85,7 @@ static void test_engine_by_environment(void **state)
 
 static void test_knobs(void **state)
 {
-    static const char *const good[] = {"", "avx2", "code=64K", "code=1024M,evict", "one-tlb,no-slots,every-block"};
+    static const char *const good[] = {"", "avx2", "code=64K", "code=1024M,evict", "one-tlb,no-slots,every-block", "vipt"};
     static const char *const bad[] = {"avx", "avx22", "avx2,,evict", "code=", "code=63K", "code=1025M", "code=64",
                                       "code=64KB", "code=-1K", "no-slots one-tlb"};
     hv_vm_config_t config = hv_vm_config_create();

@@ -21,6 +21,7 @@
 #define ISAR1 A64_ID_AA64ISAR1_EL1
 #define ISAR2 A64_ID_AA64ISAR2_EL1
 #define MMFR0 A64_ID_AA64MMFR0_EL1
+#define CTR   A64_SYSREG(3, 3, 0, 0, 1)
 #define MMFR1 A64_ID_AA64MMFR1_EL1
 #define MMFR2 A64_ID_AA64MMFR2_EL1
 
@@ -254,6 +255,18 @@ static void options(void **state)
     assert_null(a64_model_find("apple-m9"));
 }
 
+/* CTR_EL0.L1Ip of a virtual machine's models is PIPT, so that a guest invalidates new code by address, and VIPT if asked
+ * for; nothing else of the register changes. */
+static void instruction_cache_type(void **state)
+{
+    for (unsigned k = 0; a64_models[k]; k++) {
+        const struct a64_model_options options[] = {{.vipt = false}, {.vipt = true}};
+        const uint64_t pipt = a64_model_id(a64_models[k], &options[0], CTR);
+        assert_int_equal(pipt >> 14 & 3, 3);
+        assert_int_equal(a64_model_id(a64_models[k], &options[1], CTR), pipt ^ 1 << 14);
+    }
+}
+
 /* Every feature that gates a row of the decode table is one that some model can have or that none
  * has. */
 static void rows_have_models(void **state)
@@ -278,6 +291,7 @@ int main(void)
         cmocka_unit_test(apple_values),
         cmocka_unit_test(hardware_values),
         cmocka_unit_test(options),
+        cmocka_unit_test(instruction_cache_type),
         cmocka_unit_test(rows_have_models),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
