@@ -224,6 +224,7 @@ static const struct {
     uint8_t spares;
 } tables[] = {
     {lower_arith_table, 0},
+    {lower_cond_table, 0},
     {lower_bits_table, 0},
     {lower_ldst_table, 0},
     {lower_branch_table, 0},

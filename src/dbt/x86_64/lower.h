@@ -160,6 +160,7 @@ struct lower {
 
 /* By enum a64_exec_id, one table a class; NULL: another class's, or none. */
 extern lower_fn *const lower_arith_table[A64_EXEC_COUNT];
+extern lower_fn *const lower_cond_table[A64_EXEC_COUNT];
 extern lower_fn *const lower_bits_table[A64_EXEC_COUNT];
 extern lower_fn *const lower_ldst_table[A64_EXEC_COUNT];
 extern lower_fn *const lower_atomic_table[A64_EXEC_COUNT];
