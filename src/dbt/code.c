@@ -373,6 +373,11 @@ static struct dbt_block *find_from(const struct dbt *dbt, uint32_t i, uint64_t p
     return NULL;
 }
 
+void dbt_find_soon(struct dbt *dbt, uint64_t pa, unsigned mode)
+{
+    __builtin_prefetch(bucket_of(dbt, pa, mode));
+}
+
 struct dbt_block *dbt_find(struct dbt *dbt, uint64_t pa, unsigned mode)
 {
     return find_from(dbt, *bucket_of(dbt, pa, mode), pa, mode);

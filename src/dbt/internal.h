@@ -326,7 +326,8 @@ void dbt_code_fill(struct dbt *dbt, struct dbt_region *region, const struct dbt_
 void dbt_code_ready(struct dbt *dbt);
 /* Goes on to the next region, with everything in it dropped. */
 void dbt_next_region(struct dbt *dbt);
-/* The block at PA for MODE; NULL: none. */
+/* The block at PA for MODE; NULL: none. dbt_find_soon() has the host's caches fetch where it is looked for. */
+void dbt_find_soon(struct dbt *dbt, uint64_t pa, unsigned mode);
 struct dbt_block *dbt_find(struct dbt *dbt, uint64_t pa, unsigned mode);
 /* Another block of the same PA and mode as BLOCK; NULL: none. */
 struct dbt_block *dbt_find_next(struct dbt *dbt, const struct dbt_block *block);

@@ -167,10 +167,11 @@ static struct dbt_block *find_block(struct dbt *dbt, unsigned mode)
     if (!host)
         return NULL;
     const uint32_t *page = host - (pa & A64_PAGE_MASK) / 4;
-    if (!dbt_page(dbt, pa & ~A64_PAGE_MASK, page))
-        abort();
     if (guarded && a64_has(&cpu->feat, A64_FEAT_BTI))
         mode |= DBT_GUARDED;
+    dbt_find_soon(dbt, pa, mode);
+    if (!dbt_page(dbt, pa & ~A64_PAGE_MASK, page))
+        abort();
     struct dbt_block *block = dbt_find(dbt, pa, mode);
     if (!block && dbt->kept)
         block = dbt_wake(dbt, pa, page, mode);
@@ -205,6 +206,18 @@ struct way {
         mode; /* what the block's mode must have beside the CPU's: DBT_MODE_SINGLE or nothing */
     unsigned entered; /* the CPU's mode before what led there was run */
 };
+
+/* Has the host's caches fetch what shorten() will write: much of what leads to new blocks was never looked at. */
+static void shorten_soon(const struct dbt *dbt, const struct way *way)
+{
+    const uint64_t jump = dbt->cpu->pc >> 2 & (DBT_JUMPS - 1);
+    if (way->from == DBT_EXIT_LINK)
+        __builtin_prefetch(&dbt->links[way->arg], 1);
+    if (way->from != DBT_EXIT_LOOKUP && way->from != DBT_EXIT_FOLLOWED)
+        return;
+    __builtin_prefetch(&dbt->links[jump], 1);
+    __builtin_prefetch(&dbt->hot->slot[jump], 1);
+}
 
 /* What the mode says of FPCR may change while a block runs, when the first inexact result comes: a
  * jump is made direct where it did not. */
@@ -297,6 +310,7 @@ static bool run_once(struct dbt *dbt, struct way *way, enum engine_stop *stop)
     if (must_evict(dbt))
         evict(dbt);
     dbt_follow(dbt, mode);
+    shorten_soon(dbt, way);
     struct dbt_block *block = find_block(dbt, mode | way->mode);
     if (!block) {
         *way = (struct way){.from = DBT_EXIT_STATUS};

@@ -145,6 +145,8 @@ static struct dbt_block *find(struct dbt *dbt, uint64_t key, unsigned mode, cons
     struct dbt_block *found = NULL;
     for (struct dbt_block *block = dbt_find(dbt, key, mode); block;
          block = dbt_find_next(dbt, block)) {
+        __builtin_prefetch(&dbt->kept->rows[block->page]);
+        __builtin_prefetch(&dbt->links[block->links]);
         if (found && block->page_next != page)
             continue;
         if (!is_in(dbt, block, host))
@@ -169,6 +171,8 @@ static void wake(struct dbt *dbt, struct dbt_page *page, struct dbt_block *block
 {
     const uint32_t words = block->page;
     const unsigned first = first_word(block);
+    __builtin_prefetch(dbt->code + block->code);
+    __builtin_prefetch(dbt->code + block->code + 64);
     meet(dbt->cpu->sys, &dbt->kept->rows[words], block->count);
     dbt_unhash_block(dbt, block);
     block->pa = page->pa + first * 4;
@@ -227,6 +231,9 @@ struct dbt_block *dbt_wake(struct dbt *dbt, uint64_t pa, const uint32_t *host, u
     while (awake.count) {
         const uint32_t number = awake.number[--awake.count];
         const uint32_t last = dbt_links_end(dbt, number);
+        for (uint32_t i = dbt->blocks[number].links; i < last; i++)
+            if (dbt->links[i].target)
+                __builtin_prefetch(&dbt->blocks[dbt->links[i].target - 1]);
         for (uint32_t i = dbt->blocks[number].links; i < last; i++)
             follow_link(dbt, page, i, &awake);
     }

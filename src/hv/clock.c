@@ -114,11 +114,12 @@ static void host_deadline(struct a64_cpu *cpu, uint64_t ticks)
     pthread_mutex_lock(&clock->lock);
     if (!clock->thread_runs)
         clock->thread_runs = !pthread_create(&clock->thread, NULL, timer_thread, vm);
-    if (ticks < atomic_load(&clock->next)) {
+    const bool nearer = ticks < atomic_load(&clock->next);
+    if (nearer)
         atomic_store(&clock->next, ticks);
-        pthread_cond_signal(&clock->cond);
-    }
     pthread_mutex_unlock(&clock->lock);
+    if (nearer) /* now, as the thread wants the lock first */
+        pthread_cond_signal(&clock->cond);
 }
 
 void hv_clock_init(struct hv_vm *vm)

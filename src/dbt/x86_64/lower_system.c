@@ -12,6 +12,7 @@
 #define SYSREG_SP_EL0     A64_SYSREG(3, 0, 4, 1, 0)
 #define SYSREG_CURRENT_EL A64_SYSREG(3, 0, 4, 2, 2)
 #define SYSREG_DAIF       A64_SYSREG(3, 3, 4, 2, 1)
+#define SYSREG_DCZID      A64_SYSREG(3, 3, 0, 0, 7)
 #define SYSREG_FPCR       A64_SYSREG(3, 3, 4, 4, 0)
 #define SYSREG_FPSR       A64_SYSREG(3, 3, 4, 4, 1)
 
@@ -92,6 +93,26 @@ static void read_float(struct lower *l, const struct a64_insn *insn, unsigned en
     lower_done(l, insn->rd, dst);
 }
 
+/* DC ZVA is trapped by EL2 never here, and by SCTLR_EL1.DZE = 0 at EL0. */
+static bool may_zero(const struct lower *l)
+{
+    return (l->mode & DBT_MODE_EL) == 2 || !a64_el2_enabled(l->dbt->cpu);
+}
+
+/* Whether and how much DC ZVA zeroes, which each call of a memset() may ask. */
+static void read_dczid(struct lower *l, const struct a64_insn *insn)
+{
+    const bool el0 = !(l->mode & DBT_MODE_EL);
+    if (el0) {
+        lower_clobber(l);
+        x86_test_imm(&l->a, 0, CPU(sr.sctlr[1]), A64_SCTLR_DZE);
+        otherwise(l, insn, CC_E);
+    }
+    read_plain(l, insn, offsetof(struct a64_cpu, sr.misc[A64_MISC_DCZID]));
+    if (el0)
+        join(l);
+}
+
 static void lower_mrs(struct lower *l, const struct a64_insn *insn)
 {
     size_t offset;
@@ -101,6 +122,8 @@ static void lower_mrs(struct lower *l, const struct a64_insn *insn)
         lower_call(l, insn);
     else if ((enc == SYSREG_FPCR || enc == SYSREG_FPSR) && !(l->mode & DBT_MODE_NO_FP))
         read_float(l, insn, enc);
+    else if (enc == SYSREG_DCZID && may_zero(l))
+        read_dczid(l, insn);
     else if (a64_sysreg_plain(l->dbt->cpu, enc, false, &offset, &mask))
         read_plain(l, insn, offset);
     else if (!read_special(l, insn, enc))
@@ -217,15 +240,13 @@ static void lower_msr_imm(struct lower *l, const struct a64_insn *insn)
 
 /* ---- SYS ---- */
 
-#define SYS_DC_ZVA (3u << 16 | 7 << 12 | 4 << 8 | 1 << 5)
-#define SYS_OP     (7u << 16 | 15 << 12 | 15 << 8 | 7 << 5)
-#define ZVA_BYTES  64
-
-/* DC ZVA is trapped by EL2 never here, and by SCTLR_EL1.DZE = 0 at EL0. */
-static bool may_zero(const struct lower *l)
-{
-    return (l->mode & DBT_MODE_EL) == 2 || !a64_el2_enabled(l->dbt->cpu);
-}
+#define SYS_DC(crm)  (3u << 16 | 7 << 12 | (crm) << 8 | 1 << 5)
+#define SYS_DC_ZVA   SYS_DC(4)
+#define SYS_DC_CVAC  SYS_DC(10)
+#define SYS_DC_CVAU  SYS_DC(11)
+#define SYS_DC_CIVAC SYS_DC(14)
+#define SYS_OP       (7u << 16 | 15 << 12 | 15 << 8 | 7 << 5)
+#define ZVA_BYTES    64
 
 /* Stores of zeros to the aligned block of ZVA_BYTES around Xt. */
 static void zero_block(struct lower *l, const struct a64_insn *insn)
@@ -249,10 +270,22 @@ static void zero_block(struct lower *l, const struct a64_insn *insn)
     lower_checked(l, miss);
 }
 
+/* There are no caches to clean: where Xt leads must be translated, and is if it can be read. */
+static void clean_line(struct lower *l, const struct a64_insn *insn)
+{
+    lower_clobber(l);
+    lower_copy(l, 1, insn->rd, RAX);
+    lower_checked(l, lower_check(l, insn, 1, DBT_FILL_READ));
+}
+
 static void lower_sys(struct lower *l, const struct a64_insn *insn)
 {
-    if ((insn->word & SYS_OP) == SYS_DC_ZVA && may_zero(l))
+    const bool untrapped = may_zero(l), el0 = !(l->mode & DBT_MODE_EL);
+    const unsigned op = insn->word & SYS_OP;
+    if (op == SYS_DC_ZVA && untrapped)
         zero_block(l, insn);
+    else if ((op == SYS_DC_CVAC || op == SYS_DC_CVAU || op == SYS_DC_CIVAC) && untrapped && !el0)
+        clean_line(l, insn);
     else
         lower_call(l, insn);
 }

@@ -15,3 +15,5 @@ eret
 ldtr x0, [x1]
 sttrb w0, [x1]
 ldr x0, [x1]
+mrs x0, dczid_el0
+dc cvau, x0; add x0, x0, #64
