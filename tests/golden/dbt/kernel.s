@@ -16,4 +16,4 @@ ldtr x0, [x1]
 sttrb w0, [x1]
 ldr x0, [x1]
 mrs x0, dczid_el0
-dc cvau, x0; add x0, x0, #64
+dc cvau, x0
