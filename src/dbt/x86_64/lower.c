@@ -196,6 +196,7 @@ static bool makes_base(const struct lower *l, const struct a64_insn *insn)
 static void look_over(struct lower *l)
 {
     const uint32_t mask = looks_of(l);
+    const struct lower_row *const rows = l->row;
     uint32_t all = 0;
     bool live = true;
     memset(l->last_access, 0, sizeof(l->last_access));
@@ -204,15 +205,18 @@ static void look_over(struct lower *l)
     l->flags_live[l->count] = true;
     for (unsigned i = l->count; i--;) {
         const struct a64_insn *insn = &l->insn[i];
-        all |= insn->flags;
-        live = looks(mask, insn) || (live && !(insn->flags & A64_F_WF));
+        const uint32_t flags = insn->flags;
+        all |= flags;
+        live = looks(mask, insn) || (live && !(flags & A64_F_WF));
         l->flags_live[i] = live;
-        if (insn->flags & (A64_F_MR | A64_F_MW) && insn->row != A64_ROW_NONE)
+        if (flags & (A64_F_MR | A64_F_MW)) {
             note_access(l, insn, i);
-        else if (insn->flags & A64_F_END && insn->imm == -(uint64_t)i * 4 && dbt_is_conditional(insn))
-            l->loop_end = i;
-        else if (insn->row != A64_ROW_NONE && l->row[insn->row].sums && makes_base(l, insn))
+        } else if (flags & A64_F_END) { /* as all have that are not of a row */
+            if (insn->imm == -(uint64_t)i * 4 && dbt_is_conditional(insn))
+                l->loop_end = i;
+        } else if (rows[insn->row].sums && makes_base(l, insn)) {
             l->sums |= 1ull << i;
+        }
     }
     l->has_vectors = all & A64_F_FP;
 }
@@ -263,6 +267,37 @@ static uint8_t spares(unsigned row, size_t i)
                                                                                : tables[i].spares;
 }
 
+static uint8_t rcx_of(unsigned id)
+{
+    switch (id) {
+    case A64_EXEC_add_imm_w:
+    case A64_EXEC_add_imm_x:
+    case A64_EXEC_sub_imm_w:
+    case A64_EXEC_sub_imm_x:
+    case A64_EXEC_subs_imm_w:
+    case A64_EXEC_subs_imm_x:
+    case A64_EXEC_movz:
+        return LOWER_RCX_LEFT;
+    case A64_EXEC_add_shift_w:
+    case A64_EXEC_add_shift_x:
+        return LOWER_RCX_SUM;
+    case A64_EXEC_and_shift_w:
+    case A64_EXEC_and_shift_x:
+    case A64_EXEC_eor_shift_w:
+    case A64_EXEC_eor_shift_x:
+    case A64_EXEC_orr_shift_w:
+    case A64_EXEC_orr_shift_x:
+        return LOWER_RCX_PLAIN;
+    case A64_EXEC_b_cond:
+    case A64_EXEC_cbz_w:
+    case A64_EXEC_cbz_x:
+    case A64_EXEC_cbnz_w:
+    case A64_EXEC_cbnz_x:
+        return LOWER_RCX_BRANCH;
+    }
+    return LOWER_RCX_LOST;
+}
+
 void dbt_lower_prepare(struct lower *l)
 {
     const size_t count = sizeof(tables) / sizeof(tables[0]);
@@ -279,6 +314,7 @@ void dbt_lower_prepare(struct lower *l)
                                              : 1),
             .plain = lower_moves_plainly(row),
             .sums = id == A64_EXEC_add_shift_x,
+            .rcx = rcx_of(id),
             .shape = lower_shape_of_row(row),
             .spares = i < count ? spares(row, i) : 0,
         };
@@ -381,31 +417,17 @@ static void lower_insn(struct lower *l)
 /* Whether what the instruction is lowered to has nothing to do with RCX; but for accesses, which tell themselves. */
 static bool leaves_rcx(const struct lower *l, const struct a64_insn *insn)
 {
-    switch (insn->row == A64_ROW_NONE ? A64_EXEC_none : a64_exec_ids[insn->row]) {
-    case A64_EXEC_add_imm_w:
-    case A64_EXEC_add_imm_x:
-    case A64_EXEC_sub_imm_w:
-    case A64_EXEC_sub_imm_x:
-    case A64_EXEC_subs_imm_w:
-    case A64_EXEC_subs_imm_x:
-    case A64_EXEC_movz:
+    if (insn->row == A64_ROW_NONE)
+        return false;
+    switch (l->row[insn->row].rcx) {
+    case LOWER_RCX_LEFT:
         return true;
-    case A64_EXEC_add_shift_w:
-    case A64_EXEC_add_shift_x:
+    case LOWER_RCX_SUM:
         return insn->rn != 31 && insn->rm != 31 && host_of[insn->rm] >= 0 &&
                !(insn->word >> 10 & 0x303c); /* LEA: LSL by 3 at most */
-    case A64_EXEC_and_shift_w:
-    case A64_EXEC_and_shift_x:
-    case A64_EXEC_eor_shift_w:
-    case A64_EXEC_eor_shift_x:
-    case A64_EXEC_orr_shift_w:
-    case A64_EXEC_orr_shift_x:
+    case LOWER_RCX_PLAIN:
         return insn->rm != 31 && !(insn->word >> 10 & 63);
-    case A64_EXEC_b_cond:
-    case A64_EXEC_cbz_w:
-    case A64_EXEC_cbz_x:
-    case A64_EXEC_cbnz_w:
-    case A64_EXEC_cbnz_x:
+    case LOWER_RCX_BRANCH:
         return !l->flags.lost && !l->loop.body;
     }
     return false;

@@ -85,12 +85,17 @@ typedef void lower_fn(struct lower *l, const struct a64_insn *insn);
 /* The scratch registers, a bit each. */
 #define LOWER_SCRATCHES (1u << RAX | 1u << RCX | 1u << RDX)
 
+/* When what a row's instruction is lowered to leaves RCX alone: always; where it is a LEA, or has a plain second operand; if
+ * nothing is to be done about NZCV. */
+enum lower_rcx { LOWER_RCX_LOST, LOWER_RCX_LEFT, LOWER_RCX_SUM, LOWER_RCX_PLAIN, LOWER_RCX_BRANCH };
+
 /* What a row's instructions are translated by. */
 struct lower_row {
     lower_fn *lowering; /* NULL: by a call of the interpreter's function */
     uint8_t vectors;    /* vector registers it writes: 0, 1, or more */
     bool plain;         /* lower_moves_plainly() */
     bool sums;          /* ADD Xd, Xn, Xm with a shift */
+    uint8_t rcx;        /* enum lower_rcx, but for accesses, which tell themselves */
     struct lower_shape shape;
     uint8_t spares;     /* scratch registers that the lowering does not use, a bit each */
 };

@@ -175,18 +175,17 @@ static bool passes_by(const struct lower *l, const struct a64_insn *insn, const 
            (!walk->sum || (leaves_alone(insn, walk->sum->rn) && leaves_alone(insn, walk->sum->rm)));
 }
 
-/* Behind the last access that may be in the group. */
-static unsigned end_of(const struct lower *l, const struct walk *walk)
+/* Behind the last access that may be in the group off BASE, or at SUM if it is not NULL. */
+static unsigned end_of(const struct lower *l, unsigned base, const struct a64_insn *sum)
 {
-    const unsigned end = l->last_access[walk->group.base];
-    const unsigned other = walk->sum ? l->last_access[walk->sum->rn] : 0;
+    const unsigned end = l->last_access[base];
+    const unsigned other = sum ? l->last_access[sum->rn] : 0;
     return end > other ? end : other;
 }
 
-/* Goes over the instructions from the first access on. */
-static void collect(const struct lower *l, struct walk *walk)
+/* Goes over the instructions from the first access to END - 1. */
+static void collect(const struct lower *l, struct walk *walk, unsigned end)
 {
-    const unsigned end = end_of(l, walk);
     for (unsigned i = l->at; i < end; i++) {
         const struct a64_insn *insn = &l->insn[i];
         if (passes_by(l, insn, walk))
@@ -208,18 +207,15 @@ struct lower_group *lower_begin_group(struct lower *l)
     const bool indexed = lower_shape_of(l, first)->how == LOWER_INDEXED;
     if (l->mode & none || lower_btype(l))
         return NULL;
-    struct walk walk = {.group.base = lower_base(first), .first = first, .indexed = indexed};
-    walk.sum = l->sums ? find_sum(l, indexed) : NULL;
-    if (walk.sum) {
-        walk.group.base = walk.sum->rd;
-        walk.indexed = false;
-    }
-    if (end_of(l, &walk) == l->at + 1)
+    const struct a64_insn *sum = l->sums ? find_sum(l, indexed) : NULL;
+    const unsigned base = sum ? sum->rd : lower_base(first), end = end_of(l, base, sum);
+    if (end == l->at + 1)
         return NULL;
     struct lower_group *group = room(l);
     if (!group)
         return NULL;
-    collect(l, &walk);
+    struct walk walk = {.group.base = base, .first = first, .indexed = indexed && !sum, .sum = sum};
+    collect(l, &walk, end);
     if (!(walk.group.members & (walk.group.members - 1)))
         return NULL;
     walk.group.fill = !walk.writes ? DBT_FILL_READ : walk.reads ? DBT_FILL_BOTH : DBT_FILL_WRITE;
