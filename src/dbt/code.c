@@ -341,8 +341,7 @@ uint32_t dbt_links_end(const struct dbt *dbt, uint32_t number)
     return number + 1 < region->blocks.count ? dbt->blocks[number + 1].links : region->links.count;
 }
 
-/* Nothing leads to BLOCK any more. */
-static void cut_off(struct dbt *dbt, struct dbt_block *block)
+void dbt_cut_off(struct dbt *dbt, struct dbt_block *block)
 {
     while (block->ways) {
         struct dbt_link *link = &dbt->links[block->ways - 1];
@@ -430,7 +429,7 @@ struct dbt_block *dbt_add_block(struct dbt *dbt, struct dbt_page *page, uint64_t
 void dbt_drop_block(struct dbt *dbt, struct dbt_block *block)
 {
     dbt_unhash_block(dbt, block);
-    cut_off(dbt, block);
+    dbt_cut_off(dbt, block);
     block->count = 0;
 }
 

@@ -28,8 +28,12 @@ void dbt_held_note_span(struct dbt_held *held, unsigned half, uint64_t first, ui
     struct dbt_span *span = held->span[half], wanted = {first, last};
     unsigned nearest = 0;
     for (unsigned i = 0; i < held->spans[half]; i++) {
-        if (covers(&span[i], &wanted))
+        if (covers(&span[i], &wanted)) {
+            const struct dbt_span found = span[i]; /* first, as it is asked for again soon */
+            span[i] = span[0];
+            span[0] = found;
             return;
+        }
         if (growth(&span[i], &wanted) < growth(&span[nearest], &wanted))
             nearest = i;
     }

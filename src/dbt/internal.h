@@ -342,6 +342,8 @@ struct dbt_block *dbt_add_block(struct dbt *dbt, struct dbt_page *page, uint64_t
                                 const uint32_t *words, unsigned count, uint32_t links);
 /* Makes BLOCK unfindable and unreachable, except for its page. */
 void dbt_drop_block(struct dbt *dbt, struct dbt_block *block);
+/* Nothing leads to BLOCK any more. */
+void dbt_cut_off(struct dbt *dbt, struct dbt_block *block);
 /* The index of a new link; UINT32_MAX: no room in the region. */
 uint32_t dbt_add_link(struct dbt *dbt, const struct dbt_link *link);
 /* The index behind the last link of block NUMBER. */
@@ -500,6 +502,8 @@ void dbt_kept_attach(struct dbt *dbt);
 void dbt_kept_detach(struct dbt *dbt);
 /* The block at PA for MODE, if one is kept for what the page at HOST holds now; NULL: none. */
 struct dbt_block *dbt_wake(struct dbt *dbt, uint64_t pa, const uint32_t *host, unsigned mode);
+/* BLOCK, whose words memory has no more, and which its page does not name, sleeps until it has; false: it is to be dropped. */
+bool dbt_doze(struct dbt *dbt, struct dbt_block *block);
 
 /* ---- check.c ---- */
 

@@ -147,8 +147,9 @@ static void put_all(struct dbt *dbt, struct shape *shape, struct pieces *pieces)
         put_part(pieces, dbt->sites, sizeof(dbt->sites[0]), &region->slots);
     }
     put(pieces, dbt->flips, sizeof(dbt->flips));
-    put(pieces, dbt->kept->words, shape->words * sizeof(dbt->kept->words[0]));
-    put(pieces, dbt->kept->rows, shape->words * sizeof(dbt->kept->rows[0]));
+    const struct dbt_bed *bed = &dbt->kept->bed;
+    put(pieces, bed->words, shape->words * sizeof(bed->words[0]));
+    put(pieces, bed->rows, shape->words * sizeof(bed->rows[0]));
 }
 
 /* ---- reading ---- */
@@ -179,19 +180,13 @@ static bool has_shape(const struct dbt *dbt, const struct shape *shape)
            shape->words <= (uint64_t)DBT_MAX_INSNS * dbt->code_size / DBT_BYTES_A_BLOCK;
 }
 
-static bool make_words(struct dbt_kept *kept, uint32_t count)
-{
-    kept->words = malloc((count + 1) * sizeof(kept->words[0]));
-    kept->rows = malloc((count + 1) * sizeof(kept->rows[0]));
-    return kept->words && kept->rows;
-}
-
 /* Reads FD, which has SHAPE, to where it belongs. */
 static bool read_pieces(struct dbt *dbt, struct shape *shape, int fd)
 {
     struct pieces pieces = {.count = 0};
-    if (!has_shape(dbt, shape) || !make_words(dbt->kept, shape->words))
+    if (!has_shape(dbt, shape) || !dbt_make_bed(&dbt->kept->bed, shape->words))
         return false;
+    dbt->kept->bed.count = shape->words;
     for (unsigned n = 0; n < dbt->region_count; n++)
         dbt_code_fill(dbt, &dbt->region[n], &shape->region[n]);
     put_all(dbt, shape, &pieces);
@@ -228,11 +223,11 @@ static bool is_worth_it(const struct dbt *dbt)
 static void save(struct dbt *dbt)
 {
     const struct dbt_kept *kept = dbt->kept;
-    struct shape shape = {.now = (uint32_t)(dbt->now - dbt->region)};
     struct pieces pieces = {.count = 0};
     dbt_leave_pages(dbt);
-    if (!dbt_sleep_all(dbt, &shape.words))
+    if (!dbt_sleep_all(dbt))
         return;
+    struct shape shape = {.now = (uint32_t)(dbt->now - dbt->region), .words = kept->bed.count};
     memcpy(shape.region, dbt->region, sizeof(shape.region));
     put_all(dbt, &shape, &pieces);
     dbt_store_write(&kept->store, kept->name, &kept->identity, pieces.piece, pieces.count);
@@ -264,8 +259,7 @@ void dbt_kept_detach(struct dbt *dbt)
     if (is_worth_it(dbt))
         save(dbt);
     dbt_store_close(&kept->store);
-    free(kept->words);
-    free(kept->rows);
+    dbt_free_bed(&kept->bed);
     free(kept);
     dbt->kept = NULL;
 }

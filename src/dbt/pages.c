@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#include "internal.h"
+#include "kept.h"
 
 #define PAGE_WORDS 1024u
 
@@ -93,7 +93,8 @@ void dbt_revalidate(struct dbt *dbt, struct dbt_page *page)
             continue;
         }
         *link = block->page_next;
-        dbt_drop_block(dbt, block);
+        if (!dbt_doze(dbt, block))
+            dbt_drop_block(dbt, block);
         dbt->stats[STAT_STALE]++;
     }
 }
@@ -211,7 +212,7 @@ void dbt_follow_flips(struct dbt *dbt, struct dbt_slot *slot, uint64_t va, unsig
         return;
     if (!site->window)
         note_kind(dbt, site, pa);
-    if (!block->count)
+    if (!block->count || dbt_is_asleep(block))
         return;
     uint32_t *link = &dbt->pages[block->page].blocks;
     while (*link != site->block + 1)

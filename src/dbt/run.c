@@ -170,6 +170,7 @@ static struct dbt_block *find_block(struct dbt *dbt, unsigned mode)
     if (guarded && a64_has(&cpu->feat, A64_FEAT_BTI))
         mode |= DBT_GUARDED;
     dbt_find_soon(dbt, pa, mode);
+    __builtin_prefetch(host);
     if (!dbt_page(dbt, pa & ~A64_PAGE_MASK, page))
         abort();
     struct dbt_block *block = dbt_find(dbt, pa, mode);

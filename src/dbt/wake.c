@@ -7,7 +7,10 @@
  * jumps inside the page lead where they led: what sleeps there wakes with it, if its words are in
  * memory too; a jump to what does not is undone. So each jump leads to code of words that have been
  * compared, and most of those that will be taken need not be made again. Slots, for other pages and
- * accesses, begin empty. */
+ * accesses, begin empty.
+ *
+ * Blocks of this run whose words memory has lost fall asleep too, for the next run: a kernel patches
+ * itself as it boots, and begins with the same words each time. */
 
 #include <stdlib.h>
 
@@ -33,7 +36,7 @@ static uint64_t key_of(unsigned place, const uint32_t *words, unsigned count)
 static const uint32_t *words_of(const struct dbt *dbt, const struct dbt_block *block)
 {
     if (dbt_is_asleep(block))
-        return &dbt->kept->words[block->page];
+        return &dbt->kept->bed.words[block->page];
     return &dbt->pages[block->page].words[first_word(block)];
 }
 
@@ -41,7 +44,7 @@ static void note_rows(const struct dbt *dbt, const struct dbt_block *block, uint
 {
     struct a64_insn insn;
     if (dbt_is_asleep(block)) {
-        memcpy(rows, &dbt->kept->rows[block->page], block->count * sizeof(*rows));
+        memcpy(rows, &dbt->kept->bed.rows[block->page], block->count * sizeof(*rows));
         return;
     }
     for (unsigned i = 0; i < block->count; i++) {
@@ -70,22 +73,35 @@ static void each_block(struct dbt *dbt, void (*met)(struct dbt *, struct dbt_blo
     }
 }
 
-/* What all blocks' words are gathered in. */
-struct bed {
-    uint32_t *words;
-    uint16_t *rows;
-    uint32_t count;
-};
+bool dbt_make_bed(struct dbt_bed *bed, uint32_t room)
+{
+    uint32_t *words = realloc(bed->words, (room + 1) * sizeof(*words));
+    if (words)
+        bed->words = words;
+    uint16_t *rows = realloc(bed->rows, (room + 1) * sizeof(*rows));
+    if (rows)
+        bed->rows = rows;
+    if (words && rows)
+        bed->room = room;
+    return words && rows;
+}
+
+void dbt_free_bed(struct dbt_bed *bed)
+{
+    free(bed->words);
+    free(bed->rows);
+    *bed = (struct dbt_bed){.count = 0};
+}
 
 static void count_words(struct dbt *dbt, struct dbt_block *block, void *ctx)
 {
-    struct bed *bed = ctx;
-    bed->count += block->count;
+    *(uint32_t *)ctx += block->count;
 }
 
+/* CTX: the bed, which has room. */
 static void put_to_sleep(struct dbt *dbt, struct dbt_block *block, void *ctx)
 {
-    struct bed *bed = ctx;
+    struct dbt_bed *bed = ctx;
     uint32_t *words = &bed->words[bed->count];
     memcpy(words, words_of(dbt, block), block->count * sizeof(*words));
     note_rows(dbt, block, &bed->rows[bed->count]);
@@ -94,24 +110,38 @@ static void put_to_sleep(struct dbt *dbt, struct dbt_block *block, void *ctx)
     bed->count += block->count;
 }
 
-bool dbt_sleep_all(struct dbt *dbt, uint32_t *count)
+bool dbt_sleep_all(struct dbt *dbt)
 {
-    struct bed bed = {.count = 0};
-    each_block(dbt, count_words, &bed);
-    bed.words = malloc(bed.count * sizeof(*bed.words));
-    bed.rows = malloc(bed.count * sizeof(*bed.rows));
-    if (!bed.words || !bed.rows) {
-        free(bed.words);
-        free(bed.rows);
+    struct dbt_bed bed = {.count = 0};
+    uint32_t count = 0;
+    each_block(dbt, count_words, &count);
+    if (!dbt_make_bed(&bed, count)) {
+        dbt_free_bed(&bed);
         return false;
     }
-    bed.count = 0;
     each_block(dbt, put_to_sleep, &bed);
-    free(dbt->kept->words);
-    free(dbt->kept->rows);
-    dbt->kept->words = bed.words;
-    dbt->kept->rows = bed.rows;
-    *count = bed.count;
+    dbt_free_bed(&dbt->kept->bed);
+    dbt->kept->bed = bed;
+    return true;
+}
+
+/* So many words of blocks may fall asleep in a run; the bed grows by so many. */
+#define DOZE_MOST (256u << 10)
+#define DOZE_STEP (16u << 10)
+
+bool dbt_doze(struct dbt *dbt, struct dbt_block *block)
+{
+    struct dbt_kept *kept = dbt->kept;
+    if (!kept || kept->dozed + block->count > DOZE_MOST)
+        return false;
+    struct dbt_bed *bed = &kept->bed;
+    if (bed->count + block->count > bed->room && !dbt_make_bed(bed, bed->count + DOZE_STEP))
+        return false;
+    dbt_unhash_block(dbt, block);
+    dbt_cut_off(dbt, block);
+    put_to_sleep(dbt, block, bed);
+    dbt_hash_block(dbt, block);
+    kept->dozed += block->count;
     return true;
 }
 
@@ -145,7 +175,7 @@ static struct dbt_block *find(struct dbt *dbt, uint64_t key, unsigned mode, cons
     struct dbt_block *found = NULL;
     for (struct dbt_block *block = dbt_find(dbt, key, mode); block;
          block = dbt_find_next(dbt, block)) {
-        __builtin_prefetch(&dbt->kept->rows[block->page]);
+        __builtin_prefetch(&dbt->kept->bed.rows[block->page]);
         __builtin_prefetch(&dbt->links[block->links]);
         if (found && block->page_next != page)
             continue;
@@ -173,10 +203,10 @@ static void wake(struct dbt *dbt, struct dbt_page *page, struct dbt_block *block
     const unsigned first = first_word(block);
     __builtin_prefetch(dbt->code + block->code);
     __builtin_prefetch(dbt->code + block->code + 64);
-    meet(dbt->cpu->sys, &dbt->kept->rows[words], block->count);
+    meet(dbt->cpu->sys, &dbt->kept->bed.rows[words], block->count);
     dbt_unhash_block(dbt, block);
     block->pa = page->pa + first * 4;
-    dbt_join_page(dbt, page, block, &dbt->kept->words[words]);
+    dbt_join_page(dbt, page, block, &dbt->kept->bed.words[words]);
     dbt_perf_block(dbt, block, 0, 0);
     dbt->stats[STAT_TAKEN]++;
     dbt->stats[STAT_TAKEN_INSNS] += block->count;
@@ -194,6 +224,8 @@ static bool may_lead_to(struct dbt *dbt, struct dbt_page *page, struct dbt_block
 {
     if (!dbt_is_asleep(block))
         return &dbt->pages[block->page] == page;
+    dbt_find_soon(dbt, block->pa, block->mode); /* where it is now, and will be */
+    dbt_find_soon(dbt, page->pa + first_word(block) * 4, block->mode);
     if (awake->count == sizeof(awake->number) / sizeof(awake->number[0]) ||
         !is_in(dbt, block, page->host) ||
         dbt_page_differs(page, first_word(block), words_of(dbt, block), block->count))
