@@ -32,10 +32,17 @@ static size_t most(const struct dbt *dbt, unsigned bytes_a_piece)
     return dbt->code_size / bytes_a_piece;
 }
 
+/* Of access sites, and of jumps to other pages. */
+static size_t most_slots(const struct dbt *dbt)
+{
+    const size_t most_sites = most(dbt, DBT_BYTES_A_SLOT), all = DBT_MOST_SLOTS - DBT_JUMPS;
+    return most_sites < all ? most_sites : all;
+}
+
 static size_t hot_size(const struct dbt *dbt)
 {
     const size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    const size_t slots = DBT_JUMPS + most(dbt, DBT_BYTES_A_SLOT);
+    const size_t slots = DBT_JUMPS + most_slots(dbt);
     const size_t size = sizeof(struct dbt_hot) + slots * sizeof(struct dbt_slot);
     return (size + page - 1) & ~(page - 1);
 }
@@ -146,7 +153,7 @@ static void lay_out_set(struct dbt_set *set, struct room *room, size_t slots)
 /* Lists that are empty for the most part. */
 static void lay_out_lists(struct dbt *dbt, struct room *room)
 {
-    const size_t slots = DBT_JUMPS + most(dbt, DBT_BYTES_A_SLOT);
+    const size_t slots = DBT_JUMPS + most_slots(dbt);
     lay_out_set(&dbt->local, room, slots);
     for (unsigned half = 0; half < 2; half++)
         lay_out_set(&dbt->wide[half], room, slots);
@@ -158,7 +165,7 @@ static void lay_out_lists(struct dbt *dbt, struct room *room)
 /* Tables that are filled from their start, or everywhere. A page of the guest has a block at least. */
 static void lay_out_tables(struct dbt *dbt, struct room *room)
 {
-    const size_t slots = DBT_JUMPS + most(dbt, DBT_BYTES_A_SLOT);
+    const size_t slots = DBT_JUMPS + most_slots(dbt);
     const size_t blocks = most(dbt, DBT_BYTES_A_BLOCK);
     for (dbt->hash_bits = 6; 1ull << dbt->hash_bits < blocks;)
         dbt->hash_bits++;
@@ -464,7 +471,7 @@ void dbt_code_begin(struct dbt *dbt)
         region->cold_start = region->start + ((region->end - region->start) / 12 * 7 & ~(size_t)63);
         region->blocks = part(n, count, 0, most(dbt, DBT_BYTES_A_BLOCK));
         region->links = part(n, count, DBT_JUMPS, most(dbt, DBT_BYTES_A_LINK));
-        region->slots = part(n, count, DBT_JUMPS, most(dbt, DBT_BYTES_A_SLOT));
+        region->slots = part(n, count, DBT_JUMPS, most_slots(dbt));
         region->ready[DBT_FRONT_CODE] = region->start;
         region->ready[DBT_FRONT_COLD] = region->cold_start;
         region->ready[DBT_FRONT_LITERALS] = region->end;

@@ -29,6 +29,7 @@
 #define DBT_BYTES_A_BLOCK 256u
 #define DBT_BYTES_A_LINK  128u
 #define DBT_BYTES_A_SLOT  128u
+#define DBT_MOST_SLOTS    (1u << 23) /* whose numbers code can name, see STUB_SIZE_BITS */
 #define DBT_CONSTANTS 64           /* of vector code */
 #define DBT_DECODED   2048u /* words that are known decoded */
 
@@ -41,7 +42,6 @@ struct dbt_fp_constants {
 };
 
 #define DBT_STREAMS 6 /* of a loop, at most */
-#define DBT_SIZES 7 /* of plain accesses: powers of two, up to 64 bytes */
 #define DBT_CROSSING 64 /* twice what a plain access of one instruction moves */
 
 /* What emitted code reaches RIP-relative; stands right before the code. */
@@ -261,10 +261,10 @@ struct dbt {
         /* Of blocks at EL0 and above; [1] last: for addresses that are aligned. */
         uintptr_t fill[2][DBT_FILL_COUNT][2];
         uintptr_t fill_split[2]; /* of reads that may cross a page */
-        uintptr_t ask[2][DBT_FILL_COUNT + 1]; /* all these but the aligned ones, which find the slot behind the call */
-        /* The same of plain loads and stores of 1 << [1] bytes, by EL0 or above, which the interpreter's function does if
-         * need be: x86_64/stubs_fill.c. */
-        uintptr_t load[2][DBT_SIZES], store[2][DBT_SIZES], put[2][DBT_SIZES], store_split[DBT_SIZES];
+        uintptr_t ask[2][DBT_FILL_COUNT + 1]; /* all these but the aligned ones, which are told the slot's number */
+        /* The same of plain loads and stores, by EL0 or above, which the interpreter's function does if need be:
+         * x86_64/stubs_fill.c. */
+        uintptr_t load[2], store[2], put[2], store_split;
         uintptr_t missed;
     } stub;
     struct lower *lower; /* what a translation works in */

@@ -31,7 +31,9 @@ void dbt_each_stub(const struct dbt *dbt, void (*met)(void *ctx, uintptr_t at, c
         ONE(indirect[2]),   ONE(indirect[3]),   ONE(look),         ONE(returned),
         ONE(strip[0]),      ONE(strip[1]),      ONE(split[0]),     ONE(split[1]),
         ONE(fill_split[0]), ONE(fill_split[1]), ONE(missed),       ONE(full),
-        ONE(elsewhere[0]),  ONE(elsewhere[1]),
+        ONE(elsewhere[0]),  ONE(elsewhere[1]),  ONE(load[0]),      ONE(load[1]),
+        ONE(store[0]),      ONE(store[1]),      ONE(put[0]),       ONE(put[1]),
+        ONE(store_split),
     };
     static const char *const fills[DBT_FILL_COUNT] = {"read", "write", "both", "read_user",
                                                       "write_user"};
@@ -56,19 +58,6 @@ void dbt_each_stub(const struct dbt *dbt, void (*met)(void *ctx, uintptr_t at, c
                  el1 ? "_el1" : "");
         met(ctx, dbt->stub.ask[el1][fill], name);
     }
-    for (unsigned k = 0; k < 2 * DBT_SIZES; k++) {
-        const unsigned log = k >> 1, el1 = k & 1;
-        snprintf(name, sizeof(name), "load_%u%s", 1u << log, el1 ? "_el1" : "");
-        met(ctx, dbt->stub.load[el1][log], name);
-        snprintf(name, sizeof(name), "store_%u%s", 1u << log, el1 ? "_el1" : "");
-        met(ctx, dbt->stub.store[el1][log], name);
-        snprintf(name, sizeof(name), "put_%u%s", 1u << log, el1 ? "_el1" : "");
-        met(ctx, dbt->stub.put[el1][log], name);
-    }
-    for (unsigned log = 0; log < DBT_SIZES; log++) {
-        snprintf(name, sizeof(name), "store_split_%u", 1u << log);
-        met(ctx, dbt->stub.store_split[log], name);
-    }
     for (unsigned k = 0; k < 2 * DBT_PAC_PLACES * A64_KEY_COUNT; k++) {
         const unsigned place = k / 2 / A64_KEY_COUNT, key = k / 2 % A64_KEY_COUNT;
         const uintptr_t at = k & 1 ? dbt->stub.auth[place][key] : dbt->stub.sign[place][key];
@@ -85,7 +74,7 @@ void dbt_each_stub(const struct dbt *dbt, void (*met)(void *ctx, uintptr_t at, c
 struct stubs {
     struct stub {
         uintptr_t at;
-        char name[32];
+        char name[64];
     } stub[MAX_STUBS];
     unsigned count;
 };

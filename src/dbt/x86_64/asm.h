@@ -714,17 +714,17 @@ static inline void x86_call_with(struct x86 *a, uintptr_t target, unsigned size,
     memcpy(a->p, &code, 8);
     a->p += 5 + size;
 }
-/* The same with 6 bytes at most, but to what returns behind them or, as a rule, to a jump to NEXT right behind the call. The
- * jump. */
-static inline struct x86_label x86_call_then(struct x86 *a, uintptr_t target, uintptr_t next, unsigned size, uint64_t data)
+/* EDX = VALUE; a call of TARGET; a jump to NEXT; and a byte of 0, which X86_ASKED does not count. The jump. */
+#define X86_ASKED 15
+static inline struct x86_label x86_ask(struct x86 *a, uint32_t value, uintptr_t target, uintptr_t next)
 {
     if (!x86_has_room(a))
         return (struct x86_label){a->p};
-    const uint64_t call = (uint32_t)(target - (x86_here(a) + 5)), jump = (uint32_t)(next - (x86_here(a) + 10));
-    const uint64_t code[2] = {0xe8 | call << 8 | 0xe9ull << 40 | jump << 48, jump >> 16 | data << 16};
+    const uint64_t call = (uint32_t)(target - (x86_here(a) + 10)), jump = (uint32_t)(next - (x86_here(a) + X86_ASKED));
+    const uint64_t code[2] = {0xba | (uint64_t)value << 8 | 0xe8ull << 40 | call << 48, call >> 16 | 0xe9u << 16 | jump << 24};
     memcpy(a->p, code, sizeof(code));
-    a->p += 10 + size;
-    return (struct x86_label){a->p - size};
+    a->p += X86_ASKED;
+    return (struct x86_label){a->p};
 }
 static inline void x86_jmp_rm(struct x86 *a, struct x86_rm rm)
 {

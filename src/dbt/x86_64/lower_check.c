@@ -228,6 +228,13 @@ static uint32_t number_of(const struct lower *l, const struct dbt_slot *slot)
     return (uint32_t)(slot - l->dbt->hot->slot);
 }
 
+/* What stubs are told of WANT. */
+static uint32_t told_of(const struct lower *l, const struct dbt_slot *slot, const struct want *want)
+{
+    _Static_assert((DBT_MOST_SLOTS - 1) >> (32 - STUB_SIZE_BITS) == 0, "a number and a size in 32 bits");
+    return number_of(l, slot) << STUB_SIZE_BITS | (want->size - 1);
+}
+
 /* What is tried where the check has failed: `cold` goes on where that fails too. LEFT is what look() told. */
 static void ask(struct lower *l, const struct dbt_slot *slot, const struct want *want, bool paired, bool left)
 {
@@ -235,9 +242,8 @@ static void ask(struct lower *l, const struct dbt_slot *slot, const struct want 
     struct x86 *cold = &l->cold;
     const bool el1 = l->mode & DBT_MODE_EL;
     if (left) {
-        const uint64_t data = number_of(l, slot) | (uint64_t)limit_of(want) << 8 * STUB_NUMBER;
-        x86_call_then(cold, dbt->stub.ask[el1][want->split ? DBT_FILL_COUNT : want->fill], x86_here(&l->a),
-                      STUB_NUMBER + STUB_LIMIT, data);
+        const unsigned fill = want->split ? DBT_FILL_COUNT : want->fill;
+        x86_ask(cold, told_of(l, slot, want), dbt->stub.ask[el1][fill], x86_here(&l->a));
         return;
     }
     if (l->address.base >= 0 && !dbt->sites[number_of(l, slot)].by_tlb)
@@ -284,26 +290,26 @@ static bool is_simple(const struct lower *l, const struct a64_insn *insn, const 
 {
     const bool known = insn == &l->insn[l->at] && !(insn->flags & (A64_F_RF | A64_F_WF | A64_F_SYS | A64_F_END));
     const bool plain = want->fill == DBT_FILL_WRITE || want->fill == DBT_FILL_READ;
-    return known && plain && want->alone && !want->told && want->size <= 1u << (DBT_SIZES - 1) &&
-           !(want->size & (want->size - 1)) && !l->flags.lost && !l->loop.body && !lower_btype(l) &&
+    return known && plain && want->alone && !want->told && !l->flags.lost && !l->loop.body && !lower_btype(l) &&
            !(l->mode & DBT_MODE_COUNT);
 }
 
-/* The rare path then. */
+/* The rare path then. A byte behind each call is for tell_gap(). */
 static struct lower_miss fill_or_run(struct lower *l, const struct a64_insn *insn, const struct dbt_slot *slot,
                                      const struct want *want)
 {
     struct x86 *cold = &l->cold;
     const struct dbt *dbt = l->dbt;
-    const unsigned log = (unsigned)__builtin_ctz(want->size), size = STUB_NUMBER + STUB_GAP;
     const bool el1 = l->mode & DBT_MODE_EL;
-    const uintptr_t stub = want->fill == DBT_FILL_READ ? dbt->stub.load[el1][log]
-                           : want->put                 ? dbt->stub.put[el1][log]
-                                                       : dbt->stub.store[el1][log];
-    struct lower_miss miss = {.gap = x86_call_then(cold, stub, x86_here(&l->a), size, number_of(l, slot))};
+    const uintptr_t stub = want->fill == DBT_FILL_READ ? dbt->stub.load[el1]
+                           : want->put                 ? dbt->stub.put[el1]
+                                                       : dbt->stub.store[el1];
+    struct lower_miss miss = {.gap = x86_ask(cold, told_of(l, slot, want), stub, x86_here(&l->a))};
+    cold->p += STUB_GAP;
     if (want->put) {
         put_again(l, insn, want);
-        miss.stored = x86_call_then(cold, dbt->stub.store_split[log], 0, size, 0);
+        miss.stored = x86_ask(cold, want->size, dbt->stub.store_split, 0);
+        cold->p += STUB_GAP;
     }
     return miss;
 }
@@ -449,7 +455,7 @@ static void tell_gap(const struct lower *l, struct x86_label jump)
 {
     int32_t offset;
     memcpy(&offset, jump.at - 4, sizeof(offset));
-    jump.at[STUB_NUMBER] = (uint8_t)(l->a.p - (jump.at + offset));
+    *jump.at = (uint8_t)(l->a.p - (jump.at + offset));
 }
 
 void lower_tell_gaps(struct lower *l, struct x86_label jump, struct x86_label stored)

@@ -117,7 +117,7 @@ static void emit_missed(struct dbt *dbt, struct x86 *a)
     load_vectors_again(dbt, a);
     x86_pop(a, RAX);
     x86_movsxd(a, RCX, x86_m(RAX, OPCODE));
-    x86_movzx8(a, RDX, x86_m(RAX, OPCODE + OFFSET + STUB_NUMBER));
+    x86_movzx8(a, RDX, x86_m(RAX, OPCODE + OFFSET));
     x86_lea(a, 1, RAX, x86_mx(RAX, RCX, 0, OPCODE + OFFSET));
     x86_alu(a, ALU_ADD, 1, RAX, x86_r(RDX));
     x86_jmp_rm(a, x86_r(RAX));
@@ -147,7 +147,7 @@ static void end_slowly(struct dbt *dbt, struct x86 *a, enum end end)
     if (end == END_STORE) {
         x86_lea(a, 1, RCX, x86_at(dbt->hot->crossing));
         x86_alu(a, ALU_SUB, 1, RCX, x86_r(RAX));
-        x86_alu_imm(a, ALU_ADD, 1, x86_m(RSP, 0), OPCODE + OFFSET + STUB_NUMBER + STUB_GAP);
+        x86_alu_imm(a, ALU_ADD, 1, x86_m(RSP, 0), OPCODE + OFFSET + STUB_GAP);
         x86_ret(a);
         return;
     }
@@ -300,46 +300,35 @@ static uintptr_t emit_fill(struct dbt *dbt, struct x86 *a, unsigned access, bool
     return here;
 }
 
-/* AT, with EDX = VALUE before. */
-static uintptr_t emit_with(struct x86 *a, uint32_t value, uintptr_t at)
-{
-    const uintptr_t here = x86_here(a);
-    x86_imm(a, RDX, value);
-    x86_jmp_to(a, at);
-    return here;
-}
-
-/* The start of a stub that is called with RCX: the address less the slot's tag, and finds the slot's number behind the jump that
- * the call is followed by. RAX = the address, RCX = the slot. */
+/* The start of a stub that is called with RCX: the address less the slot's tag, and told the slot in EDX. RAX = the address,
+ * RCX = the slot, EDX = its limit. */
 static void find_slot(struct dbt *dbt, struct x86 *a)
 {
     _Static_assert(sizeof(struct dbt_slot) == 32, "a place by a shift");
     x86_mov_rr(a, 1, RAX, RCX);
-    x86_mov(a, 1, RCX, x86_m(RSP, 0));
-    x86_mov(a, 0, RCX, x86_m(RCX, OPCODE + OFFSET));
-    x86_shift_imm(a, SHIFT_SHL, 0, RCX, 8);
-    x86_shift_imm(a, SHIFT_SHR, 0, RCX, 8 - 5);
+    x86_mov_rr(a, 0, RCX, RDX);
+    x86_shift_imm(a, SHIFT_SHR, 0, RCX, STUB_SIZE_BITS - 5);
+    x86_alu_imm(a, ALU_AND, 0, x86_r(RCX), -32);
     x86_alu(a, ALU_ADD, 1, RCX, x86_at(&dbt->hot->slots));
+    x86_alu_imm(a, ALU_AND, 0, x86_r(RDX), (1 << STUB_SIZE_BITS) - 1);
+    x86_neg(a, 0, RDX);
+    x86_alu_imm(a, ALU_ADD, 0, x86_r(RDX), (int32_t)A64_PAGE_MASK + 1);
     x86_alu(a, ALU_ADD, 1, RAX, x86_m(RCX, offsetof(struct dbt_slot, tag)));
 }
 
-/* FILL, whose slot is found so, of 1 << [] bytes. */
-static void emit_sizes(struct dbt *dbt, struct x86 *a, uintptr_t *stub, uintptr_t fill)
+/* FILL, which ends as it is to, for a slot that is told. */
+static uintptr_t emit_told(struct dbt *dbt, struct x86 *a, uintptr_t fill)
 {
-    const uintptr_t found = x86_here(a);
+    const uintptr_t here = x86_here(a);
     find_slot(dbt, a);
     x86_jmp_to(a, fill);
-    for (unsigned log = 0; log < DBT_SIZES; log++)
-        stub[log] = emit_with(a, (uint32_t)A64_PAGE_MASK + 2 - (1u << log), found);
+    return here;
 }
 
-/* FILL, which tells, for a slot that is found so; behind its number is the limit. Returns behind that if the access needs the
- * slow path. */
+/* FILL, which tells, for one that is told. Returns behind the jump that follows the call if the access needs the slow path. */
 static uintptr_t emit_ask(struct dbt *dbt, struct x86 *a, uintptr_t fill)
 {
     const uintptr_t here = x86_here(a);
-    x86_mov(a, 1, RDX, x86_m(RSP, 0));
-    x86_movzx16(a, RDX, x86_m(RDX, OPCODE + OFFSET + STUB_NUMBER));
     find_slot(dbt, a);
     x86_push(a, RDX); /* for the stack's alignment */
     x86_call_to(a, fill);
@@ -347,7 +336,7 @@ static uintptr_t emit_ask(struct dbt *dbt, struct x86 *a, uintptr_t fill)
     const struct x86_label slow = x86_jcc(a, CC_E);
     x86_ret(a);
     x86_land(a, slow);
-    x86_alu_imm(a, ALU_ADD, 1, x86_m(RSP, 0), OPCODE + OFFSET + STUB_NUMBER + STUB_LIMIT);
+    x86_alu_imm(a, ALU_ADD, 1, x86_m(RSP, 0), OPCODE + OFFSET);
     x86_ret(a);
     return here;
 }
@@ -358,9 +347,7 @@ void dbt_emit_fills(struct dbt *dbt, struct x86 *a)
     dbt->stub.split[0] = emit_split(dbt, a, END_TELLS, dbt_split_load);
     dbt->stub.split[1] = emit_split(dbt, a, END_TELLS, dbt_split_store);
     const uintptr_t split = emit_split(dbt, a, END_RUNS, dbt_split_load);
-    const uintptr_t split_store = emit_split(dbt, a, END_RUNS, dbt_split_store);
-    for (unsigned log = 0; log < DBT_SIZES; log++)
-        dbt->stub.store_split[log] = emit_with(a, 1u << log, split_store);
+    dbt->stub.store_split = emit_split(dbt, a, END_RUNS, dbt_split_store);
     for (unsigned fill = 0; fill < DBT_FILL_COUNT; fill++)
         for (unsigned k = 0; k < 4; k++)
             dbt->stub.fill[k >> 1][fill][k & 1] =
@@ -371,8 +358,8 @@ void dbt_emit_fills(struct dbt *dbt, struct x86 *a)
         for (unsigned fill = 0; fill < DBT_FILL_COUNT; fill++)
             dbt->stub.ask[el1][fill] = emit_ask(dbt, a, dbt->stub.fill[el1][fill][0]);
         dbt->stub.ask[el1][DBT_FILL_COUNT] = emit_ask(dbt, a, dbt->stub.fill_split[el1]);
-        emit_sizes(dbt, a, dbt->stub.load[el1], emit_fill(dbt, a, A64_READ, el1, false, split, END_RUNS));
-        emit_sizes(dbt, a, dbt->stub.store[el1], emit_fill(dbt, a, A64_WRITE, el1, false, 0, END_RUNS));
-        emit_sizes(dbt, a, dbt->stub.put[el1], emit_fill(dbt, a, A64_WRITE, el1, false, 0, END_STORE));
+        dbt->stub.load[el1] = emit_told(dbt, a, emit_fill(dbt, a, A64_READ, el1, false, split, END_RUNS));
+        dbt->stub.store[el1] = emit_told(dbt, a, emit_fill(dbt, a, A64_WRITE, el1, false, 0, END_RUNS));
+        dbt->stub.put[el1] = emit_told(dbt, a, emit_fill(dbt, a, A64_WRITE, el1, false, 0, END_STORE));
     }
 }

@@ -23,12 +23,14 @@
 /* What the frame below all others has for the address to return to, so that RET need not look for it: none of code. */
 #define NO_RETURN 1
 
-/* Bytes of what some stubs find behind their call: a place in the page; the number of a link or, behind a jump to where the
- * access goes on, of a slot, and behind that a limit, or how far from there the instruction ends. */
+/* Bytes of what some stubs find behind their call: a place in the page; the number of a link; or, behind a jump to where an
+ * access goes on, how far from there the instruction ends. */
 #define STUB_PLACE  2
 #define STUB_NUMBER 3
-#define STUB_LIMIT  2
 #define STUB_GAP    1
+
+/* What other stubs are told in EDX: the number of a slot, and behind it, in so many bits, the bytes of an access less one. */
+#define STUB_SIZE_BITS 9
 
 /* A field of struct a64_cpu as an operand. */
 #define CPU(field) x86_m(RBP, (int32_t)offsetof(struct a64_cpu, field) - CPU_BIAS)
