@@ -515,6 +515,9 @@ bool dbt_lower(struct dbt *dbt, struct lower *l)
     l->a = emitter(dbt, now->code, now->cold_start);
     l->cold = emitter(dbt, now->cold, now->literals);
     l->literals = emitter(dbt, now->literals, now->literals);
+    /* What does not fit is written off; but a jump that was not emitted would be one right before its place. */
+    if (!x86_has_room(&l->a) || !x86_has_room(&l->cold))
+        return false;
     look_over(l);
     lower_rows(l);
     if (l->a.full || l->cold.full) {
