@@ -520,11 +520,11 @@ bool dbt_lower(struct dbt *dbt, struct lower *l)
         return false;
     look_over(l);
     lower_rows(l);
-    if (l->a.full || l->cold.full) {
+    if (!x86_has_room(&l->a) || l->a.full || l->cold.full) {
         *now = l->before;
         return false;
     }
-    memset(l->a.p, 0x90, -(uintptr_t)l->a.p & 15); /* NOP, up to the next block */
+    memset(l->a.p, 0x90, 16); /* NOP, up to the next block and beyond */
     now->code = (size_t)(l->a.p - dbt->code_write + 15) & ~(size_t)15;
     now->cold = (size_t)(l->cold.p - dbt->code_write);
     now->literals = (size_t)(l->literals.p - dbt->code_write);
