@@ -471,11 +471,11 @@ static bool wants_window(const struct dbt *dbt, struct dbt_site *site, bool due,
     return often;
 }
 
-/* SLOT holds no page: what has made its check goes on with ADDEND, and nobody else. */
-static void lend(struct dbt_slot *slot, uint64_t addend)
+/* SLOT holds no page: what has made its check of VA goes on with ADDEND, and nobody else. A strip takes one turn: from VA
+ * no byte further is the slot's, up or down (find_room() in x86_64/lower_strip.c). */
+static void lend(struct dbt_slot *slot, uint64_t va, uint64_t addend)
 {
-    slot->limit = 0;
-    slot->value = addend;
+    *slot = (struct dbt_slot){.tag = va, .value = addend};
 }
 
 struct dbt_filled dbt_fill_site(struct a64_cpu *cpu, struct dbt_slot *slot, uint64_t va,
@@ -495,7 +495,7 @@ struct dbt_filled dbt_fill_site(struct a64_cpu *cpu, struct dbt_slot *slot, uint
     const uint64_t page = va & ~A64_PAGE_MASK;
     const uint64_t addend = addr + entry->addend - page;
     if (!may_keep(entry, addr | ctx, access) && !a64_tlb_used(mmu, entry, addr, ctx)) {
-        lend(slot, addend);
+        lend(slot, va, addend);
         return (struct dbt_filled){1, addend};
     }
     if (site->by_tlb)

@@ -136,6 +136,7 @@ static void find_room(struct lower *l, const struct lower_group *stream)
         x86_alu(a, ALU_SUB, 1, RDX, x86_r(RAX));
         x86_alu(a, ALU_ADD, 1, RDX, x86_at(&stream->slot->tag));
         x86_alu_imm(a, ALU_SUB, 1, x86_r(RDX), 1);
+        x86_alu_imm(a, ALU_ADC, 1, x86_r(RDX), 0); /* the page was only lent: none */
     } else {
         x86_mov_rr(a, 1, RDX, RAX);
         x86_alu(a, ALU_SUB, 1, RDX, x86_at(&stream->slot->tag));

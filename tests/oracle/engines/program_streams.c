@@ -225,6 +225,18 @@ static void put_end(struct program *o, enum count count, int start, unsigned tur
     put(o, asm_bcond(cond, start - (int)o->at));
 }
 
+/* The page at VA leaves the TLB again and again, so that nobody keeps copies of what is known of it. */
+static void put_brief(struct program *o, uint64_t va)
+{
+    put_value(o, T0, va >> 12 & ((1ull << 44) - 1));
+    put(o, asm_movz(T1, 1 + pick(o, 8), 0));
+    put(o, asm_sys(0, 8, 7, 3, T0)); /* TLBI VAAE1 */
+    put(o, asm_sub_imm(T1, T1, 1));
+    put(o, asm_cbnz(T1, -2));
+    put(o, ASM_DSB_ISH);
+    put(o, ASM_ISB);
+}
+
 void program_put_streams(struct program *o)
 {
     const uint64_t page = rig_page_size(&o->rig);
@@ -232,7 +244,10 @@ void program_put_streams(struct program *o)
     for (unsigned n = 0; n < BASES; n++) {
         const uint64_t first = (pick(o, RIG_PAGES) + 1) * page;
         const uint64_t near = pick(o, 2) ? pick(o, 1024) - 900ull : -512ull * pick(o, 4);
-        put_value(o, BASE + n, (high | RIG_DATA_VA) + first + near);
+        const uint64_t at = (high | RIG_DATA_VA) + first + near;
+        if (!o->el0 && chance(o, 4))
+            put_brief(o, at + (pick(o, 3) - 1ull) * page);
+        put_value(o, BASE + n, at);
     }
     put_value(o, INDEX, pick(o, 64));
     const unsigned turns = 1 + pick(o, 90);
