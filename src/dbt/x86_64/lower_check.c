@@ -10,6 +10,8 @@
 
 #include "lower_mem.h"
 
+#include <stdlib.h>
+
 #include "../../a64/mmu.h"
 
 /* The site's slot; NULL: none is left. */
@@ -450,12 +452,16 @@ void lower_join(struct lower *l, struct x86_label jump)
         x86_patch(&l->a, jump, x86_here(&l->a));
 }
 
-/* Tells the stub that the call before JUMP is of how far from where JUMP leads the instruction ends. */
+/* Tells the stub that the call before JUMP is of how far from where JUMP leads the instruction ends: what follows a check
+ * is short, or its lowering asks for lower_check_with_slow(). */
 static void tell_gap(const struct lower *l, struct x86_label jump)
 {
     int32_t offset;
     memcpy(&offset, jump.at - 4, sizeof(offset));
-    *jump.at = (uint8_t)(l->a.p - (jump.at + offset));
+    const ptrdiff_t gap = l->a.p - (jump.at + offset);
+    if (gap < 0 || gap > UINT8_MAX)
+        abort();
+    *jump.at = (uint8_t)gap;
 }
 
 void lower_tell_gaps(struct lower *l, struct x86_label jump, struct x86_label stored)
