@@ -128,23 +128,27 @@ static bool outstanding(const struct a64_broadcast *b, const struct inbox *own)
     return false;
 }
 
-void a64_tlbi_wait(struct a64_cpu *cpu)
+bool a64_tlbi_wait(struct a64_cpu *cpu)
 {
     struct a64_broadcast *b = cpu->sys->broadcast;
+    bool applied = false;
     atomic_thread_fence(memory_order_seq_cst);
     if (alone(b))
-        return;
+        return false;
     pthread_mutex_lock(&b->lock);
     struct inbox *own = &b->inbox[cpu->index];
     b->waiters++;
     while (outstanding(b, own)) {
-        if (own->count)
+        if (own->count) {
             apply(b, own);
-        else
+            applied = true;
+        } else {
             pthread_cond_wait(&b->changed, &b->lock);
+        }
     }
     b->waiters--;
     pthread_mutex_unlock(&b->lock);
+    return applied;
 }
 
 void a64_tlbi_drain(struct a64_cpu *cpu)

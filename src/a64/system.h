@@ -110,8 +110,9 @@ static inline void a64_code_changed(struct a64_system *sys)
 
 /* Sends OP to every other CPU and applies it here; a later DSB of this CPU waits for all (broadcast.c). */
 void a64_tlbi_broadcast(struct a64_cpu *cpu, const struct a64_tlbi *op);
-/* DSB: waits until the others have applied what this CPU broadcast. A CPU outside run counts as done: it drains on entry. */
-void a64_tlbi_wait(struct a64_cpu *cpu);
+/* DSB: waits until the others have applied what this CPU broadcast. A CPU outside run counts as done: it drains on entry.
+ * Whether it applied its own inbox meanwhile, by which others go on: whoever keeps copies of its translations must follow. */
+bool a64_tlbi_wait(struct a64_cpu *cpu);
 /* Applies this CPU's inbox; called at block boundaries when A64_ATT_TLBI is set, and on entry to run. */
 void a64_tlbi_drain(struct a64_cpu *cpu);
 /* This CPU's thread leaves or enters guest execution (also around WFI sleep and waiting). */

@@ -57,13 +57,10 @@ int exec_dmb(struct a64_cpu *cpu, const struct a64_insn *insn)
 }
 
 /* DSB, SSBB, PSSBB: also completes the TLB maintenance that this CPU has broadcast. */
-/* A CPU that waits applies what the others drop meanwhile, and they go by that: so must whoever keeps copies. */
 int exec_dsb(struct a64_cpu *cpu, const struct a64_insn *insn)
 {
-    const uint64_t generation = cpu->mmu->generation;
     atomic_thread_fence(memory_order_seq_cst);
-    a64_tlbi_wait(cpu);
-    return cpu->mmu->generation == generation ? A64_NEXT : A64_SYNC;
+    return a64_tlbi_wait(cpu) ? A64_SYNC : A64_NEXT;
 }
 
 /* What was decoded before may have changed: leaving the block has it looked at again. */

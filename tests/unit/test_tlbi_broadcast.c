@@ -158,8 +158,40 @@ static void outside(void **state)
     rig_free(w.rig);
 }
 
+/* Applies B's mail once A has applied its own. */
+static void *answer(void *arg)
+{
+    struct a64_cpu *cpu = arg;
+    while (atomic_load(&cpu[0].attention) & A64_ATT_TLBI)
+        sched_yield();
+    a64_tlbi_drain(&cpu[1]);
+    return NULL;
+}
+
+/* A DSB that applies what another CPU dropped, while it waits for that one, tells so: who keeps copies of translations has
+ * nothing else to go by. */
+static void waiting(void **state)
+{
+    struct world w = {.rig = rig_new()};
+    struct a64_cpu *a = &w.rig->cpu[0], *b = &w.rig->cpu[1];
+    const struct a64_tlbi op = {.kind = A64_TLBI_VMALL};
+    pthread_t id;
+    a64_cpu_enter(a);
+    a64_cpu_enter(b);
+    a64_tlbi_broadcast(a, &op);
+    a64_tlbi_broadcast(b, &op);
+    assert_int_equal(pthread_create(&id, NULL, answer, a), 0);
+    assert_true(a64_tlbi_wait(a));
+    pthread_join(id, NULL);
+    assert_false(a64_tlbi_wait(a));
+    a64_cpu_leave(b);
+    a64_cpu_leave(a);
+    rig_free(w.rig);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(outside), cmocka_unit_test(stress)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(outside), cmocka_unit_test(waiting),
+                                       cmocka_unit_test(stress)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
