@@ -188,6 +188,12 @@ bool dbt_follow_status(struct dbt *dbt, enum engine_stop *stop)
     return engine_must_stop(cpu, status, stop);
 }
 
+/* Whether something is to be seen to before the next instruction. */
+static bool must_look(const struct a64_cpu *cpu)
+{
+    return atomic_load_explicit(&cpu->attention, memory_order_relaxed) || cpu->watch & A64_F_ANY;
+}
+
 /* Whether blocks of the mode that runs are for the CPU as it is now, MODE, and nothing is to be
  * done between two. */
 static bool goes_on(struct dbt *dbt, unsigned mode)
@@ -195,8 +201,8 @@ static bool goes_on(struct dbt *dbt, unsigned mode)
     const struct a64_cpu *cpu = dbt->cpu;
     const bool same = dbt->hot->mode_mix[0] >> 48 == (mode & ~(unsigned)DBT_MODE_BTYPE);
     const bool alone = mode & DBT_MODE_COUNT || dbt->check || cpu->sys->knobs.every_block;
-    return same && !alone && !atomic_load_explicit(&cpu->attention, memory_order_relaxed) &&
-           !(cpu->watch & A64_F_ANY) && known_contexts(dbt, mode)->ctx == contexts(cpu->mmu);
+    return same && !alone && !must_look(cpu) &&
+           known_contexts(dbt, mode)->ctx == contexts(cpu->mmu);
 }
 
 int dbt_synchronize(struct a64_cpu *cpu)
@@ -231,8 +237,8 @@ static const void *code_now(struct dbt *dbt)
 {
     struct a64_cpu *cpu = dbt->cpu;
     const unsigned mode = dbt_mode(cpu);
-    const struct dbt_slot *slot = &dbt->hot->slot[cpu->pc >> 2 & (DBT_JUMPS - 1)];
-    if (atomic_load_explicit(&cpu->attention, memory_order_relaxed) || cpu->watch & A64_F_ANY)
+    const struct dbt_slot *slot = &dbt->hot->slot[dbt_jump_of(cpu->pc)];
+    if (must_look(cpu))
         return NULL;
     dbt_follow(dbt, mode);
     if (slot->tag != (cpu->pc ^ dbt->hot->mode_mix[cpu->ps.btype]))

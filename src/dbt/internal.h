@@ -381,6 +381,12 @@ void dbt_drop_blocks(struct dbt *dbt, uint64_t pa, const uint64_t words[DBT_PAGE
 /* Takes dropped blocks off PAGE's list, once an eviction; a page without blocks is gone. */
 void dbt_page_sweep(struct dbt *dbt, struct dbt_page *page);
 
+/* The place of PC in the jump cache: its slot's number, and its link's. */
+static inline uint32_t dbt_jump_of(uint64_t pc)
+{
+    return (uint32_t)(pc >> 2) & (DBT_JUMPS - 1);
+}
+
 /* ---- follow.c ---- */
 
 /* The mode of the blocks that are for the CPU as it is now. */

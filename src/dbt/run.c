@@ -203,18 +203,23 @@ struct way {
     enum dbt_exit from;
     uint32_t arg;
     uint32_t evictions;
-    unsigned
-        mode; /* what the block's mode must have beside the CPU's: DBT_MODE_SINGLE or nothing */
+    unsigned mode; /* what the block's must have beside the CPU's: DBT_MODE_SINGLE or nothing */
     unsigned entered; /* the CPU's mode before what led there was run */
 };
+
+/* Whether it went by the jump cache, or would have. */
+static bool by_jump_cache(const struct way *way)
+{
+    return way->from == DBT_EXIT_LOOKUP || way->from == DBT_EXIT_FOLLOWED;
+}
 
 /* Has the host's caches fetch what shorten() will write: much of what leads to new blocks was never looked at. */
 static void shorten_soon(const struct dbt *dbt, const struct way *way)
 {
-    const uint64_t jump = dbt->cpu->pc >> 2 & (DBT_JUMPS - 1);
+    const uint32_t jump = dbt_jump_of(dbt->cpu->pc);
     if (way->from == DBT_EXIT_LINK)
         __builtin_prefetch(&dbt->links[way->arg], 1);
-    if (way->from != DBT_EXIT_LOOKUP && way->from != DBT_EXIT_FOLLOWED)
+    if (!by_jump_cache(way))
         return;
     __builtin_prefetch(&dbt->links[jump], 1);
     __builtin_prefetch(&dbt->hot->slot[jump], 1);
@@ -230,8 +235,8 @@ static void shorten(struct dbt *dbt, const struct way *way, unsigned mode, struc
     const bool jump = way->from == DBT_EXIT_LINK && dbt->links[way->arg].jump;
     if (cpu->sys->knobs.every_block || (!jump && a64_tlb_is_brief(cpu, cpu->pc)))
         return;
-    if (way->from == DBT_EXIT_LOOKUP || way->from == DBT_EXIT_FOLLOWED)
-        dbt_connect_slot(dbt, (uint32_t)(cpu->pc >> 2 & (DBT_JUMPS - 1)), block, cpu->pc,
+    if (by_jump_cache(way))
+        dbt_connect_slot(dbt, dbt_jump_of(cpu->pc), block, cpu->pc,
                          cpu->pc ^ dbt->hot->mode_mix[cpu->ps.btype], global);
     if (way->from != DBT_EXIT_LINK || way->evictions != dbt->evictions ||
         (way->entered ^ mode) & (DBT_MODE_FPCR | DBT_MODE_FZ))

@@ -32,9 +32,6 @@
 /* Runs that lead from pages that a slot holds to others. */
 #define RUNS_BETWEEN 128u
 
-#define bucket_of_page dbt_held_bucket
-#define half_of        dbt_held_half
-
 /* Addresses, sign-extended from bit 55. */
 struct range {
     uint64_t start, last;
@@ -95,7 +92,7 @@ static void clear_set(struct dbt *dbt, struct dbt_set *set)
 /* Pages from PAGE to the next one that is of bucket N. */
 static unsigned pages_to(uint64_t page, unsigned n)
 {
-    return (n - bucket_of_page(page)) & (DBT_BUCKETS - 1);
+    return (n - dbt_held_bucket(page)) & (DBT_BUCKETS - 1);
 }
 
 /* Goes through bucket N of HALF: empties slots with pages of RANGE, if it is not NULL, and takes
@@ -111,7 +108,7 @@ static bool sweep(struct dbt *dbt, unsigned half, unsigned n, const struct range
     for (uint32_t i = 0; i < log->count; i++) {
         struct dbt_slot *slot = &dbt->hot->slot[log->slot[i]];
         const uint64_t page = page_of(dbt, slot);
-        if (!(slot->named & bit) || half_of(page) != half)
+        if (!(slot->named & bit) || dbt_held_half(page) != half)
             continue;
         slot->named &= ~bit;
         if (range && in_range(slot, page, range)) {
@@ -163,9 +160,9 @@ static void name_in(struct dbt *dbt, struct dbt_slot *slot, unsigned half, unsig
 /* SLOT will hold pages of VA's half: its names are that half's. */
 static unsigned turn_to(const struct dbt *dbt, struct dbt_slot *slot, uint64_t va)
 {
-    if (half_of(page_of(dbt, slot)) != half_of(va))
+    if (dbt_held_half(page_of(dbt, slot)) != dbt_held_half(va))
         slot->named = 0;
-    return half_of(va);
+    return dbt_held_half(va);
 }
 
 /* ---- slots with many pages ---- */
@@ -206,7 +203,7 @@ static void sweep_wide(struct dbt *dbt, unsigned half, const struct range *range
         const uint32_t number = set->log.slot[i];
         struct dbt_slot *slot = &dbt->hot->slot[number];
         const uint64_t page = page_of(dbt, slot);
-        const bool holds = is_wide(slot) && half_of(page) == half;
+        const bool holds = is_wide(slot) && dbt_held_half(page) == half;
         if (holds && !in_range(slot, page, range)) {
             set->log.slot[kept++] = number;
             continue;
@@ -231,7 +228,7 @@ static bool name_pages(struct dbt *dbt, struct dbt_slot *slot, uint64_t page, un
         return true;
     }
     for (unsigned i = 0; i < count; i++) {
-        const unsigned n = bucket_of_page(page + i * PAGE);
+        const unsigned n = dbt_held_bucket(page + i * PAGE);
         wanted |= 1u << n;
         name_in(dbt, slot, half, n);
         dbt_held_note(&dbt->held, page + i * PAGE);
@@ -242,7 +239,7 @@ static bool name_pages(struct dbt *dbt, struct dbt_slot *slot, uint64_t page, un
 void dbt_fill(struct dbt *dbt, struct dbt_slot *slot, uint64_t va, struct dbt_slot value,
               bool global)
 {
-    name_in(dbt, slot, turn_to(dbt, slot, va), bucket_of_page(va));
+    name_in(dbt, slot, turn_to(dbt, slot, va), dbt_held_bucket(va));
     dbt_held_note(&dbt->held, va);
     if (!global)
         add(dbt, &dbt->local, slot);
@@ -283,7 +280,7 @@ static bool is_neighbour(const struct neighbours *like, uint64_t page)
 static unsigned follow(const struct neighbours *like, uint64_t page, uint64_t step)
 {
     unsigned count = 0;
-    while (count < REACH && half_of(page + (count + 1) * step) == half_of(page) &&
+    while (count < REACH && dbt_held_half(page + (count + 1) * step) == dbt_held_half(page) &&
            is_neighbour(like, page + (count + 1) * step))
         count++;
     return count;
@@ -326,7 +323,7 @@ static bool lead_to(const struct neighbours *like, uint64_t at, uint64_t end)
 static bool join_held(const struct dbt_slot *slot, const struct dbt_slot *value,
                       const struct neighbours *like, uint64_t page, struct about *about)
 {
-    if (!slot->limit || slot->value != value->value || half_of(slot->tag) != half_of(value->tag))
+    if (!slot->limit || slot->value != value->value || dbt_held_half(slot->tag) != dbt_held_half(value->tag))
         return false;
     const uint64_t held = page + (slot->tag - value->tag), held_end = held + (slot->more + 1ull) * PAGE;
     const uint64_t first = page - about->before * PAGE, end = page + (about->behind + 1) * PAGE;
@@ -396,7 +393,7 @@ static bool hold(struct dbt *dbt, struct dbt_slot *slot, struct dbt_slot value, 
     value.named = slot->named;
     *slot = value;
     if (is_wide(slot))
-        see(dbt, half_of(slot->tag), slot, slot->tag);
+        see(dbt, dbt_held_half(slot->tag), slot, slot->tag);
     return true;
 }
 
@@ -547,7 +544,7 @@ void dbt_forget_local(struct dbt *dbt)
 /* The page at VA, which is one of RANGE's. If its bit was another page's, bits are noted anew. */
 static void forget_page(struct dbt *dbt, uint64_t va, const struct range *range)
 {
-    const unsigned half = half_of(va), n = bucket_of_page(va);
+    const unsigned half = dbt_held_half(va), n = dbt_held_bucket(va);
     if (dbt_held_may(&dbt->held, va) && !sweep(dbt, half, n, range))
         note_held(dbt, half, n);
 }
@@ -562,9 +559,9 @@ void dbt_forget_range(struct dbt *dbt, uint64_t start, uint64_t last)
             forget_page(dbt, start + i * PAGE, &range);
     else
         for (unsigned n = 0; n < DBT_BUCKETS; n++)
-            for (unsigned half = half_of(start); half <= half_of(last); half++)
+            for (unsigned half = dbt_held_half(start); half <= dbt_held_half(last); half++)
                 sweep(dbt, half, n, &range);
-    for (unsigned half = half_of(start); half <= half_of(last); half++)
+    for (unsigned half = dbt_held_half(start); half <= dbt_held_half(last); half++)
         sweep_wide(dbt, half, &range);
 }
 
