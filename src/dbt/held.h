@@ -25,10 +25,10 @@ static inline unsigned dbt_held_half(uint64_t va)
     return va >> 55 & 1;
 }
 
+/* Emitted code, which fills slots too, makes the same of it (x86_64/stubs_fill.c). */
 static inline unsigned dbt_held_bit(uint64_t va)
 {
-    return (unsigned)((va << 8 >> 8) / (DBT_BUCKETS << A64_PAGE_SHIFT) * 0x9e3779b97f4a7c15ull >>
-                      (64 - DBT_HELD_LOG));
+    return (uint32_t)(va >> DBT_HELD_SHIFT) * DBT_HELD_MIX >> (32 - DBT_HELD_LOG);
 }
 
 /* A slot holds the page at VA. */

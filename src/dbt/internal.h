@@ -76,6 +76,7 @@ struct dbt_hot {
     _Alignas(16) struct dbt_fp_constants fp[3]; /* half, single, double */
     uintptr_t functions; /* what code names functions of the program from */
     struct dbt_slot *slots; /* `slot` */
+    struct dbt_held *held;  /* dbt->held */
     union a64_vreg constant[DBT_CONSTANTS]; /* x86_64/vector_constants.c */
     uint32_t estimate[2][256]; /* FRECPE, FRSQRTE: see estimate() in x86_64/lower_simd_fp.c */
     struct dbt_slot slot[]; /* the first DBT_JUMPS are the jump cache */

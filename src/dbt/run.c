@@ -132,6 +132,7 @@ int dbt_init(struct a64_cpu *cpu)
     dbt->hot->tlb = cpu->mmu->tlb;
     dbt->hot->functions = (uintptr_t)interp_init;
     dbt->hot->slots = dbt->hot->slot;
+    dbt->hot->held = &dbt->held;
     for (unsigned writes = 0; writes < 2; writes++)
         dbt->hot->piece_table[writes] = cpu->mmu->piece[writes];
     dbt_emit_stubs(dbt);

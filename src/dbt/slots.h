@@ -14,6 +14,8 @@
 #define DBT_RANGE     65536u       /* pages that one slot may hold */
 #define DBT_SPANS     16u          /* of addresses in which there may be wide slots */
 #define DBT_HELD_LOG  11           /* bits of a bucket say which of its pages are held, 2 to this */
+#define DBT_HELD_SHIFT 17          /* what a page's bit is made of, in its address, above the bucket's number */
+#define DBT_HELD_MIX   0x9e3779b1u
 
 /* A place that remembers one translation.
  *
@@ -117,7 +119,7 @@ struct dbt_span {
     uint64_t first, last;
 };
 
-/* Where slots may hold pages, by half of the address space: see held.h. */
+/* Where slots may hold pages, by half of the address space: see held.h. `page` is first, as emitted code has it. */
 struct dbt_held {
     uint64_t page[2][DBT_BUCKETS][(1u << DBT_HELD_LOG) / 64];
     struct dbt_span span[2][DBT_SPANS];

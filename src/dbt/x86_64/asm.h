@@ -153,6 +153,12 @@ static inline void x86_bt_imm(struct x86 *a, int w, struct x86_rm rm, unsigned b
     x86_op_imm(a, 0xba | X_0F | (w ? X_W : 0), 4, rm, 1, bit);
 }
 
+/* BTS m, r: the bit of number R, which may be any number, from M on. */
+static inline void x86_bts_memory(struct x86 *a, struct x86_rm m, unsigned r)
+{
+    x86_op(a, 0xab | X_0F | X_W, r, m, 0);
+}
+
 static inline void x86_not(struct x86 *a, int w, unsigned r)
 {
     x86_op(a, 0xf7 | (w ? X_W : 0), 2, x86_r((int)r), 0);
@@ -192,6 +198,11 @@ static inline void x86_imul_imm(struct x86 *a, int w, unsigned dst, struct x86_r
 static inline void x86_andn(struct x86 *a, int w, unsigned dst, unsigned inverted, struct x86_rm rm)
 {
     x86_vex(a, 0xf2 | X_0F38 | (w ? X_W : 0), dst, inverted, rm, 0);
+}
+/* PEXT: the bits of SRC that MASK has, side by side. */
+static inline void x86_pext(struct x86 *a, int w, unsigned dst, unsigned src, struct x86_rm mask)
+{
+    x86_vex(a, 0xf5 | X_0F38 | X_F3 | (w ? X_W : 0), dst, src, mask, 0);
 }
 /* MULX hi, lo, rm: RDX times rm; no flags. */
 static inline void x86_mulx(struct x86 *a, int w, unsigned hi, unsigned lo, struct x86_rm rm)

@@ -270,7 +270,7 @@ static void emit_flags_to_cpu(struct dbt *dbt, struct x86 *a)
     const struct x86_label integer = x86_jcc(a, CC_E);
     x86_call_to(a, dbt->stub.flags);
     x86_land(a, integer);
-    x86_vex(a, 0xf5 | X_0F38 | X_F3, RAX, RAX, x86_r(RDX), 0);
+    x86_pext(a, 0, RAX, RAX, x86_r(RDX));
     x86_alu_imm(a, ALU_XOR, 0, x86_r(RAX), 2);
     x86_shift_imm(a, SHIFT_SHL, 0, RAX, 28);
     x86_land(a, made);

@@ -4,6 +4,7 @@
  * interpreter's function. */
 
 #include "../../a64/mmu.h"
+#include "../held.h"
 #include "lower_mem.h"
 #include "stubs.h"
 #include "target.h"
@@ -233,6 +234,24 @@ static void refill(struct x86 *a, struct misses *misses)
     x86_store(a, 1, x86_m(RCX, offsetof(struct dbt_slot, value)), RDI);
 }
 
+/* A slot holds page RSI from now on: dbt_held_note(). Costs RSI, RDI, R8. */
+static void note_held(struct dbt *dbt, struct x86 *a)
+{
+    const uint64_t half = 1ull << 55, bucket = (uint64_t)(DBT_BUCKETS - 1) << A64_PAGE_SHIFT;
+    _Static_assert(!offsetof(struct dbt_held, page), "bits are counted from the start");
+    _Static_assert(DBT_BUCKETS << A64_PAGE_SHIFT == 1 << DBT_HELD_SHIFT, "a bucket's bits are of the rest");
+    x86_mov_rr(a, 1, R8, RSI);
+    x86_shift_imm(a, SHIFT_SHR, 1, R8, DBT_HELD_SHIFT);
+    x86_imul_imm(a, 0, R8, x86_r(R8), (int32_t)DBT_HELD_MIX);
+    x86_shift_imm(a, SHIFT_SHR, 0, R8, 32 - DBT_HELD_LOG);
+    x86_imm(a, RDI, half | bucket);
+    x86_pext(a, 1, RDI, RSI, x86_r(RDI));
+    x86_shift_imm(a, SHIFT_SHL, 0, RDI, DBT_HELD_LOG);
+    x86_alu(a, ALU_OR, 0, R8, x86_r(RDI));
+    x86_mov(a, 1, RDI, x86_at(&dbt->hot->held));
+    x86_bts_memory(a, x86_m(RDI, 0), R8);
+}
+
 static void pop_scratch(struct x86 *a)
 {
     x86_pop(a, R8);
@@ -279,6 +298,7 @@ static uintptr_t emit_fill(struct dbt *dbt, struct x86 *a, unsigned access, bool
     x86_mov(a, 1, RDI, x86_m(RDI, offsetof(struct a64_tlb_entry, addend)));
     refill(a, &misses);
     x86_mov_rr(a, 1, RCX, RDI);
+    note_held(dbt, a);
     pop_scratch(a);
     x86_test(a, 0, RSP, x86_r(RSP));
     x86_ret(a);

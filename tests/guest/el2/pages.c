@@ -10,6 +10,7 @@
 #define PAGES      512u
 #define PAGE       4096u
 #define WINDOW     0x100000000ull
+#define HIGH       0xffffff8000000000ull /* where the upper half begins */
 #define MEMORY     0x44400000ull /* in a direct-mapped TLB not at the window's places */
 #define WORDS      (PAGE / 8)
 #define SPACES     2u
@@ -17,12 +18,14 @@
 #define NORMAL     (1u << 2)
 #define NOT_GLOBAL BIT(11)
 #define READ_ONLY  BIT(7)
+#define USER       BIT(6)
 
 static uint64_t level1[SPACES][512] __attribute__((aligned(4096)));
 static uint64_t level2[SPACES][512] __attribute__((aligned(4096)));
 static uint64_t level3[SPACES][512] __attribute__((aligned(4096)));
 static uint64_t seed = 1;
 static unsigned space;
+static uint64_t window = WINDOW, not_global = NOT_GLOBAL;
 
 static uint64_t random(uint64_t below)
 {
@@ -37,7 +40,7 @@ static uint64_t frame_of(unsigned page)
 
 static void map(unsigned s, unsigned page, uint64_t frame, uint64_t more)
 {
-    level3[s][page] = frame | BLOCK | 2 | NORMAL | NOT_GLOBAL | more;
+    level3[s][page] = frame | BLOCK | 2 | NORMAL | USER | not_global | more;
 }
 
 static void build(void)
@@ -61,14 +64,14 @@ static void enter(unsigned s)
 
 static void forget_page(unsigned page)
 {
-    const uint64_t of = (uint64_t)(space + 1) << 48 | ((WINDOW >> 12) + page);
+    const uint64_t of = (uint64_t)(space + 1) << 48 | ((window << 8 >> 20) + page);
     __asm__ volatile("dsb ishst; tlbi vae1is, %0; dsb ish; isb" ::"r"(of) : "memory");
 }
 
 /* The same for all address spaces. */
 static void forget_page_everywhere(unsigned page)
 {
-    __asm__ volatile("dsb ishst; tlbi vaae1is, %0; dsb ish; isb" ::"r"((WINDOW >> 12) + page)
+    __asm__ volatile("dsb ishst; tlbi vaae1is, %0; dsb ish; isb" ::"r"((window << 8 >> 20) + page)
                      : "memory");
 }
 
@@ -86,7 +89,7 @@ static void swap(unsigned a, unsigned b, void (*forget)(unsigned page))
 
 static volatile uint64_t *at(unsigned page, unsigned word)
 {
-    return (volatile uint64_t *)(uintptr_t)(WINDOW + (uint64_t)page * PAGE + word * 8ull);
+    return (volatile uint64_t *)(uintptr_t)(window + (uint64_t)page * PAGE + word * 8ull);
 }
 
 static volatile uint64_t *behind(unsigned page, unsigned word)
@@ -94,29 +97,34 @@ static volatile uint64_t *behind(unsigned page, unsigned word)
     return (volatile uint64_t *)(uintptr_t)(frame_of(page) + word * 8ull);
 }
 
-static __attribute__((noinline)) uint64_t get(volatile uint64_t *from)
-{
-    return *from;
-}
-
-static __attribute__((noinline)) void put(volatile uint64_t *to, uint64_t value)
-{
-    *to = value;
-}
-
-/* Stores through the window and loads through the map of all memory, or the other way round, at
- * PAGE. */
-static unsigned check(unsigned page)
-{
-    const unsigned word = (unsigned)random(WORDS);
-    const uint64_t value = seed;
-    if (value >> 40 & 1) {
-        put(at(page, word), value);
-        return *behind(page, word) != value;
+/* get_NAME() and put_NAME(), of one instruction each; and check_NAME(PAGE): stores through the window and loads through the
+ * map of all memory, or the other way round. */
+#define ACCESSES(name, load, store)                                                                                     \
+    static __attribute__((noipa)) uint64_t get_##name(volatile uint64_t *from)                                          \
+    {                                                                                                                   \
+        uint64_t value;                                                                                                 \
+        __asm__ volatile(load " %0, [%1]" : "=r"(value) : "r"(from) : "memory");                                        \
+        return value;                                                                                                   \
+    }                                                                                                                   \
+    static __attribute__((noipa)) void put_##name(volatile uint64_t *to, uint64_t value)                                \
+    {                                                                                                                   \
+        __asm__ volatile(store " %0, [%1]" ::"r"(value), "r"(to) : "memory");                                           \
+    }                                                                                                                   \
+    static unsigned check_##name(unsigned page)                                                                         \
+    {                                                                                                                   \
+        const unsigned word = (unsigned)random(WORDS);                                                                  \
+        const uint64_t value = seed;                                                                                    \
+        if (value >> 40 & 1) {                                                                                          \
+            put_##name(at(page, word), value);                                                                          \
+            return *behind(page, word) != value;                                                                        \
+        }                                                                                                               \
+        *behind(page, word) = value;                                                                                    \
+        return get_##name(at(page, word)) != value;                                                                     \
     }
-    *behind(page, word) = value;
-    return get(at(page, word)) != value;
-}
+
+ACCESSES(near, "ldr", "str")
+ACCESSES(user, "ldtr", "sttr") /* as EL0 */
+ACCESSES(global, "ldr", "str")
 
 /* Eight words from FROM on, by four instructions, each one more than before, if it was as the map
  * of all memory says. */
@@ -203,7 +211,7 @@ static void rounds(const char *name, unsigned swaps, unsigned reach)
             if (i % 1000 == 999)
                 for (unsigned k = 0; k < swaps; k++)
                     swap(from + (unsigned)random(reach), (unsigned)random(PAGES), forget_page);
-            bad += check(from + (unsigned)random(reach));
+            bad += check_near(from + (unsigned)random(reach));
         }
         for (unsigned i = 0; i < 400; i++)
             bad += check_border(from + (unsigned)random(reach - 1)) +
@@ -223,12 +231,46 @@ static void patching(const char *name)
             if (!random(8))
                 enter((unsigned)random(SPACES));
             for (unsigned k = (unsigned)random(most + 2); k--;)
-                bad += random(4) ? check(page + (unsigned)random(2)) : check_border(page);
+                bad += random(4) ? check_near(page + (unsigned)random(2)) : check_border(page);
             swap(page + (unsigned)random(2), (unsigned)random(PAGES), forget_page_everywhere);
-            bad += check(page + (unsigned)random(2));
+            bad += check_near(page + (unsigned)random(2));
         }
         say(name, round, bad);
     }
+}
+
+/* One instruction comes from page to page, all of which are STEP apart, and the last one shows something else before it is
+ * reached again. */
+static void left_behind(const char *name, unsigned step, unsigned spaces, unsigned (*check_page)(unsigned page))
+{
+    for (unsigned round = 0; round < 16; round++) {
+        uint64_t bad = 0;
+        enter((unsigned)random(spaces));
+        for (unsigned i = 0; i < 400; i++) {
+            unsigned page = 0;
+            for (unsigned k = (unsigned)random(3) + 1; k--;) {
+                page = (unsigned)random(PAGES / step) * step;
+                bad += check_page(page);
+            }
+            const unsigned other = (unsigned)random(PAGES);
+            swap(page, random(2) ? other : other / step * step, random(2) ? forget_page : forget_page_everywhere);
+            bad += check_page(page);
+        }
+        say(name, step * 16 + round, bad);
+    }
+}
+
+/* The window is the upper half's from now on, of global pages. */
+static void go_up(void)
+{
+    window = HIGH | WINDOW;
+    not_global = 0;
+    space = 0;
+    for (unsigned page = 0; page < PAGES; page++)
+        map(0, page, frame_of(page), 0);
+    MSR("ttbr1_el1", (uint64_t)(uintptr_t)level1[0]);
+    MSR("tcr_el1", (MRS("tcr_el1") & ~BIT(23)) | 25u << 16 | 1u << 24 | 1u << 26 | 3u << 28 | 2ull << 30);
+    __asm__ volatile("dsb sy; tlbi vmalle1; dsb sy; isb" ::: "memory");
 }
 
 /* A page in the middle of others becomes read-only: only it faults. */
@@ -237,14 +279,14 @@ static void read_only(const char *name)
     for (unsigned round = 0; round < 8; round++) {
         const unsigned page = 100 + (unsigned)random(300);
         for (unsigned i = 0; i < 2000; i++)
-            put(at(page - 20 + (unsigned)random(40), 3), i);
+            put_near(at(page - 20 + (unsigned)random(40), 3), i);
         map(space, page, frame_of(page), READ_ONLY);
         forget_page(page);
-        put(at(page - 1, 5), round);
-        put(at(page + 1, 5), round);
+        put_near(at(page - 1, 5), round);
+        put_near(at(page + 1, 5), round);
         forget();
         const uint64_t was = *behind(page, 5);
-        put(at(page, 5), was + 1);
+        put_near(at(page, 5), was + 1);
         text(name);
         field("n", round);
         text(":");
@@ -270,7 +312,12 @@ void main(void)
     rounds("a few moved", 3, 200);
     rounds("many moved", 40, 500);
     patching("moved again and again");
+    for (unsigned step = 1; step <= 128; step *= 2)
+        left_behind("left behind, as EL0", step, SPACES, check_user);
     read_only("read-only page at the end");
+    go_up();
+    for (unsigned step = 1; step <= 128; step *= 2)
+        left_behind("left behind, global", step, 1, check_global);
     text("done\n");
     power_off();
 }
