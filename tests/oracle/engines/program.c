@@ -196,29 +196,28 @@ static uint64_t swap_descriptor(const struct program *o, unsigned page)
            (o->rig.world.btype_pages ? DESC_GP : 0);
 }
 
-static void put_tlbi(struct program *o)
+void program_put_tlbi(struct program *o, uint64_t va, bool page)
 {
-    put_value(o, T0, SWAP >> 12 | (chance(o, 2) ? 1ull : 2ull) << 48);
+    put_value(o, T0, va >> 12 | (chance(o, 2) ? 1ull : 2ull) << 48);
     put(o, ASM_DSB_ISH);
-    switch (pick(o, 4)) {
+    switch (pick(o, page ? 2 : 4)) {
     case 0: /* VAAE1IS: of all ASIDs */
         put(o, asm_sys(0, 8, 3, 3, T0));
         break;
-    case 1:
+    case 1: /* VAE1, of both */
+        for (uint64_t asid = 1; asid <= 2; asid++) {
+            put_value(o, T0, va >> 12 | asid << 48);
+            put(o, asm_sys(0, 8, 7, 1, T0));
+        }
+        break;
+    case 2:
         put(o, asm_sys(0, 8, 7, 0, 31)); /* VMALLE1 */
         break;
-    case 2: /* VAE1, of both */
-        put(o, asm_sys(0, 8, 7, 1, T0));
-        put_value(o, T0, SWAP >> 12 | 1ull << 48);
-        put(o, asm_sys(0, 8, 7, 1, T0));
-        put_value(o, T0, SWAP >> 12 | 2ull << 48);
-        put(o, asm_sys(0, 8, 7, 1, T0));
-        break;
-    case 3: /* ASIDE1IS */
-        put_value(o, T0, 1ull << 48);
-        put(o, asm_sys(0, 8, 3, 2, T0));
-        put_value(o, T0, 2ull << 48);
-        put(o, asm_sys(0, 8, 3, 2, T0));
+    case 3: /* ASIDE1IS, of both */
+        for (uint64_t asid = 1; asid <= 2; asid++) {
+            put_value(o, T0, asid << 48);
+            put(o, asm_sys(0, 8, 3, 2, T0));
+        }
         break;
     }
     put(o, ASM_DSB_ISH);
@@ -231,10 +230,9 @@ static void put_swap_call(struct program *o)
     put(o, asm_blr(T0));
 }
 
-/* Where the swapped page's entry in one of the address spaces is written. */
-static uint64_t swap_entry(const struct program *o, unsigned space)
+uint64_t program_entry(const struct program *o, unsigned space, uint64_t va)
 {
-    return TABLES + window_table(o, space) + window_index(o, SWAP) * 8 - RIG_FREE;
+    return TABLES + window_table(o, space) + window_index(o, va) * 8 - RIG_FREE;
 }
 
 /* At the text's start: a function that puts the other page in place, in both address spaces, if a counter is odd. */
@@ -246,12 +244,12 @@ static void put_swapper(struct program *o)
     put(o, asm_subs_imm(T1, T1, 0));
     put(o, asm_csel(T0, 31, T0, 0)); /* EQ */
     for (unsigned space = 0; space < 2; space++) {
-        put_value(o, T2, swap_entry(o, space));
+        put_value(o, T2, program_entry(o, space, SWAP));
         put(o, asm_ldr_x(T1, T2));
         put(o, asm_eor(T1, T1, T0));
         put(o, asm_str_x(T1, T2));
     }
-    put_tlbi(o);
+    program_put_tlbi(o, SWAP, false);
     put(o, ASM_RET);
 }
 
@@ -264,13 +262,13 @@ static void put_remap(struct program *o)
     put(o, asm_and_low(T2, LOOP, 1));
     put(o, asm_subs_imm(T2, T2, chance(o, 2)));
     put(o, asm_csel(T1, T0, T1, 0)); /* EQ */
-    put_value(o, T2, swap_entry(o, pick(o, 2)));
+    put_value(o, T2, program_entry(o, pick(o, 2), SWAP));
     if (chance(o, 2)) {
         put(o, asm_str_x(31, T2));
-        put_tlbi(o);
+        program_put_tlbi(o, SWAP, false);
     }
     put(o, asm_str_x(T1, T2));
-    put_tlbi(o);
+    program_put_tlbi(o, SWAP, false);
     put_swap_call(o);
 }
 
@@ -381,6 +379,7 @@ static void put_actions(struct program *o, unsigned count)
                                       program_put_compare,
                                       program_put_calls,
                                       program_put_stack,
+                                      program_put_moves,
                                       put_call,
                                       put_call,
                                       put_system_action,
@@ -498,6 +497,10 @@ static void map_window(struct program *o, struct rig_side *side)
     for (unsigned space = 0; space < 2; space++)
         rig_put_entry(side, window_table(o, space), window_index(o, SWAP),
                       swap_descriptor(o, space));
+    for (unsigned n = 0; n < MOVES; n++) {
+        map(o, side, MOVE(n), MOVE_PA(n), 1, DESC_EL0 | DESC_XN | DESC_NG);
+        memset(rig_at(side, MOVE_PA(n)), (int)n + 1, 1u << page_shift(o));
+    }
     if (big) {
         memcpy(rig_at(side, BIG_ROOT), rig_at(side, RIG_BIG_L2), 0x4000);
         for (unsigned space = 0; space < 2; space++)
@@ -548,6 +551,7 @@ void program_prepare(struct program *o, uint64_t p)
     program_put_vectors(rig, o->timer_period);
     o->at = 0;
     put_swapper(o);
+    program_put_reach(o);
     for (unsigned n = 2 + pick(o, FUNCTIONS - 2); n; n--) {
         o->el0 = n > FUNCTIONS / 2;
         put_function(o);

@@ -41,6 +41,12 @@ enum {
 /* Where the code can be written, far from data. */
 #define WRITABLE 0x5a0000000ull
 
+/* In the same window, data pages that change places. They are far enough from each other to be alike where pages are
+ * known by the low bits of their numbers. */
+#define MOVES      7u
+#define MOVE(n)    (WRITABLE + ((n) + 1) * 0x20000ull)
+#define MOVE_PA(n) (RIG_FREE + 0x20000 + (n)*0x4000ull)
+
 #define TEXT_SIZE 0x10000u /* of RIG_CODE */
 #define FUNCTIONS 12u
 #define PATCH_MAX 6u
@@ -53,6 +59,7 @@ struct program {
     uint32_t text[TEXT_SIZE / 4];
     unsigned at; /* word of text[] */
     unsigned function[FUNCTIONS], functions;
+    unsigned reach; /* see program_moves.c */
     unsigned patch[PATCH_MAX], patches; /* words that are MOVZ X0, #... and get changed */
     unsigned depth;                     /* of loops */
     unsigned budget;                    /* actions that may still be written */
@@ -75,6 +82,14 @@ void program_put_compare(struct program *o);
 void program_put_calls(struct program *o);
 /* Writes what moves SP off its alignment and back: see program_stack.c. */
 void program_put_stack(struct program *o);
+/* Writes accesses to pages that change places, by few instructions, which program_put_reach() writes: see
+ * program_moves.c. */
+void program_put_moves(struct program *o);
+void program_put_reach(struct program *o);
+/* Writes what drops the page at VA from the TLB, in all address spaces, and maybe more, unless it is to be that PAGE. */
+void program_put_tlbi(struct program *o, uint64_t va, bool page);
+/* Where the descriptor of VA, in the window, can be written in one of the address spaces. */
+uint64_t program_entry(const struct program *o, unsigned space, uint64_t va);
 /* Writes what stores the word in T1 over WORD of the text, or over one of `patch` or a little further on: see
  * program_patch.c. The second tells whether a call is to follow. */
 void program_put_store(struct program *o, unsigned word);
