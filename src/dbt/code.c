@@ -285,13 +285,13 @@ static void note_connected(struct dbt *dbt, uint32_t number)
     log->slot[log->count++] = number;
 }
 
-void dbt_connect_slot(struct dbt *dbt, uint32_t number, struct dbt_block *block, uint64_t va,
-                      uint64_t tag, bool global)
+void dbt_connect_slot(struct dbt *dbt, uint32_t number, struct dbt_block *block, struct dbt_slot value,
+                      bool global)
 {
     join_target(dbt, number, block);
     note_connected(dbt, number);
-    dbt_fill(dbt, &dbt->hot->slot[dbt->links[number].slot], va,
-             (struct dbt_slot){.tag = tag, .value = entry_of(dbt, block)}, global);
+    value.value = entry_of(dbt, block);
+    dbt_fill(dbt, &dbt->hot->slot[dbt->links[number].slot], value.tag, value, global);
 }
 
 static void cut_slot(struct dbt *dbt, struct dbt_link *link)

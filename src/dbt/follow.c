@@ -45,31 +45,44 @@ unsigned dbt_mode(const struct a64_cpu *cpu)
     return mode | (unsigned)cpu->ps.btype << DBT_BTYPE_SHIFT;
 }
 
-/* Drops what the system says has changed of code since it was looked at last. */
+/* The pages from generation LAST on to NOW, into PAGES, each that is not the one before it; how many. A64_CODE_LOG: any
+ * code may have changed. */
+static unsigned changed_pages(const struct a64_system *sys, uint64_t last, uint64_t now, uint64_t *pages)
+{
+    const uint64_t first = last;
+    unsigned count = 0;
+    if (now - last >= A64_CODE_LOG)
+        return A64_CODE_LOG;
+    while (last++ != now) {
+        const uint64_t page =
+            atomic_load_explicit(&sys->code_log[last % A64_CODE_LOG], memory_order_relaxed);
+        if (page == A64_CODE_ALL)
+            return A64_CODE_LOG;
+        if (!count || pages[count - 1] != page)
+            pages[count++] = page;
+    }
+    /* Meanwhile the log may have come round. */
+    atomic_thread_fence(memory_order_acquire);
+    const uint64_t later = atomic_load_explicit(&sys->code_generation, memory_order_relaxed);
+    return later - first >= A64_CODE_LOG ? A64_CODE_LOG : count;
+}
+
+/* Drops what the system says has changed of code since it was looked at last. Memory of a page is looked at only if no
+ * memory went away: that may have changed any code. */
 static void follow_code(struct dbt *dbt)
 {
     struct a64_system *sys = dbt->cpu->sys;
     const uint64_t now = atomic_load_explicit(&sys->code_generation, memory_order_acquire);
-    uint64_t last = dbt->hot->code_generation, page = A64_CODE_ALL;
-    if (now == last)
+    uint64_t pages[A64_CODE_LOG];
+    if (now == dbt->hot->code_generation)
         return;
-    bool all = now - last >= A64_CODE_LOG;
-    while (!all && last++ != now) {
-        const uint64_t next =
-            atomic_load_explicit(&sys->code_log[last % A64_CODE_LOG], memory_order_relaxed);
-        all = next == A64_CODE_ALL;
-        if (!all && next != page)
-            dbt_code_changed_at(dbt, next);
-        page = next;
-    }
-    /* Meanwhile the log may have come round. */
-    atomic_thread_fence(memory_order_acquire);
-    all |= atomic_load_explicit(&sys->code_generation, memory_order_relaxed) -
-               dbt->hot->code_generation >=
-           A64_CODE_LOG;
-    if (all) {
+    const unsigned count = changed_pages(sys, dbt->hot->code_generation, now, pages);
+    if (count == A64_CODE_LOG) {
         dbt->code_epoch++;
         dbt_leave_pages(dbt);
+    } else {
+        for (unsigned i = 0; i < count; i++)
+            dbt_code_changed_at(dbt, pages[i]);
     }
     dbt->hot->code_generation = now;
 }
@@ -130,8 +143,7 @@ static void follow_addresses(struct dbt *dbt, unsigned mode)
 static void set_mode(struct dbt_hot *hot, unsigned mode)
 {
     for (unsigned btype = 0; btype < 4; btype++)
-        hot->mode_mix[btype] =
-            (uint64_t)((mode & ~(unsigned)DBT_MODE_BTYPE) | btype << DBT_BTYPE_SHIFT) << 48;
+        hot->mode[btype] = (mode & ~(unsigned)DBT_MODE_BTYPE) | btype << DBT_BTYPE_SHIFT;
 }
 
 static void set_contexts(struct dbt_hot *hot, const struct a64_mmu *mmu)
@@ -199,7 +211,7 @@ static bool must_look(const struct a64_cpu *cpu)
 static bool goes_on(struct dbt *dbt, unsigned mode)
 {
     const struct a64_cpu *cpu = dbt->cpu;
-    const bool same = dbt->hot->mode_mix[0] >> 48 == (mode & ~(unsigned)DBT_MODE_BTYPE);
+    const bool same = dbt->hot->mode[0] == (mode & ~(unsigned)DBT_MODE_BTYPE);
     const bool alone = mode & DBT_MODE_COUNT || dbt->check || cpu->sys->knobs.every_block;
     return same && !alone && !must_look(cpu) &&
            known_contexts(dbt, mode)->ctx == contexts(cpu->mmu);
@@ -241,7 +253,7 @@ static const void *code_now(struct dbt *dbt)
     if (must_look(cpu))
         return NULL;
     dbt_follow(dbt, mode);
-    if (slot->tag != (cpu->pc ^ dbt->hot->mode_mix[cpu->ps.btype]))
+    if (slot->tag != cpu->pc || slot->mode != mode)
         return NULL;
     dbt_before_entry(dbt);
     return (const void *)slot->value;

@@ -47,7 +47,7 @@ struct dbt_fp_constants {
 /* What emitted code reaches RIP-relative; stands right before the code. */
 struct dbt_hot {
     uint64_t page;         /* the virtual page of the block that runs */
-    uint64_t mode_mix[4];  /* of the jump cache's tags: the mode in bits 63..48, by the BTYPE that a branch sets */
+    uint32_t mode[4];      /* of blocks that may be entered now, by the BTYPE that a branch sets */
     uint32_t btype;        /* PSTATE.BTYPE as it was before the instruction that a helper was called for */
     uint32_t flags;        /* NZCV as LAHF and SETO leave it in AX, C inverted; see FLAGS_* */
     uint32_t exit;         /* enum dbt_exit */
@@ -253,7 +253,7 @@ struct dbt {
     struct {
         uintptr_t enter, leave, go_on, attention, link, sp_written, vectors, flags, read_fpsr, clear_mxcsr;
         uintptr_t exec[2], exec_word[2]; /* [1]: of instructions that may look at NZCV */
-        uintptr_t indirect[4]; /* by BTYPE */
+        uintptr_t indirect[4], other_mode[4]; /* by BTYPE */
         uintptr_t look, returned;
         uintptr_t full, elsewhere[2]; /* x86_64/lower_go.c; [1]: to X30's address */
         uintptr_t sign[DBT_PAC_PLACES][A64_KEY_COUNT], auth[DBT_PAC_PLACES][A64_KEY_COUNT];
@@ -351,11 +351,11 @@ uint32_t dbt_add_link(struct dbt *dbt, const struct dbt_link *link);
 uint32_t dbt_links_end(const struct dbt *dbt, uint32_t number);
 /* Undoes the jump of link NUMBER. */
 void dbt_cut_jump(struct dbt *dbt, uint32_t number);
-/* Lets link NUMBER lead to BLOCK. One by a slot: for the address VA, whose TAG it is to have; GLOBAL: as in
- * dbt_fill(). */
+/* Lets link NUMBER lead to BLOCK. One by a slot: which gets VALUE, but for the code, for an address of the page at
+ * VALUE.tag; GLOBAL: as in dbt_fill(). */
 void dbt_connect(struct dbt *dbt, uint32_t number, struct dbt_block *block);
-void dbt_connect_slot(struct dbt *dbt, uint32_t number, struct dbt_block *block, uint64_t va,
-                      uint64_t tag, bool global);
+void dbt_connect_slot(struct dbt *dbt, uint32_t number, struct dbt_block *block, struct dbt_slot value,
+                      bool global);
 /* No jump leads from one page to another, so that each page is looked up before it runs next. */
 void dbt_leave_pages(struct dbt *dbt);
 

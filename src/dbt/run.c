@@ -237,15 +237,15 @@ static void shorten(struct dbt *dbt, const struct way *way, unsigned mode, struc
     if (cpu->sys->knobs.every_block || (!jump && a64_tlb_is_brief(cpu, cpu->pc)))
         return;
     if (by_jump_cache(way))
-        dbt_connect_slot(dbt, dbt_jump_of(cpu->pc), block, cpu->pc,
-                         cpu->pc ^ dbt->hot->mode_mix[cpu->ps.btype], global);
+        dbt_connect_slot(dbt, dbt_jump_of(cpu->pc), block,
+                         (struct dbt_slot){.tag = cpu->pc, .mode = (uint16_t)mode}, global);
     if (way->from != DBT_EXIT_LINK || way->evictions != dbt->evictions ||
         (way->entered ^ mode) & (DBT_MODE_FPCR | DBT_MODE_FZ))
         return;
     if (dbt->links[way->arg].jump)
         dbt_connect(dbt, way->arg, block);
     else
-        dbt_connect_slot(dbt, way->arg, block, cpu->pc, cpu->pc & ~A64_PAGE_MASK, global);
+        dbt_connect_slot(dbt, way->arg, block, (struct dbt_slot){.tag = cpu->pc & ~A64_PAGE_MASK}, global);
 }
 
 static void enter(struct dbt *dbt, const struct dbt_block *block)

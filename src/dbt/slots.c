@@ -516,7 +516,7 @@ struct dbt_filled dbt_fill_site(struct a64_cpu *cpu, struct dbt_slot *slot, uint
         value.misses = slot->misses - 1;
     value.limit = limit + (uint64_t)value.more * (aligned ? limit : PAGE);
     if (!hold(dbt, slot, value, global))
-        hold(dbt, slot, (struct dbt_slot){page, limit, addend, 0, MISSES_ALONE, 0}, global);
+        hold(dbt, slot, (struct dbt_slot){.tag = page, .limit = limit, .value = addend, .misses = MISSES_ALONE}, global);
     return (struct dbt_filled){1, value.value};
 }
 

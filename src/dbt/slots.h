@@ -21,7 +21,7 @@
  *
  * Of an access site: the page that it reached last, how far from its start an access may begin, and what to add to a
  * guest address there to get the host's; with it, as many pages behind that one as the host has in the same order. In
- * the jump cache: an address with the mode, and its code. Of a jump into another page: the page, and the code. */
+ * the jump cache: an address, and its code for a mode. Of a jump into another page: the page, and the code. */
 struct dbt_slot {
     uint64_t tag;
     uint64_t limit; /* 0: empty; of a jump's, the page that it leads to */
@@ -29,7 +29,10 @@ struct dbt_slot {
     /* The buckets, of those for the half of the address space that its pages lie in, that name it: it may be filled with
      * a page of these without telling. */
     uint32_t named;
-    uint16_t misses; /* so many more until its pages' neighbours are looked at; DBT_FLIPPING */
+    union {
+        uint16_t misses; /* so many more until its pages' neighbours are looked at; DBT_FLIPPING */
+        uint16_t mode;   /* in the jump cache: what the CPU must be like, of enum dbt_mode */
+    };
     uint16_t more;   /* pages behind the first */
 };
 #define DBT_FLIPPING 0xffffu

@@ -127,9 +127,11 @@ void lower_jump_cached(const struct dbt *dbt, struct x86 *a, unsigned btype, boo
     x86_mov_rr(a, 0, RCX, RAX);
     x86_op_imm(a, 0x81, ALU_AND, x86_r(RCX), 4, (DBT_JUMPS - 1) << 2);
     x86_lea(a, 1, RDX, x86_at(hot->slot));
-    x86_alu(a, ALU_XOR, 1, RAX, x86_at(&hot->mode_mix[btype]));
     x86_alu(a, ALU_CMP, 1, RAX, x86_mx(RDX, RCX, 3, offsetof(struct dbt_slot, tag)));
     x86_jcc_to(a, CC_NE, dbt->stub.indirect[btype]);
+    x86_movzx16(a, RAX, x86_mx(RDX, RCX, 3, offsetof(struct dbt_slot, mode)));
+    x86_alu(a, ALU_CMP, 0, RAX, x86_at(&hot->mode[btype]));
+    x86_jcc_to(a, CC_NE, dbt->stub.other_mode[btype]);
     x86_mov(a, 1, RAX, x86_mx(RDX, RCX, 3, offsetof(struct dbt_slot, limit)));
     x86_store(a, 1, x86_at(&hot->page), RAX);
     const struct x86_rm target = x86_mx(RDX, RCX, 3, offsetof(struct dbt_slot, value));

@@ -180,11 +180,13 @@ static void emit_link(struct dbt *dbt, struct x86 *a)
     x86_jmp_to(a, dbt->stub.leave);
 }
 
-/* RAX: the address to go on at, mixed with the mode, after a miss in the jump cache. */
+/* RAX: the address to go on at, after a miss in the jump cache. other_mode: it is the tag of what was found there, at RDX
+ * and RCX as in lower_jump_cached(). */
 static void emit_indirect(struct dbt *dbt, struct x86 *a, unsigned btype)
 {
+    dbt->stub.other_mode[btype] = x86_here(a);
+    x86_mov(a, 1, RAX, x86_mx(RDX, RCX, 3, offsetof(struct dbt_slot, tag)));
     dbt->stub.indirect[btype] = x86_here(a);
-    x86_alu(a, ALU_XOR, 1, RAX, x86_at(&dbt->hot->mode_mix[btype]));
     x86_store(a, 1, CPU(pc), RAX);
     if (btype)
         x86_store8_imm(a, CPU(ps.btype), btype);
@@ -197,24 +199,21 @@ static void emit_indirect(struct dbt *dbt, struct x86 *a, unsigned btype)
 static void emit_sp_written(struct dbt *dbt, struct x86 *a)
 {
     struct dbt_hot *hot = dbt->hot;
-    const unsigned bad = 48 + __builtin_ctz(DBT_MODE_SP_BAD), btype = 48 + DBT_BTYPE_SHIFT;
+    const unsigned bad = __builtin_ctz(DBT_MODE_SP_BAD);
     dbt->stub.sp_written = x86_here(a);
     x86_pop(a, RAX);
     x86_movzx16(a, RAX, x86_m(RAX, 0));
     x86_mov(a, 1, RSP, x86_at(&hot->frames));
-    x86_mov(a, 1, RCX, x86_at(&hot->mode_mix[0]));
-    x86_bit_imm(a, BIT_RESET, 1, RCX, bad);
+    x86_mov(a, 0, RCX, x86_at(&hot->mode[0]));
+    x86_bit_imm(a, BIT_RESET, 0, RCX, bad);
     x86_test8_imm(a, lower_rm(GUEST_SP), 15);
     const struct x86_label good = x86_jcc(a, CC_E);
-    x86_bit_imm(a, BIT_SET, 1, RCX, bad);
+    x86_bit_imm(a, BIT_SET, 0, RCX, bad);
     x86_land(a, good);
-    x86_store(a, 1, x86_at(&hot->mode_mix[0]), RCX);
-    x86_bit_imm(a, BIT_SET, 1, RCX, btype);
-    x86_store(a, 1, x86_at(&hot->mode_mix[1]), RCX);
-    x86_bit_imm(a, BIT_SET, 1, RCX, btype + 1);
-    x86_store(a, 1, x86_at(&hot->mode_mix[3]), RCX);
-    x86_bit_imm(a, BIT_RESET, 1, RCX, btype);
-    x86_store(a, 1, x86_at(&hot->mode_mix[2]), RCX);
+    for (unsigned btype = 0; btype < 4; btype++) {
+        x86_store(a, 0, x86_at(&hot->mode[btype]), RCX);
+        x86_alu_imm(a, ALU_ADD, 0, x86_r(RCX), 1 << DBT_BTYPE_SHIFT);
+    }
     x86_alu(a, ALU_ADD, 1, RAX, x86_at(&hot->page));
     lower_jump_cached(dbt, a, 0, false);
 }
