@@ -22,8 +22,10 @@
 #define READY_LEFT ((size_t)8 << 10)
 /* Bytes of a large page. */
 #define LARGE ((size_t)2 << 20)
-/* Links with slots that are noted between two cuts, at most. */
+/* Links with slots between two cuts, at most. */
 #define CONNECTED (32u << 10)
+/* Of the hash of pages, at least. */
+#define PAGE_BITS 12
 
 /* ---- memory ---- */
 
@@ -162,7 +164,8 @@ static void lay_out_lists(struct dbt *dbt, struct room *room)
     dbt->connected.slot = take(room, CONNECTED, sizeof(uint32_t));
 }
 
-/* Tables that are filled from their start, or everywhere. A page of the guest has a block at least. */
+/* Tables that are filled from their start, or everywhere. A page of the guest is named by a block at least, or was until a
+ * block of it is made. */
 static void lay_out_tables(struct dbt *dbt, struct room *room)
 {
     const size_t slots = DBT_JUMPS + most_slots(dbt);
@@ -173,6 +176,8 @@ static void lay_out_tables(struct dbt *dbt, struct room *room)
     dbt->blocks = take(room, blocks, sizeof(dbt->blocks[0]));
     dbt->links = take(room, DBT_JUMPS + most(dbt, DBT_BYTES_A_LINK), sizeof(dbt->links[0]));
     dbt->hash = take(room, 1ull << dbt->hash_bits, sizeof(dbt->hash[0]));
+    dbt->page_bits = dbt->hash_bits > PAGE_BITS + 6 ? dbt->hash_bits - 6 : PAGE_BITS;
+    dbt->page_hash = take(room, 1ull << dbt->page_bits, sizeof(dbt->page_hash[0]));
     dbt->page_room = (uint32_t)blocks + 1;
     dbt->pages = take(room, dbt->page_room, sizeof(dbt->pages[0]));
 }
@@ -276,24 +281,6 @@ static uint64_t entry_of(const struct dbt *dbt, const struct dbt_block *block)
     return (uint64_t)(uintptr_t)dbt->code + block->code;
 }
 
-static void note_connected(struct dbt *dbt, uint32_t number)
-{
-    struct dbt_log *log = &dbt->connected;
-    if (dbt->links[number].noted || log->count == CONNECTED)
-        return;
-    dbt->links[number].noted = true;
-    log->slot[log->count++] = number;
-}
-
-void dbt_connect_slot(struct dbt *dbt, uint32_t number, struct dbt_block *block, struct dbt_slot value,
-                      bool global)
-{
-    join_target(dbt, number, block);
-    note_connected(dbt, number);
-    value.value = entry_of(dbt, block);
-    dbt_fill(dbt, &dbt->hot->slot[dbt->links[number].slot], value.tag, value, global);
-}
-
 static void cut_slot(struct dbt *dbt, struct dbt_link *link)
 {
     link->noted = false;
@@ -303,27 +290,33 @@ static void cut_slot(struct dbt *dbt, struct dbt_link *link)
     leave_target(dbt, link);
 }
 
-static void cut_slots(struct dbt *dbt, uint32_t first, uint32_t last)
-{
-    for (uint32_t i = first; i < last; i++)
-        cut_slot(dbt, &dbt->links[i]);
-}
-
-static void cut_all_slots(struct dbt *dbt)
-{
-    for (unsigned n = 0; n < dbt->region_count; n++)
-        cut_slots(dbt, dbt->region[n].links.first, dbt->region[n].links.count);
-    cut_slots(dbt, 0, DBT_JUMPS);
-}
-
 void dbt_leave_pages(struct dbt *dbt)
 {
     struct dbt_log *log = &dbt->connected;
-    if (log->count == CONNECTED)
-        cut_all_slots(dbt);
     for (uint32_t i = 0; i < log->count; i++)
         cut_slot(dbt, &dbt->links[log->slot[i]]);
     log->count = 0;
+}
+
+/* Where there are too many, they are cut now, so that no cut costs more than what was connected. */
+static void note_connected(struct dbt *dbt, uint32_t number)
+{
+    struct dbt_log *log = &dbt->connected;
+    if (dbt->links[number].noted)
+        return;
+    if (log->count == CONNECTED)
+        dbt_leave_pages(dbt);
+    dbt->links[number].noted = true;
+    log->slot[log->count++] = number;
+}
+
+void dbt_connect_slot(struct dbt *dbt, uint32_t number, struct dbt_block *block, struct dbt_slot value,
+                      bool global)
+{
+    note_connected(dbt, number);
+    join_target(dbt, number, block);
+    value.value = entry_of(dbt, block);
+    dbt_fill(dbt, &dbt->hot->slot[dbt->links[number].slot], value.tag, value, global);
 }
 
 static void disconnect(struct dbt *dbt, const struct dbt_link *link)

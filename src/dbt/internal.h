@@ -20,7 +20,6 @@
 
 #define DBT_MAX_INSNS 64u
 #define DBT_JUMPS     16384u        /* entries of the jump cache */
-#define DBT_PAGE_BITS 12
 #define DBT_PAGE_WORDS 1024u
 #define DBT_CODE_SIZE (48u << 20)
 #define DBT_REGIONS   16u
@@ -276,7 +275,8 @@ struct dbt {
     struct dbt_link *links;
     struct dbt_page *pages;
     uint32_t page_count, page_room, page_free; /* the first free one: index + 1 */
-    uint32_t page_hash[1 << DBT_PAGE_BITS];
+    uint32_t *page_hash; /* of 2^page_bits: page index + 1 */
+    unsigned page_bits;
     uint32_t *hash; /* of 2^hash_bits, by (pa, mode): block index + 1 */
     unsigned hash_bits;
     struct dbt_site *sites; /* by slot */
@@ -290,7 +290,7 @@ struct dbt {
     struct dbt_held held;
     struct dbt_windows windows;
     /* The links with slots that were connected since all were cut; some may stand there twice, or for another link that
-     * is gone. Full: any may have been. */
+     * is gone. */
     struct dbt_log connected;
     uint32_t evictions; /* how often a region was emptied: numbers from before are void */
     uint64_t tlb_generation;

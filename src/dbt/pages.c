@@ -10,7 +10,7 @@
 
 static uint32_t *page_bucket(struct dbt *dbt, uint64_t pa)
 {
-    return &dbt->page_hash[(pa >> A64_PAGE_SHIFT) * 0x9e3779b97f4a7c15ull >> (64 - DBT_PAGE_BITS)];
+    return &dbt->page_hash[(pa >> A64_PAGE_SHIFT) * 0x9e3779b97f4a7c15ull >> (64 - dbt->page_bits)];
 }
 
 /* ---- words ---- */
@@ -245,9 +245,13 @@ void dbt_drop_blocks(struct dbt *dbt, uint64_t pa, const uint64_t words[DBT_PAGE
     }
 }
 
+/* A page whose last block fell asleep is named by no block any more, and would never be freed. */
 void dbt_code_changed_at(struct dbt *dbt, uint64_t pa)
 {
     struct dbt_page *page = find(dbt, pa);
-    if (page && page->epoch == dbt->code_epoch)
-        dbt_revalidate(dbt, page);
+    if (!page || page->epoch != dbt->code_epoch)
+        return;
+    dbt_revalidate(dbt, page);
+    if (!page->blocks)
+        free_page(dbt, page);
 }

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -176,9 +177,11 @@ void dbt_store_write(const struct dbt_store *store, const char *name,
                      const struct dbt_identity *identity, const struct dbt_piece *pieces,
                      unsigned count)
 {
+    static _Atomic unsigned written;
     char fresh[64];
     const struct head head = {.magic = MAGIC, .identity = *identity, .sum = sum_of(pieces, count)};
-    snprintf(fresh, sizeof(fresh), "%s.%ld.new", name, (long)getpid());
+    snprintf(fresh, sizeof(fresh), "%s.%ld-%u.new", name, (long)getpid(), atomic_fetch_add(&written, 1));
+    unlinkat(store->directory, fresh, 0); /* of a process that was killed */
     const int fd =
         openat(store->directory, fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     const bool good = fd >= 0 && write_all(fd, &head, pieces, count) &&

@@ -209,6 +209,31 @@ static void test_map_between_runs(void **state)
     guest_destroy(&guest);
 }
 
+/* Code in memory that is told changed, and then is the host's no more: nobody looks at it again. */
+static void test_code_unmapped(void **state)
+{
+    struct guest guest;
+    void *memory;
+    guest_create(&guest);
+    OK(hv_vm_allocate(&memory, 0x4000, 0));
+    const uint32_t code[] = {MOVZ(0, 42), HVC(0)}, other[] = {MOVZ(0, 7), HVC(0)};
+    memcpy(memory, code, sizeof(code));
+    OK(hv_vm_map(memory, 0x20000000, 0x4000, HV_MEMORY_READ | HV_MEMORY_EXEC));
+    guest_start(&guest, other);
+    for (unsigned i = 0; i < 3; i++) {
+        guest_set_reg(&guest, HV_REG_PC, 0x20000000);
+        guest_run_to(&guest, 0x16);
+        assert_int_equal(guest_reg(&guest, HV_REG_X0), 42);
+    }
+    OK(hv_pomona_code_changed(0x20000000, 4));
+    OK(hv_vm_unmap(0x20000000, 0x4000));
+    OK(hv_vm_deallocate(memory, 0x4000));
+    guest_set_reg(&guest, HV_REG_PC, RAM_BASE);
+    guest_run_to(&guest, 0x16);
+    assert_int_equal(guest_reg(&guest, HV_REG_X0), 7);
+    guest_destroy(&guest);
+}
+
 /* Unmapped under a running guest: the next access aborts; nothing reaches the memory after
  * hv_vm_unmap. */
 static _Atomic bool abort_seen;
@@ -1117,6 +1142,7 @@ int main(void)
         cmocka_unit_test(test_memory_rules),
         cmocka_unit_test(test_allocate),
         cmocka_unit_test(test_map_between_runs),
+        cmocka_unit_test(test_code_unmapped),
         cmocka_unit_test(test_map_while_running),
         cmocka_unit_test(test_permissions),
         cmocka_unit_test(test_general_registers),
