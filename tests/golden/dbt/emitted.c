@@ -38,10 +38,10 @@ static void print_hot(const struct dbt_hot *hot)
 #define HOT(name) symbol(&hot->name, #name)
     HOT(page);
     HOT(frames);
-    HOT(mode_mix[0]);
-    HOT(mode_mix[1]);
-    HOT(mode_mix[2]);
-    HOT(mode_mix[3]);
+    HOT(mode[0]);
+    HOT(mode[1]);
+    HOT(mode[2]);
+    HOT(mode[3]);
     HOT(flags);
     HOT(mxcsr_guest);
     HOT(mxcsr_seen);
