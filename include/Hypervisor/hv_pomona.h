@@ -109,6 +109,10 @@ HV_EXPORT hv_return_t hv_pomona_vm_config_set_code_memory(hv_vm_config_t config,
  * HV_POMONA_CAP_ENGINES. */
 HV_EXPORT hv_return_t hv_pomona_vm_config_set_perf_map(hv_vm_config_t config, bool enabled);
 
+/* hv_pomona_vm_each_statistic() will be asked: what is counted at some cost is counted too. With
+ * HV_POMONA_CAP_STATISTICS. */
+HV_EXPORT hv_return_t hv_pomona_vm_config_set_statistics(hv_vm_config_t config, bool enabled);
+
 /* Guest time. With the instruction clock the counter advances by one tick (1/24 us) for every
  * INSNS_PER_TICK instructions that the VM's vCPUs retire together, at most one vCPU runs at a time,
  * and a token passes between the online ones (hv_pomona_vcpu_set_online) in their order every

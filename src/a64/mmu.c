@@ -218,8 +218,11 @@ void *mmu_access_page(struct a64_cpu *cpu, uint64_t va, unsigned access, bool un
     void *host = lookup(entry, addr, (addr & ~A64_PAGE_MASK) | ctx, access, unaligned);
     if (host)
         return host;
-    if (mmu_run_enter(cpu, addr & ~A64_PAGE_MASK, ctx, access))
+    if (mmu_run_enter(cpu, addr & ~A64_PAGE_MASK, ctx, access)) {
+        mmu->run_hits++;
         return (void *)(uintptr_t)(addr + entry->addend);
+    }
+    mmu->walks++;
     struct a64_walk walk;
     struct a64_page page = {0};
     const unsigned under_pan = access | context_pan(ctx, access);

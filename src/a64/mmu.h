@@ -124,6 +124,7 @@ struct a64_mmu {
     uint64_t generation;
     struct a64_tlb_drop dropped[A64_TLB_DROPS];
     uint64_t invalidations; /* all of them, those that nobody need follow too */
+    uint64_t run_hits, walks; /* accesses that `tlb` did not have: what `run` knew, and what the tables were asked for */
     struct a64_tlb_brief brief[A64_BRIEF_PAGES]; /* by page number, modulo their number */
     uint64_t ctx_any_asid; /* like ctx, whatever the ASID */
     struct a64_tlb_entry tlb[A64_TLB_SIZE];

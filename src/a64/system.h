@@ -51,6 +51,7 @@ struct a64_knobs {
     bool windows;       /* they get windows (src/dbt/window.c) at once */
     bool vipt;          /* CTR_EL0 says that instruction caches are VIPT: guests use IC IALLU for new code */
     bool perf_map;      /* not a knob: Linux's perf gets a map of translated code */
+    bool count_refills; /* nor this: emitted code counts what it finds in the TLB */
     /* Nor this: both engines run each block, and this is told, in several lines, of the first difference;
      * with every_block. Memory must be one CPU's alone while it runs. */
     void (*differs)(void *ctx, const char *text);

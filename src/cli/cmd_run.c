@@ -320,6 +320,7 @@ static int fill_config(struct run *run, struct error *err)
         .code_cache = v->code_cache,
         .code_memory = v->code_memory,
         .perf_map = v->perf_map,
+        .statistics = v->stats,
         .dry_run = v->dry_run,
         .profile = v->profile != NULL,
         .seed = v->seed,
@@ -397,18 +398,6 @@ static int prepare(struct run *run, struct error *err)
 
 /* ---- ending ---- */
 
-static void print_counter(void *ctx, const char *name, uint64_t value)
-{
-    fprintf(stderr, "%-32s%" PRIu64 "\n", name, value);
-}
-
-static void print_stats(struct run *run, const struct machine_outcome *outcome)
-{
-    machine_each_statistic(run->machine, print_counter, NULL);
-    fprintf(stderr, "instructions  %" PRIu64 "\nexits         %" PRIu64 "\n", outcome->instructions,
-            outcome->exits);
-}
-
 static void print_encoding(void *ctx, const char *name)
 {
     log_write(ctx, "encodings", name);
@@ -447,7 +436,7 @@ static int start(struct run *run)
         write_folded(run->values.profile, run->machine, &run->symbols, run->values.slide, &err))
         status = report(&err);
     if (run->values.stats)
-        print_stats(run, &outcome);
+        statistics_print(run, &outcome);
     if (log_named(run, "encodings"))
         machine_each_encoding(run->machine, print_encoding, run);
     return status;

@@ -44,4 +44,7 @@ struct run {
  * process's exit status. */
 int dry_run(struct run *run);
 
+/* --stats: what the engine counted, and what follows from it, on standard error. After machine_run(). */
+void statistics_print(const struct run *run, const struct machine_outcome *outcome);
+
 #endif

@@ -76,6 +76,7 @@ struct dbt_hot {
     uintptr_t functions; /* what code names functions of the program from */
     struct dbt_slot *slots; /* `slot` */
     struct dbt_held *held;  /* dbt->held */
+    uint64_t refills; /* slots that emitted code filled, if that is counted (a64_knobs.count_refills) */
     union a64_vreg constant[DBT_CONSTANTS]; /* x86_64/vector_constants.c */
     uint32_t estimate[2][256]; /* FRECPE, FRSQRTE: see estimate() in x86_64/lower_simd_fp.c */
     struct dbt_slot slot[]; /* the first DBT_JUMPS are the jump cache */
@@ -229,8 +230,11 @@ enum dbt_stat {
     STAT_PAGE_CHECKS,
     STAT_STALE,
     STAT_CHECKED,
-    STAT_FILLS,
+    STAT_REFILLS, /* in dbt_hot, until it is shown */
+    STAT_FILL_HITS,
     STAT_FILL_MISSES,
+    STAT_TLB_RUNS, /* these two in struct a64_mmu */
+    STAT_TLB_WALKS,
     STAT_WINDOWS,
     STAT_WINDOW_PAGES,
     STAT_COUNT
@@ -422,6 +426,9 @@ void dbt_fill(struct dbt *dbt, struct dbt_slot *slot, uint64_t va, struct dbt_sl
 struct dbt_filled {
     uint64_t ok, addend;
 } dbt_fill_site(struct a64_cpu *cpu, struct dbt_slot *slot, uint64_t va, unsigned access, uint32_t limit, bool aligned);
+/* The same, when that was not done and the TLB has been seen to. */
+struct dbt_filled dbt_fill_again(struct a64_cpu *cpu, struct dbt_slot *slot, uint64_t va, unsigned access, uint32_t limit,
+                                 bool aligned);
 
 /* The run that PAGE of context CTX is of, if its pages lead to the host by ADDEND and let ACCESS through without a check;
  * GLOBAL: for every ASID. NULL: none is known. */

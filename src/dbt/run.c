@@ -43,8 +43,11 @@ const char *const dbt_statistics[STAT_COUNT + 1] = {
     [STAT_PAGE_CHECKS] = "code pages compared",
     [STAT_STALE] = "blocks dropped",
     [STAT_CHECKED] = "blocks run by both engines",
-    [STAT_FILLS] = "page caches first filled",
-    [STAT_FILL_MISSES] = "page caches not filled",
+    [STAT_REFILLS] = "page cache misses: TLB hits in emitted code",
+    [STAT_FILL_HITS] = "page cache misses: TLB hits in C",
+    [STAT_FILL_MISSES] = "page cache misses: left to the slow path",
+    [STAT_TLB_RUNS] = "TLB misses: answered by a known run of pages",
+    [STAT_TLB_WALKS] = "TLB misses: walks of the guest's tables",
     [STAT_WINDOWS] = "windows made",
     [STAT_WINDOW_PAGES] = "guest pages in them",
 };
@@ -64,6 +67,9 @@ void dbt_count(const struct a64_cpu *cpu, uint64_t *values)
     for (unsigned i = 0; i < STAT_COUNT; i++)
         values[i] +=
             i == STAT_NANOSECONDS ? (uint64_t)((double)dbt->stats[i] * tick) : dbt->stats[i];
+    values[STAT_REFILLS] += dbt->hot->refills;
+    values[STAT_TLB_RUNS] += cpu->mmu->run_hits;
+    values[STAT_TLB_WALKS] += cpu->mmu->walks;
 }
 
 /* Leaf 7 of CPUID; not every compiler has names for all of it. */

@@ -475,8 +475,8 @@ static void lend(struct dbt_slot *slot, uint64_t va, uint64_t addend)
     *slot = (struct dbt_slot){.tag = va, .value = addend};
 }
 
-struct dbt_filled dbt_fill_site(struct a64_cpu *cpu, struct dbt_slot *slot, uint64_t va,
-                                unsigned access, uint32_t limit, bool aligned)
+static inline struct dbt_filled fill_site(struct a64_cpu *cpu, struct dbt_slot *slot, uint64_t va,
+                                          unsigned access, uint32_t limit, bool aligned, bool again)
 {
     struct dbt *dbt = cpu->engine;
     struct a64_mmu *mmu = cpu->mmu;
@@ -484,11 +484,10 @@ struct dbt_filled dbt_fill_site(struct a64_cpu *cpu, struct dbt_slot *slot, uint
     const uint64_t ctx = access & A64_UNPRIV ? mmu->ctx_user : mmu->ctx;
     const uint64_t addr = a64_strip_tbi(mmu, va) & ~A64_PAGE_MASK;
     struct a64_tlb_entry *entry = a64_tlb_slot(mmu, addr, ctx);
-    if (!allows(entry, addr | ctx, access)) {
-        dbt->stats[STAT_FILL_MISSES]++;
+    const bool has = allows(entry, addr | ctx, access);
+    dbt->stats[has ? STAT_FILL_HITS : STAT_FILL_MISSES] += !again;
+    if (!has)
         return (struct dbt_filled){0, 0};
-    }
-    dbt->stats[STAT_FILLS]++;
     const uint64_t page = va & ~A64_PAGE_MASK;
     const uint64_t addend = addr + entry->addend - page;
     if (!may_keep(entry, addr | ctx, access) && !a64_tlb_used(mmu, entry, addr, ctx)) {
@@ -518,6 +517,18 @@ struct dbt_filled dbt_fill_site(struct a64_cpu *cpu, struct dbt_slot *slot, uint
     if (!hold(dbt, slot, value, global))
         hold(dbt, slot, (struct dbt_slot){.tag = page, .limit = limit, .value = addend, .misses = MISSES_ALONE}, global);
     return (struct dbt_filled){1, value.value};
+}
+
+struct dbt_filled dbt_fill_site(struct a64_cpu *cpu, struct dbt_slot *slot, uint64_t va,
+                                unsigned access, uint32_t limit, bool aligned)
+{
+    return fill_site(cpu, slot, va, access, limit, aligned, false);
+}
+
+struct dbt_filled dbt_fill_again(struct a64_cpu *cpu, struct dbt_slot *slot, uint64_t va,
+                                 unsigned access, uint32_t limit, bool aligned)
+{
+    return fill_site(cpu, slot, va, access, limit, aligned, true);
 }
 
 void dbt_forget_addresses(struct dbt *dbt)

@@ -152,6 +152,7 @@ hv_return_t hv_pomona_vm_config_set_engine_knobs(hv_vm_config_t config, const ch
     if (!config || !list || !hv_engine_knobs(list, &knobs))
         return HV_BAD_ARGUMENT;
     knobs.perf_map = config->knobs.perf_map;
+    knobs.count_refills = config->knobs.count_refills;
     knobs.code_cache = config->knobs.code_cache;
     knobs.code_cache_said = config->knobs.code_cache_said;
     knobs.code_cache_ctx = config->knobs.code_cache_ctx;
@@ -199,6 +200,14 @@ hv_return_t hv_pomona_vm_config_set_perf_map(hv_vm_config_t config, bool enabled
     if (!config)
         return HV_BAD_ARGUMENT;
     config->knobs.perf_map = enabled;
+    return HV_SUCCESS;
+}
+
+hv_return_t hv_pomona_vm_config_set_statistics(hv_vm_config_t config, bool enabled)
+{
+    if (!config)
+        return HV_BAD_ARGUMENT;
+    config->knobs.count_refills = enabled;
     return HV_SUCCESS;
 }
 

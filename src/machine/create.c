@@ -164,6 +164,8 @@ static int configure_engine(struct machine *machine, hv_vm_config_t vm, struct e
         return -1;
     if (config->perf_map && !config->dry_run)
         hv_pomona_vm_config_set_perf_map(vm, true);
+    if (config->statistics && hv_pomona_supports(HV_POMONA_CAP_STATISTICS))
+        hv_pomona_vm_config_set_statistics(vm, true);
     return configure_code(machine, vm, err);
 }
 

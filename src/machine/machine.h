@@ -44,6 +44,7 @@ struct machine_config {
     const char *code_cache; /* directory of hv_pomona_vm_config_set_code_cache; NULL: none */
     uint64_t code_memory;   /* of hv_pomona_vm_config_set_code_memory; 0: what is good */
     bool perf_map; /* of hv_pomona_vm_config_set_perf_map */
+    bool statistics; /* machine_each_statistic() will be asked */
     bool dry_run;  /* never to be run: nothing is made on the host, no port listened on */
     bool profile;  /* samples stacks, see machine_each_stack */
     uint64_t seed;

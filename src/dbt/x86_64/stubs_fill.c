@@ -22,7 +22,7 @@ static const uint8_t fill_access[DBT_FILL_COUNT] = {
     [DBT_FILL_WRITE_USER] = A64_WRITE | A64_UNPRIV,
 };
 
-/* dbt_fill_site() for an address that the TLB does not have, after a walk. What the walk finds
+/* What dbt_fill_site() does for an address that the TLB does not have, after a walk. What the walk finds
  * amiss is left to the interpreter's function, which walks again. */
 static struct dbt_filled walk_site(struct a64_cpu *cpu, struct dbt_slot *slot, uint64_t va,
                                    unsigned access, uint32_t limit, bool aligned)
@@ -33,7 +33,7 @@ static struct dbt_filled walk_site(struct a64_cpu *cpu, struct dbt_slot *slot, u
         cpu->exc = exc;
         return (struct dbt_filled){0, 0};
     }
-    return dbt_fill_site(cpu, slot, va, access, limit, aligned);
+    return dbt_fill_again(cpu, slot, va, access, limit, aligned);
 }
 
 /* What C may change of what is not scratch, and the arguments that the stubs below came with. */
@@ -252,6 +252,16 @@ static void note_held(struct dbt *dbt, struct x86 *a)
     x86_bts_memory(a, x86_m(RDI, 0), R8);
 }
 
+/* For --stats. Stubs are of the same length without: a code cache that was kept is good for both. */
+static void count_refill(struct dbt *dbt, struct x86 *a)
+{
+    static const uint8_t nop[] = {0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0};
+    if (dbt->cpu->sys->knobs.count_refills)
+        x86_alu_imm(a, ALU_ADD, 1, x86_at(&dbt->hot->refills), 1);
+    else
+        x86_bytes(a, nop, sizeof nop);
+}
+
 static void pop_scratch(struct x86 *a)
 {
     x86_pop(a, R8);
@@ -299,6 +309,7 @@ static uintptr_t emit_fill(struct dbt *dbt, struct x86 *a, unsigned access, bool
     refill(a, &misses);
     x86_mov_rr(a, 1, RCX, RDI);
     note_held(dbt, a);
+    count_refill(dbt, a);
     pop_scratch(a);
     x86_test(a, 0, RSP, x86_r(RSP));
     x86_ret(a);
