@@ -2,8 +2,10 @@
 """Fetches what is measured with (kernel, emulators, source packages) into the cache and builds the benchmark program, once
 for AArch64 and once natively, and the initramfs whose /init it is."""
 import glob
+import json
 import os
 import re
+import shlex
 import subprocess
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -34,16 +36,17 @@ def qemu_trixie():
             "-L", os.path.join(usr, "share", "qemu")]
 
 
-def make(folder, cross, sources):
+def make(folder, cross, sources, *more):
+    """Builds the programs in FOLDER of the build; what make says, with MORE arguments."""
     out = os.path.join(WORK, folder)
     os.makedirs(out, exist_ok=True)
     command = ["make", "-s", f"-j{os.cpu_count()}", "-f", os.path.join(TOP, "bench", "programs", "Makefile"), f"CROSS={cross}", f"OUT={out}",
-               f"SOURCES={sources}"]
+               f"SOURCES={sources}", *more]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("MAKE")}
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, check=False)
     if done.returncode != 0:
         raise SystemExit(done.stdout + f"bench: {folder} could not be built")
-    return os.path.join(out, "bench")
+    return done.stdout
 
 
 def newc(entries):
@@ -68,10 +71,67 @@ def initramfs(program):
     return path
 
 
+PROGRAMS = {"arm64": "aarch64-linux-gnu-", "native": ""} # folder and prefix of the compiler
+
+
+def sources():
+    return fetch("trixie", "all", "bench", *[f"src:{name}" for name in SOURCES])
+
+
 def programs():
     """The benchmark program: (for AArch64, native)."""
-    sources = fetch("trixie", "all", "bench", *[f"src:{name}" for name in SOURCES])
-    return make("arm64", "aarch64-linux-gnu-", sources), make("native", "", sources)
+    source = sources()
+    for folder, cross in PROGRAMS.items():
+        make(folder, cross, source)
+    return tuple(os.path.join(WORK, folder, "bench") for folder in PROGRAMS)
+
+
+# ---- what was built, and with what ----
+
+def first_line(command):
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[0]
+
+
+def of_note(command):
+    """The parts of a compiler's COMMAND that change its code."""
+    return " ".join(part for part in command.split() if re.match(r"-(O|m|f(?!visibility|diagnostics|file-prefix-map)|std=)", part))
+
+
+def compilers():
+    """[(what, compiler, flags)], as the build's own records and make have them."""
+    with open(os.path.join(BUILD, "compile_commands.json"), encoding="utf-8") as file:
+        engine = next(one["command"] for one in json.load(file) if one["output"].startswith("src/dbt/") and one["file"].endswith("src/dbt/run.c"))
+    compiler = next(part for part in engine.split() if not part.endswith("ccache"))
+    found = [("Pomona's translator", first_line([compiler, "--version"]), of_note(engine))]
+    for folder, cross in PROGRAMS.items():
+        for group, name in (("", "mem"), ("simd, ", "simd")):
+            target = os.path.join(WORK, folder, "own", f"{name}.o")
+            said = make(folder, cross, sources(), "-n", "-W", os.path.join(TOP, "bench", "programs", f"{name}.c"), target).splitlines()
+            flags = of_note(next(line for line in said if f"{name}.o" in line and " -c " in line))
+            found.append((f"programs, {group}{folder}", first_line([cross + "gcc", "--version"]), flags))
+    return found
+
+
+def commit():
+    """Of the source that was built; with what is not committed it says so."""
+    done = subprocess.run(["git", "-C", TOP, "describe", "--always", "--dirty= and changes", "--exclude=*", "--abbrev=12"], capture_output=True, text=True,
+                          check=False)
+    return done.stdout.strip() or "unknown"
+
+
+def plain(command):
+    """COMMAND as text, without where this checkout is."""
+    text = shlex.join(command)
+    for folder, name in ((CACHE, "CACHE"), (BUILD, "build"), (TOP, ".")):
+        text = text.replace(folder + "/", name + "/")
+    return text
+
+
+def about():
+    """What a report says of what was measured."""
+    return {"commit": commit(), "version": first_line([POMONA, "--version"]), "compilers": compilers(), "kernel": os.path.basename(kernel()),
+            "emulators": {"QEMU of trixie": first_line([*qemu_trixie(), "--version"]),
+                          "QEMU of the system": first_line(["qemu-system-aarch64", "--version"])}}
 
 
 def pomona():

@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 
 from .machines import Fleet, Trouble
-from .measure import CONTENDED, PARALLEL, geomean
+from .measure import CONTENDED, PARALLEL, chosen, geomean
 
 
 def facts(guest):
@@ -23,14 +23,29 @@ def facts(guest):
 
 
 def memory(guest):
+    """Bytes of guest RAM that were touched, of all else now, and the most that was ever resident beside that RAM. NaN: unknown."""
     if not guest.process:
-        return {"ram": 0, "rest": 0}
+        return {"ram": math.nan, "rest": math.nan, "peak": math.nan}
     ram, rest = guest.memory()
-    return {"ram": ram, "rest": rest}
+    return {"ram": ram, "rest": rest, "peak": guest.peak() - ram}
 
 
-def section(title, text, head, rows):
-    return {"title": title, "text": text, "head": head, "rows": rows}
+def section(title, text, head, rows, verdicts=()):
+    """VERDICTS: some of verdict()'s."""
+    return {"title": title, "text": text, "head": head, "rows": rows, "verdicts": list(verdicts)}
+
+
+def verdict(what, value, limit, unit="", least=False):
+    """A figure that is to be LIMIT or less, or, LEAST, or more; VALUE is None or NaN where it could not be measured."""
+    if value is None or math.isnan(value):
+        return {"what": what, "measured": "not measured", "limit": f"{limit:g}{unit}", "least": least, "reached": False}
+    return {"what": what, "measured": f"{value:.3g}{unit}", "limit": f"{limit:g}{unit}", "least": least,
+            "reached": value >= limit if least else value <= limit}
+
+
+def commands(members):
+    """What starts each of MEMBERS."""
+    return {one.name: one.command for one in members if one.guest}
 
 
 # ---- from power-on to /init ----
@@ -69,11 +84,20 @@ def booting(fleet, build, engine, rounds=5):
             makers[rival.name] = lambda number=number: fleet.rivals()[number]
         makers["qemu-7.2"] = fleet.old_qemu
         seconds = boot_seconds(makers, rounds)
-    best = min((statistics.median(seconds[name]) for name in seconds if name in ("qemu-max", "qemu-v1")), default=None)
-    rows = [(name, f"{min(some):.2f}", f"{statistics.median(some):.2f}", f"{max(some):.2f}",
-             f"{statistics.median(some) / best:.2f}" if best else "-") for name, some in seconds.items()]
-    return section("Booting", "Power-on to the first line of /init, wall seconds, 1 CPU; to be reached: 0.5 of QEMU's or less, 0.25 with a "
-                   "warm code cache.", ("machine", "least", "median", "most", "part of QEMU's"), rows)
+    return boot_section(seconds, engine)
+
+
+def boot_section(seconds, engine):
+    """Of {name: [seconds]}. What is not there is not reached."""
+    middle = {name: statistics.median(some) for name, some in seconds.items()}
+    rivals = [middle.get(name, math.nan) for name in ("qemu-max", "qemu-v1")]
+    best = math.nan if any(math.isnan(one) for one in rivals) else min(rivals)
+    rows = [(name, f"{min(some):.2f}", f"{middle[name]:.2f}", f"{max(some):.2f}", f"{middle[name] / best:.2f}")
+            for name, some in seconds.items()]
+    verdicts = [verdict("Debian's kernel to /init, part of QEMU's time", middle.get(engine, math.nan) / best, 0.5),
+                verdict("the same with a warm code cache", middle.get(f"{engine}, warm code cache", math.nan) / best, 0.25)]
+    return section("Booting", "Power-on to the first line of /init, wall seconds, 1 CPU, in turns; medians are compared, with the better QEMU.",
+                   ("machine", "least", "median", "most", "part of QEMU's"), rows, verdicts)
 
 
 # ---- two CPUs ----
@@ -89,7 +113,8 @@ def scaling_of(machine, benchmark, rounds):
 
 
 def scaling_rows(members, benchmarks, rounds):
-    """A row for each parallel program; at the end the geometric mean of those whose threads do not fight for one line."""
+    """A row for each parallel program, at the end the geometric mean of those whose threads do not fight for one line; and that
+    mean's part of native's."""
     rows, parts = [], []
     for benchmark in benchmarks:
         if not benchmark.flags & PARALLEL:
@@ -101,7 +126,8 @@ def scaling_rows(members, benchmarks, rounds):
         part = "not counted" if contended else f"{100 * ours / native:.0f} %"
         rows.append((benchmark.name, *[f"{one:.2f}x" for one in (native, ours, theirs)], part))
         print("mt      " + " ".join(f"{cell:>12}" for cell in rows[-1]), flush=True)
-    return rows + [("geomean", "", "", "", f"{100 * geomean(parts):.0f} %")]
+    part = geomean(parts)
+    return rows + [("geomean", "", "", "", f"{100 * part:.0f} %")], part
 
 
 def scaling(build, benchmarks, engine, rounds=5):
@@ -111,16 +137,18 @@ def scaling(build, benchmarks, engine, rounds=5):
     try:
         for member in members:
             member.start()
-        rows = scaling_rows(members, benchmarks, rounds)
+        rows, part = scaling_rows(members, benchmarks, rounds)
     except Trouble as trouble:
         print(f"scaling: {trouble}", flush=True)
-        rows = [(f"ended: {str(trouble)[:60]}", "", "", "", "")]
+        rows, part = [(f"ended: {str(trouble)[:60]}", "", "", "", "")], math.nan
     finally:
         for member in members:
             member.end()
     return section("Two CPUs", "Twice the time of one thread over the time of two threads that each do the same work, on two CPUs and two "
-                   "cores; to be reached: 90 % of native's. Two threads that add to one word are slower than one natively too, and not counted.",
-                   ("program", "native", engine, "qemu-max", "of native's scaling"), rows)
+                   "cores. Two threads that add to one word are slower than one natively too, and not counted. The machines are those of the "
+                   "rows with two CPUs (`--cpus 2`, `-smp 2`), not pinned to one core.",
+                   ("program", "native", engine, "qemu-max", "of native's scaling"), rows,
+                   [verdict("2 CPUs on 2 cores, part of native's scaling", 100 * part, 90, " %", least=True)])
 
 
 # ---- IC IALLU ----
@@ -142,12 +170,12 @@ def medians(members, benchmarks, pairs):
 def icache_rows(members, benchmarks, pairs):
     """Each program on a PIPT and on a VIPT machine, before and after much other code ran there."""
     named = {one.name: one for one in benchmarks}
-    chosen = [named[name] for name in NEW_CODE]
-    small = medians(members, chosen, pairs)
+    some = [named[name] for name in NEW_CODE]
+    small = medians(members, some, pairs)
     for name in FILLING:
         for member in members:
             member.run(named[name].command())
-    large = medians(members, chosen, pairs)
+    large = medians(members, some, pairs)
     return [(name, *(f"{1e3 * one:.2f}" for one in (*small[name], *large[name])), f"{small[name][1] / small[name][0]:.2f}x",
              f"{large[name][1] / large[name][0]:.2f}x") for name in NEW_CODE]
 
@@ -181,27 +209,79 @@ def cold_instructions(program):
     return int(re.search(r"^cold_code\s+(\d+)", said, re.M).group(1)) / 4 * 125
 
 
-def statistics_lines(fleet, engine):
-    """What `--stats` prints after a boot, `coldcode` and power-off; how it is named is the engine's matter."""
+# A line of `--stats`: a name, two spaces or more, a value.
+STATISTIC = re.compile(r"^([A-Za-z][^\s]*(?: [^\s]+)*?) {2,}(\S.*?)\s*$", re.M)
+
+
+def statistics_of(text):
+    """{name: value} of what `--stats` printed in TEXT, the values as they stand there. It is the last that is printed."""
+    lines = text.rstrip("\n").split("\n")
+    first = len(lines)
+    while first and STATISTIC.match(lines[first - 1]):
+        first -= 1
+    return dict(STATISTIC.match(line).groups() for line in lines[first:])
+
+
+def counted(fleet, engine, work=None):
+    """({name: value} of a run with `--stats` that boots, does WORK(guest), if any, and powers off; what WORK returned)."""
     guest = fleet.pomona(engine, "--stats")
-    guest.log, said = fleet.log("stats"), math.nan
+    guest.log, said = fleet.log("stats"), None
     try:
         guest.start()
-        said = guest.run("coldcode").seconds
+        said = work(guest) if work else None
         guest.signal(signal.SIGCONT)
         guest.process.communicate(b"poweroff\n", timeout=60)
     except (Trouble, subprocess.TimeoutExpired) as trouble:
         print(f"statistics: {trouble}", flush=True)
     guest.end()
     with open(guest.log, encoding="utf-8", errors="replace") as file:
-        return said, re.findall(r"^([a-z][\w ,-]*?)\s{2,}(\S.*?)\s*$", file.read(), re.M)
+        return statistics_of(file.read()), said
 
 
-def translation(fleet, engine):
-    cold, lines = statistics_lines(fleet, engine)
-    rows = [("`coldcode`, a guest instruction translated and run once", f"{cold / cold_instructions(fleet.arm64) * 1e9:.0f} ns"), *lines]
-    return section("Translation", "A boot, `coldcode` and power-off with `--stats`; to be reached: 150 ns a translated instruction, "
-                   "8 bytes of code a guest byte.", ("what", "figure"), rows)
+def number(statistics, name):
+    """NaN: it is not told."""
+    try:
+        return float(statistics[name])
+    except (KeyError, ValueError):
+        return math.nan
+
+
+def middle_of(runs, name):
+    return statistics.median(number(run, name) for run in runs)
+
+
+BYTES, NANOSECONDS = "host bytes per guest byte, both", "nanoseconds per translated instruction"
+SMALL = 0.1 # of each row's work is enough for its code
+
+
+def translation(fleet, benchmarks, engine, boots=5):
+    """Several boots with one CPU and with two, one machine that runs all rows, and `coldcode` alone."""
+    def all_rows(guest):
+        for one in benchmarks:
+            guest.run(one.command(SMALL))
+    two = Fleet(fleet.build, os.sched_getaffinity(0), cpus=2, suffix="-2cpus")
+    single = [counted(fleet, engine)[0] for _ in range(boots)]
+    double = [counted(two, engine)[0] for _ in range(boots)]
+    rows = counted(fleet, engine, all_rows)[0]
+    cold = [counted(fleet, engine, lambda guest: guest.run("coldcode").seconds)[1] or math.nan for _ in range(boots)]
+    return translation_section(single, double, rows, statistics.median(cold) / cold_instructions(fleet.arm64) * 1e9)
+
+
+def translation_section(single, double, rows, cold):
+    """SINGLE and DOUBLE: the statistics of boots with one CPU and with two; ROWS: of a run of all rows; COLD: nanoseconds."""
+    names = list(dict.fromkeys(name for one in (single[-1], double[-1], rows) for name in one))
+    table = [(name, *(one.get(name, "-") for one in (single[-1], double[-1], rows))) for name in names]
+    table.append(("`coldcode`: ns for an instruction translated and run once", f"{cold:.0f}", "-", "-"))
+    for what, some in (("1 CPU", single), ("2 CPUs", double)):
+        print(f"translation, {what}: {middle_of(some, NANOSECONDS):.0f} ns, {middle_of(some, BYTES):.2f} bytes", flush=True)
+    verdicts = [verdict(f"translation of a guest instruction in a boot, {what}", middle_of(some, NANOSECONDS), 150, " ns")
+                for what, some in (("1 CPU", single), ("2 CPUs", double))]
+    verdicts += [verdict(f"bytes of code per guest byte, {what}", value, 8)
+                 for what, value in (("a boot, 1 CPU", middle_of(single, BYTES)), ("a boot, 2 CPUs", middle_of(double, BYTES)),
+                                     ("all rows", number(rows, BYTES)))]
+    return section("Translation", f"`--stats` of a boot to /init and power-off (the last of {len(single)}; what is judged are the medians of all), and "
+                   "of one machine that ran all rows at a tenth of their work. Bytes of code are judged with the rare paths.",
+                   ("what", "boot, 1 CPU", "boot, 2 CPUs", "all rows"), table, verdicts)
 
 
 def interpreter(build):
@@ -216,5 +296,5 @@ def interpreter(build):
 def all_of(fleet, benchmarks, table):
     build = fleet.build
     return [booting(fleet, build, table.subject), scaling(build, benchmarks, table.subject),
-            icache(fleet, benchmarks, table.subject), translation(fleet, table.subject),
+            icache(fleet, benchmarks, table.subject), translation(fleet, chosen(benchmarks, []), table.subject),
             interpreter(build)]

@@ -177,6 +177,11 @@ class Guest:
                         rest += int(words[1]) << 10
         return ram, rest
 
+    def peak(self):
+        """The most bytes that were ever resident; memory that is mapped twice counts twice."""
+        with open(f"/proc/{self.process.pid}/status", encoding="ascii") as file:
+            return int(re.search(r"^VmHWM:\s+(\d+) kB", file.read(), re.M).group(1)) << 10
+
     def end(self):
         if self.process:
             self.process.kill()

@@ -8,6 +8,8 @@ import time
 from .machines import Trouble
 
 FLOAT, PARALLEL, CONTENDED = 1, 2, 4
+# A row is decided when its 95 % interval is narrower than this part of the ratio.
+WIDTH = 0.05
 
 
 class Benchmark:
@@ -54,6 +56,8 @@ class Row:
 
     def __init__(self, benchmark):
         self.benchmark, self.times, self.checksums, self.troubles = benchmark, {}, {}, {}
+        self.dropped = set()  # rivals that lost: their fewer pairs decide nothing
+        self.ended = None  # why no more pairs were made: "decided", "deadline", "most", "trouble"
 
     def add(self, machine, command):
         if machine.name in self.troubles:
@@ -76,7 +80,8 @@ class Row:
         return len(set().union(*(self.checksums[name] for name in names))) <= 1
 
     def fastest(self, names):
-        return min((name for name in names if self.times.get(name)), key=self.seconds, default=None)
+        """Of those that raced to the end."""
+        return min((name for name in names if self.times.get(name) and name not in self.dropped), key=self.seconds, default=None)
 
     def ratios(self, subject, rival):
         return [theirs / ours for ours, theirs in zip(self.times.get(subject, []), self.times.get(rival, []))]
@@ -96,12 +101,17 @@ class Plan:
 
     def __init__(self, least, most, drop=3, scale=1.0, deadline=math.inf):
         self.least, self.most, self.drop, self.scale, self.deadline = least, most, drop, scale, deadline
-        self.width, self.reference = 0.05, 3
+        self.width, self.reference = WIDTH, 3
 
 
 def decided(row, subject, rivals, plan):
     found = row.compare(subject, rivals)
-    return found is None or (found[3] - found[2]) / found[1] < plan.width
+    return found is None or is_narrow(found, plan.width)
+
+
+def is_narrow(found, width=WIDTH):
+    """Whether the interval of what Row.compare() FOUND is narrower than WIDTH of the ratio."""
+    return (found[3] - found[2]) / found[1] < width
 
 
 def contenders(row, rivals):
@@ -110,18 +120,28 @@ def contenders(row, rivals):
     return [one for one, seconds in best.items() if seconds < 1.1 * min(best.values())]
 
 
+def why_ended(row, subject, racing, pairs, plan):
+    """Why PAIRS are enough; None: they are not."""
+    if subject.name in row.troubles:
+        return "trouble"
+    if pairs >= plan.least and decided(row, subject.name, [one.name for one in racing], plan):
+        return "decided"
+    if pairs >= plan.least and time.monotonic() > plan.deadline:
+        return "deadline"
+    return "most" if pairs >= plan.most else None
+
+
 def measure(benchmark, subject, rivals, references, plan):
     """Pairs in alternating order until the row is decided."""
     row, command = Row(benchmark), benchmark.command(plan.scale)
-    racing = list(rivals)
-    for pair in range(plan.most):
-        order = [subject, *racing, *(references if pair < plan.reference else [one for one in references if not one.guest])]
-        for machine in order if pair % 2 == 0 else reversed(order):
+    racing, pairs = list(rivals), 0
+    while not row.ended:
+        order = [subject, *racing, *(references if pairs < plan.reference else [one for one in references if not one.guest])]
+        for machine in order if pairs % 2 == 0 else reversed(order):
             row.add(machine, command)
-        if subject.name in row.troubles:
-            break
-        if pair + 1 == plan.drop and len(racing) > 1:
+        pairs += 1
+        if pairs == plan.drop and len(racing) > 1:
             racing = contenders(row, racing)
-        if pair + 1 >= plan.least and (time.monotonic() > plan.deadline or decided(row, subject.name, [one.name for one in racing], plan)):
-            break
+            row.dropped = {one.name for one in rivals} - {one.name for one in racing}
+        row.ended = why_ended(row, subject, racing, pairs, plan)
     return row

@@ -2,11 +2,14 @@
 """What a run prints, keeps (results.json) and writes (docs/performance.md, docs/performance.svg)."""
 import datetime
 import json
+import math
 import os
-import subprocess
+import shlex
+import sys
 
 from . import chart
-from .measure import FLOAT, geomean
+from .extras import verdict
+from .measure import FLOAT, WIDTH, geomean, is_narrow
 
 # The figures to be reached, as ratios to QEMU 10.0 (the faster of two processors), by group.
 TARGETS = {"int": 2.7, "mem": 2.3, "fp": 6, "simd": 10, "crypto": 4, "os": 2.2, "jit": 3, "atom": 1.8, "app": 2.3}
@@ -74,9 +77,11 @@ def group_means(rows):
 
 
 def as_data(row, subject, rivals):
-    found = row.compare(subject, rivals) or (None,) * 4
+    compared = row.compare(subject, rivals)
+    found = compared or (None,) * 4
     return {"group": row.benchmark.group, "name": row.benchmark.name, "float": bool(row.benchmark.flags & FLOAT),
             "rival": found[0], "ratio": found[1], "low": found[2], "high": found[3], "pairs": len(row.times.get(subject, [])),
+            "narrow": bool(compared) and is_narrow(compared), "ended": row.ended,
             "seconds": {name: row.seconds(name) for name in row.times}, "agree": row.agree(), "troubles": row.troubles}
 
 
@@ -90,22 +95,18 @@ def machine():
             "kernel": os.uname().release, "load": os.getloadavg()[2]}
 
 
-def version(command):
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[0]
-
-
 def results(options, rows, table, facts):
-    return {"date": datetime.date.today().isoformat(), "machine": machine(), "engine": table.subject, "rivals": table.rivals,
-            "references": table.references, "facts": facts, "scale": options.scale,
+    return {"date": datetime.date.today().isoformat(), "argv": ["bench/run", *sys.argv[1:]], "machine": machine(), "engine": table.subject,
+            "rivals": table.rivals, "references": table.references, "facts": facts, "scale": options.scale, "minutes": options.minutes,
             "rows": [as_data(row, table.subject, table.rivals) for row in rows]}
 
 
 def save(build, found, write):
+    """Keeps what was FOUND, and WRITEs of it; whether a figure that is judged is missed."""
     path = os.path.join(build.WORK, "results-full.json" if write else "results.json")
     with open(path, "w", encoding="ascii") as file:
         json.dump(found, file, indent=1)
-    if write:
-        render(build)
+    return write and render(build) != 0
 
 
 # ---- docs/performance.md ----
@@ -120,12 +121,48 @@ def slower(rows):
     return ", ".join(f"`{row['name']}` ({row['ratio']:.2f}x)" for row in rows if row["high"] and row["high"] < FLOOR)
 
 
+# What is known to be besides the guest's RAM at most, in MiB.
+MEMORY = 300
+
+
+def row_verdicts(found):
+    """That all rows are right, and the least of their intervals' upper ends."""
+    rows = found["rows"]
+    right = sum(1 for row in rows if row["agree"] and not row["troubles"] and row["ratio"])
+    least = min((row for row in rows if row["high"]), key=lambda row: row["high"], default={"high": None, "name": "none"})
+    return [verdict("rows with equal checksums and without trouble", right, len(rows), least=True),
+            verdict(f"the interval's upper end of any row (least: `{least['name']}`)", least["high"], FLOOR, "x", least=True)]
+
+
+def verdicts(found):
+    """All figures that are judged, those of the groups first."""
+    judged = [verdict(f"{'geometric mean of all rows' if name == 'all' else 'group ' + name}, times as fast as QEMU", mean, target, "x", least=True)
+              for name, mean, target, _ in group_means(found["rows"])]
+    judged += row_verdicts(found)
+    peak = found["facts"].get(found["engine"], {}).get("memory", {}).get("peak", math.nan)
+    judged.append(verdict("resident besides the guest's RAM, at most ever", peak / 2**20, MEMORY, " MiB"))
+    return judged + [one for section in found.get("extras", []) for one in section["verdicts"]]
+
+
+def figures_section(found):
+    rows = [(one["what"], one["measured"], f"{one['limit']} or {'more' if one['least'] else 'less'}", "yes" if one["reached"] else "**no**")
+            for one in verdicts(found)]
+    return table_of(("figure", "measured", "to be reached", "reached"), rows)
+
+
 def groups_section(found):
-    rows = []
-    for name, mean, target, count in group_means(found["rows"]):
-        rows.append((name, count, f"{mean:.2f}x", f"{target}x", "yes" if mean >= target else "**no**"))
-    return table_of(("group", "rows", "geomean", "to be reached", "reached"), rows) + [
-        "", f"Rows that are slower than QEMU (upper end of the interval below {FLOOR}x): {slower(found['rows']) or 'none'}."]
+    rows = [(name, count, f"{mean:.2f}x") for name, mean, _, count in group_means(found["rows"])]
+    return table_of(("group", "rows", "geomean"), rows) + [
+        "", f"Rows that are slower than QEMU (upper end of the interval below {FLOOR}x): {slower(found['rows']) or 'none'}.", "",
+        decisions(found["rows"])]
+
+
+def decisions(rows):
+    """How the rows ended, as a sentence."""
+    ended = [row["ended"] for row in rows]
+    wide = [f"`{row['name']}`" for row in rows if not row["narrow"]]
+    return (f"Of {len(rows)} rows {len(rows) - len(wide)} are decided, with an interval under {100 * WIDTH:.0f} % of the ratio; {ended.count('deadline')} ended "
+            f"wider because the run's time was up, {ended.count('most')} after the most pairs. Not decided: {', '.join(wide) or 'none'}.")
 
 
 def rows_section(found):
@@ -146,9 +183,9 @@ def cpus_section(found):
 
 
 def memory_section(found):
-    rows = [(name, f"{facts['memory']['ram'] / 2**20:.0f} MiB", f"{facts['memory']['rest'] / 2**20:.0f} MiB")
+    rows = [(name, *(f"{facts['memory'][what] / 2**20:.0f} MiB" for what in ("ram", "rest", "peak")))
             for name, facts in found["facts"].items() if "memory" in facts]
-    return table_of(("machine", "guest RAM touched", "resident besides"), rows)
+    return table_of(("machine", "guest RAM touched", "resident besides, then", "at most ever"), rows)
 
 
 def extras_section(found):
@@ -197,11 +234,14 @@ def images_section(build):
 
 INTRODUCTION = """# Performance
 
-`make bench` measured and wrote this on {date}; `make bench-quick` takes five minutes, `make bench ONLY=group|name` measures a part. The
-programs are in `bench/programs`: the same source compiled for AArch64 and natively, static, run in an initramfs on Debian trixie's
+`{command}` measured and wrote this on {date} with {version}, commit {commit}. `make bench` does so; `make bench-quick` takes
+five minutes, `make bench ONLY=group|name` measures a part.
+
+The programs are in `bench/programs`: the same source compiled for AArch64 and natively, static, run in an initramfs on Debian trixie's
 kernel; each prints a checksum and its own time (the guest's CLOCK_MONOTONIC, held against the host's clock). All machines run at
-once, pinned to one core, stopped but for the one whose turn it is; a row is decided by interleaved pairs: {pairs} or more, until the 95 %
-interval (bootstrap of the median) of the ratio is narrower than 5 % of it, or 21.
+once, pinned to one core, stopped but for the one whose turn it is; a row is decided by interleaved pairs, until the 95 % interval
+(bootstrap of the median) of the ratio is narrower than 5 % of it: {least} to {most} pairs were made. A QEMU whose best time in the first pairs
+is a tenth behind the other's takes no part in the later ones; the row is decided by the faster of those that raced to the end.
 
 **ratio** = time of the faster of two QEMU 10.0 (`-cpu max,pauth-impdef=on,sve=off,sme=off` and `-cpu neoverse-v1,sve=off`) / Pomona's
 time, so that more is better. Checksums are equal on all AArch64 machines, and natively but where AArch64's compiler contracts to FMA.
@@ -210,28 +250,38 @@ time, so that more is better. Checksums are equal on all AArch64 machines, and n
 """
 
 
-def versions_section(found, build):
-    host = found["machine"]
-    commands = [f"* {name}: {version(command + ['--version'])}" for name, command in
-                (("QEMU of trixie", build.qemu_trixie()), ("QEMU of the system", ["qemu-system-aarch64"]))]
-    return [f"* host: {host['cpu']}, {host['cpus']} CPUs, `{host['flags']}`; Linux {host['kernel']}; load average of 15 minutes {host['load']:.1f}",
-            f"* Pomona: `--engine {found['engine']}`, gcc -O2; guest: {os.path.basename(build.kernel())}, 1 CPU, 1 GiB",
-            f"* programs: {version(['aarch64-linux-gnu-gcc', '--version'])} -O2 (simd: -O3), natively {version(['gcc', '--version'])}", *commands,
-            f"* scale {found['scale']:g}; the whole run took {found['seconds'] / 60:.0f} minutes"]
+def versions_section(found):
+    host, about = found["machine"], found["about"]
+    lines = [f"* host: {host['cpu']}, {host['cpus']} CPUs, `{host['flags']}`; Linux {host['kernel']}; load average of 15 minutes {host['load']:.1f}",
+             f"* Pomona: {about['version']}, commit {about['commit']}, `--engine {found['engine']}`; guest: {about['kernel']}"]
+    lines += [f"* {what}: {compiler}, `{flags}`" for what, compiler, flags in about["compilers"]]
+    lines += [f"* {name}: {version}" for name, version in about["emulators"].items()]
+    lines.append(f"* scale {found['scale']:g}; after {found['minutes']:g} minutes rows were to get the least pairs; the whole run took "
+                 f"{found['seconds'] / 60:.0f} minutes")
+    return [*lines, "", "How the machines were started:", "", "```", *(f"{name}: {command}" for name, command in found["commands"].items()), "```"]
+
+
+def introduction(found):
+    pairs = [row["pairs"] for row in found["rows"]]
+    return INTRODUCTION.format(date=found["date"], least=min(pairs), most=max(pairs), command=shlex.join(found["argv"]),
+                               version=found["about"]["version"], commit=found["about"]["commit"])
 
 
 def render(build):
-    """Writes docs/performance.md and .svg from the last full run."""
+    """Writes docs/performance.md and .svg from the last full run; 1: a figure is missed."""
     with open(os.path.join(build.WORK, "results-full.json"), encoding="ascii") as file:
         found = json.load(file)
-    least = min(row["pairs"] for row in found["rows"])
-    lines = [INTRODUCTION.format(date=found["date"], pairs=max(least, 1)), "## Groups", "", *groups_section(found), "", "## Machines", "",
-             *versions_section(found, build), "", *cpus_section(found), "", "## Rows", "", *rows_section(found), "",
-             "## Memory", "", "After all rows, in one guest of 1 GiB that stayed up; to be reached: 300 MiB or less besides the guest's RAM.",
-             "", *memory_section(found), *extras_section(found), "", *images_section(build), ""]
+    lines = [introduction(found), "## Figures", "", *figures_section(found), "", "## Groups", "", *groups_section(found), "", "## Machines", "",
+             *versions_section(found), "", *cpus_section(found), "", "## Rows", "", *rows_section(found), "",
+             "## Memory", "", "After all rows, in one guest of 1 GiB that stayed up. \"At most ever\" is the most that was resident (VmHWM), which counts",
+             "what is mapped twice, as code is, twice, less the guest's RAM.", "", *memory_section(found), *extras_section(found), "",
+             *images_section(build), ""]
     docs = os.path.join(build.TOP, "docs")
     with open(os.path.join(docs, "performance.md"), "w", encoding="utf-8") as file:
         file.write("\n".join(lines))
     with open(os.path.join(docs, "performance.svg"), "w", encoding="utf-8") as file:
         file.write(chart.draw(found["rows"], group_means(found["rows"])))
-    return 0
+    missed = [one for one in verdicts(found) if not one["reached"]]
+    for one in missed:
+        print(f"not reached: {one['what']}: {one['measured']}, to be {one['limit']} or {'more' if one['least'] else 'less'}", flush=True)
+    return 1 if missed else 0
