@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* Names for emitted code: the stubs', and /tmp/perf-PID.map, which Linux's perf reads for code that
  * no file holds (tools/perf/Documentation/jit-interface.txt of its source): lines of an address, a
- * size and a name. Blocks are named by the guest address that they were first run at. When a code
+ * size and a name. The file is made anew, in a folder that everybody writes to: what another process
+ * of this number left there goes first, and nothing that is there then, nor a link, is written to.
+ * Blocks are named by the guest address that they were first run at. When a code
  * cache is emptied its addresses get new names; perf then knows the last one only. */
 
+#include <fcntl.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -101,14 +105,35 @@ static void print_range(FILE *map, uintptr_t at, size_t size, const char *what, 
     fprintf(map, "%" PRIxPTR " %zx pomona_%s_%s\n", at, size, what, name);
 }
 
-void dbt_perf_open(struct dbt *dbt)
+static int map = -1; /* of all CPUs of the process: lines at its end, each in one piece */
+
+static void create_map(void)
 {
     char path[64];
+    snprintf(path, sizeof(path), "/tmp/perf-%ld.map", (long)getpid());
+    unlink(path);
+    map = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_APPEND | O_CLOEXEC, 0600);
+    if (map < 0)
+        perror(path);
+}
+
+static FILE *open_map(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, create_map);
+    const int own = map < 0 ? -1 : fcntl(map, F_DUPFD_CLOEXEC, 0);
+    FILE *file = own < 0 ? NULL : fdopen(own, "a");
+    if (!file && own >= 0)
+        close(own);
+    return file;
+}
+
+void dbt_perf_open(struct dbt *dbt)
+{
     struct stubs stubs = {.count = 0};
     if (!dbt->cpu->sys->knobs.perf_map)
         return;
-    snprintf(path, sizeof(path), "/tmp/perf-%ld.map", (long)getpid());
-    dbt->perf = fopen(path, "ae"); /* of all CPUs: lines at its end, each in one piece */
+    dbt->perf = open_map();
     if (!dbt->perf)
         return;
     setvbuf(dbt->perf, NULL, _IOLBF, 0);
