@@ -64,11 +64,11 @@ HV_EXPORT hv_return_t hv_pomona_vm_config_set_pa_bits(hv_vm_config_t config, uin
 /* HCR_EL2.E2H reads as one and cannot be cleared, as on the M1. With EL2 only. */
 HV_EXPORT hv_return_t hv_pomona_vm_config_set_e2h_fixed(hv_vm_config_t config, bool fixed);
 
-/* The engine of a VM that names none: the first of "dbt", the translator (x86-64 hosts with AVX2, BMI2 and FMA),
+/* The engine of a VM that names none: the first of "dbt", the translator (x86-64 hosts with AVX2, BMI2, FMA, LZCNT and F16C),
  * and "interp" that runs here. */
 HV_EXPORT const char *hv_pomona_preferred_engine(void);
 
-/* "dbt" or "interp". HV_BAD_ARGUMENT: unknown. Where nobody chooses, POMONA_ENGINE in the environment does;
+/* "dbt" or "interp". HV_BAD_ARGUMENT: unknown; one that does not run here makes hv_vm_create return HV_UNSUPPORTED. Where nobody chooses, POMONA_ENGINE in the environment does;
  * an unknown name there makes hv_vm_create return HV_BAD_ARGUMENT. */
 HV_EXPORT hv_return_t hv_pomona_vm_config_set_engine(hv_vm_config_t config, const char *name);
 
@@ -78,6 +78,8 @@ HV_EXPORT hv_return_t hv_pomona_vm_config_set_engine(hv_vm_config_t config, cons
  *     every-block  translated blocks are not joined: each returns to the main loop
  *     evict        code caches are emptied now and then
  *     no-slots     accesses of translated code remember no pages
+ *     old-host     the processor is one that translated code does not run on; in POMONA_ENGINE_KNOBS, the
+ *                  preferred engine is another then, too
  *     one-tlb      the TLB holds one page
  *     vipt         CTR_EL0 calls instruction caches VIPT, so that guests use IC IALLU for new code
  *     windows      they are mapped in the order of their addresses at once

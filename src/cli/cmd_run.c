@@ -420,9 +420,10 @@ static int exit_status(const struct machine_outcome *outcome)
 static void warn_of_engine(const struct run *run)
 {
 #if defined(__x86_64__)
-    if (!run->config.engine && strcmp(machine_preferred_engine(), "interp") == 0)
-        fputs("pomona: this processor lacks AVX2, BMI2 or FMA, which the translator needs: the "
-              "interpreter runs\n",
+    const char *named = run->config.engine;
+    if (!(named && *named) && strcmp(machine_preferred_engine(), "interp") == 0)
+        fputs("pomona: this processor lacks what the translator needs (AVX2, BMI2, FMA, LZCNT, F16C): "
+              "the interpreter runs\n",
               stderr);
 #endif
 }

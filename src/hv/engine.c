@@ -17,11 +17,18 @@ static const struct hv_engine engines[] = {
     {"interp", interp_init, interp_free, interp_run, NULL, NULL, NULL},
 };
 
+bool hv_engine_usable(const struct hv_engine *engine, const struct a64_knobs *knobs)
+{
+    return !engine->usable || (!knobs->old_host && engine->usable());
+}
+
 /* The first that runs on this host; the last runs on every one. */
 static const struct hv_engine *preferred(void)
 {
     const struct hv_engine *engine = engines;
-    while (engine->usable && !engine->usable())
+    struct a64_knobs knobs;
+    hv_engine_knobs(getenv("POMONA_ENGINE_KNOBS"), &knobs);
+    while (!hv_engine_usable(engine, &knobs))
         engine++;
     return engine;
 }
@@ -54,6 +61,7 @@ static const struct {
     {"every-block", offsetof(struct a64_knobs, every_block)},
     {"evict", offsetof(struct a64_knobs, evict)},
     {"no-slots", offsetof(struct a64_knobs, no_slots)},
+    {"old-host", offsetof(struct a64_knobs, old_host)},
     {"one-tlb", offsetof(struct a64_knobs, one_tlb)},
     {"vipt", offsetof(struct a64_knobs, vipt)},
     {"windows", offsetof(struct a64_knobs, windows)},

@@ -26,6 +26,8 @@ struct hv_engine {
 /* By name; NULL: the one that POMONA_ENGINE in the environment names, or the first. NULL when
  * unknown. */
 const struct hv_engine *hv_engine_find(const char *name);
+/* Whether it runs on this host. */
+bool hv_engine_usable(const struct hv_engine *engine, const struct a64_knobs *knobs);
 /* A comma-separated LIST of hv_pomona_vm_config_set_engine_knobs; NULL or empty: none. False: there is
  * no such knob. */
 bool hv_engine_knobs(const char *list, struct a64_knobs *knobs);

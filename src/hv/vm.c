@@ -40,6 +40,8 @@ static hv_return_t resolve_config(struct hv_vm *vm, const struct hv_vm_config_s 
         own->ipa_bits = HV_DEFAULT_IPA_BITS;
     if (!own->model || !own->engine || (own->e2h_fixed && !own->el2))
         return HV_BAD_ARGUMENT;
+    if (!hv_engine_usable(own->engine, &own->knobs))
+        return HV_UNSUPPORTED;
     vm->granule = own->granule == HV_IPA_GRANULE_4KB ? HV_GRANULE_4K : HV_GRANULE_16K;
     return HV_SUCCESS;
 }

@@ -151,7 +151,7 @@ static int configure_engine(struct machine *machine, hv_vm_config_t vm, struct e
             return error_set(
                 err, ERROR_USAGE,
                 "--engine-knobs %s: give avx2, code=64K (or more), every-block, evict, "
-                "no-slots, one-tlb, vipt, windows, with commas between them",
+                "no-slots, old-host, one-tlb, vipt, windows, with commas between them",
                 config->engine_knobs);
     }
     if (config->engine_check && require(HV_POMONA_CAP_ENGINES, "--engine-check", err))
@@ -203,13 +203,18 @@ static int create_vm(struct machine *machine, struct error *err)
     hv_vm_config_t vm = hv_vm_config_create();
     if (!vm)
         return error_set(err, ERROR_OS, "out of memory");
+    const char *engine = machine->config.engine;
     int result = configure_cpu(machine, vm, err);
     if (!result)
         result = configure_clock(&machine->config, vm, err);
     if (!result) {
         hv_return_t refused = hv_vm_create(vm);
         machine->vm_created = !refused;
-        if (refused == HV_UNSUPPORTED && machine->config.el2)
+        if (refused == HV_UNSUPPORTED && engine && strcmp(engine, "dbt") == 0)
+            result = error_set(err, ERROR_UNAVAILABLE,
+                               "--engine dbt: this processor lacks what the translator needs (AVX2, BMI2, FMA, "
+                               "LZCNT, F16C): take --engine interp");
+        else if (refused == HV_UNSUPPORTED && machine->config.el2)
             result = error_set(err, ERROR_UNAVAILABLE, "--el2: this host's engine has no EL2");
         else if (refused)
             result = hv_refused(err, "creating the virtual machine", refused);

@@ -83,6 +83,18 @@ static void test_engine_by_environment(void **state)
     free(saved);
 }
 
+static void test_old_host(void **state)
+{
+    hv_vm_config_t config = hv_vm_config_create();
+    OK(hv_pomona_vm_config_set_engine_knobs(config, "old-host"));
+    OK(hv_pomona_vm_config_set_engine(config, "interp"));
+    OK(hv_vm_create(config));
+    OK(hv_vm_destroy());
+    if (!hv_pomona_vm_config_set_engine(config, "dbt"))
+        assert_int_equal(hv_vm_create(config), HV_UNSUPPORTED);
+    os_release(config);
+}
+
 static void test_knobs(void **state)
 {
     static const char *const good[] = {"", "avx2", "code=64K", "code=1024M,evict", "one-tlb,no-slots,every-block", "vipt"};
@@ -1138,6 +1150,7 @@ int main(void)
         cmocka_unit_test(test_vm_lifetime),
         cmocka_unit_test(test_engine_by_environment),
         cmocka_unit_test(test_knobs),
+        cmocka_unit_test(test_old_host),
         cmocka_unit_test(test_vm_config),
         cmocka_unit_test(test_memory_rules),
         cmocka_unit_test(test_allocate),

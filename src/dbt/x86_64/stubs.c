@@ -6,6 +6,7 @@
  * to struct a64_cpu, the function runs, and they come back; a status other than A64_NEXT leaves the
  * block. What blocks pass in scratch registers stands beside each stub. */
 
+#include <cpuid.h>
 #include <sys/auxv.h>
 
 #include "../../a64/mmu.h"
@@ -398,9 +399,18 @@ void dbt_link_jump(struct dbt *dbt, uint32_t jump, uint32_t target)
     x86_patch(&a, label, (uintptr_t)dbt->code + target);
 }
 
+/* What not every compiler has names for: CMPXCHG16B, F16C, LAHF and LZCNT. */
+static bool host_has_rest(void)
+{
+    unsigned a, b, c = 0, c_extended = 0, d;
+    const unsigned basic = 1u << 13 | 1u << 29, extended = 1u << 0 | 1u << 5;
+    return __get_cpuid(1, &a, &b, &c, &d) && __get_cpuid(0x80000001, &a, &b, &c_extended, &d) &&
+           (c & basic) == basic && (c_extended & extended) == extended;
+}
+
 bool dbt_host_ok(void)
 {
     __builtin_cpu_init();
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
-           __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("fma");
+           __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("fma") && host_has_rest();
 }
