@@ -33,7 +33,6 @@
 /* By random instructions. What they may read of these are the counters and the sum. */
 #define NOT_WRITTEN 0xfff80000u /* X19..X30, SP */
 #define NOT_READ    0xefc00000u
-#define SPSR_EL0    0x300u
 /* SA, C, I, DZE, UCT, SPAN, UCI, and what is RES1; at random BT0, BT1 and the keys' enables. */
 #define SCTLR_BASE                                                                                 \
     (1ull << 3 | 1ull << 2 | 1ull << 12 | 1ull << 14 | 1ull << 15 | 1ull << 23 | 1ull << 26 |      \
@@ -380,6 +379,7 @@ static void put_actions(struct program *o, unsigned count)
                                       program_put_calls,
                                       program_put_stack,
                                       program_put_moves,
+                                      program_put_wild,
                                       put_call,
                                       put_call,
                                       put_system_action,
@@ -552,6 +552,7 @@ void program_prepare(struct program *o, uint64_t p)
     o->at = 0;
     put_swapper(o);
     program_put_reach(o);
+    program_put_landing(o);
     for (unsigned n = 2 + pick(o, FUNCTIONS - 2); n; n--) {
         o->el0 = n > FUNCTIONS / 2;
         put_function(o);

@@ -30,6 +30,7 @@ enum {
 };
 
 #define SVC_BACK  0x77u
+#define SPSR_EL0  0x300u
 #define SPSR_EL1  0x305u /* EL1h, IRQ and FIQ open */
 #define ELR       A64_SYSREG(3, 0, 4, 0, 1)
 #define SPSR      A64_SYSREG(3, 0, 4, 0, 0)
@@ -59,7 +60,8 @@ struct program {
     uint32_t text[TEXT_SIZE / 4];
     unsigned at; /* word of text[] */
     unsigned function[FUNCTIONS], functions;
-    unsigned reach; /* see program_moves.c */
+    unsigned reach;   /* see program_moves.c */
+    unsigned landing; /* see program_wild.c */
     unsigned patch[PATCH_MAX], patches; /* words that are MOVZ X0, #... and get changed */
     unsigned depth;                     /* of loops */
     unsigned budget;                    /* actions that may still be written */
@@ -86,6 +88,10 @@ void program_put_stack(struct program *o);
  * program_moves.c. */
 void program_put_moves(struct program *o);
 void program_put_reach(struct program *o);
+/* Writes branches to addresses that nothing is at, but for bits that may be ignored; and the place that they are almost of: see
+ * program_wild.c. */
+void program_put_wild(struct program *o);
+void program_put_landing(struct program *o);
 /* Writes what drops the page at VA from the TLB, in all address spaces, and maybe more, unless it is to be that PAGE. */
 void program_put_tlbi(struct program *o, uint64_t va, bool page);
 /* Where the descriptor of VA, in the window, can be written in one of the address spaces. */

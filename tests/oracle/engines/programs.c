@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Holds one engine against another on random programs: loops, calls, indirect branches with and
  * without pointer authentication, code that changes itself, code at two addresses, pages that move,
- * two address spaces, EL0 and EL1, faults that a handler steps over, timer interrupts, FIQs and
+ * two address spaces, EL0 and EL1, branches to where nothing is, faults that a handler steps over, timer interrupts, FIQs and
  * writes of code by the host between two instructions. Time is counted in instructions.
  *
  * Both engines run a program in steps of random length; after each, all registers and the counts
