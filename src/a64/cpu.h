@@ -150,6 +150,7 @@ struct a64_cpu {
     _Alignas(8) uint32_t vectors_away;
     _Atomic uint32_t attention; /* enum a64_attention */
     _Atomic uint32_t lines;     /* enum a64_line */
+    _Atomic uint32_t monitored; /* stores must look at their entry of the exclusive monitor first */
     uint64_t icount;            /* instructions retired */
     uint64_t slice_end;         /* leave the blocks when icount reaches this (next timer, token, budget) */
     uint32_t nzcv;
@@ -175,7 +176,6 @@ struct a64_cpu {
         uint64_t value[2]; /* as loaded */
         struct a64_monitor_entry *entry; /* of the granule, and its state when LDXR looked */
         uint64_t version;
-        _Atomic uint32_t hot; /* stores must look at their entry first */
         int32_t looks;        /* that stores may take until the monitor is swept */
         struct a64_monitor_entry *table; /* NULL: there is no monitor */
     } excl;

@@ -131,7 +131,7 @@ void a64_monitor_attach(struct a64_cpu *cpu)
     cpu->excl.table = cpu->excl.entry = monitor->entry;
     lock_table(monitor);
     monitor->cpu[cpu->index] = cpu;
-    atomic_store_explicit(&cpu->excl.hot, monitor->hot != 0, memory_order_relaxed);
+    atomic_store_explicit(&cpu->monitored, monitor->hot != 0, memory_order_relaxed);
     unlock_table(monitor);
 }
 
@@ -154,7 +154,7 @@ static void tell_all(struct a64_monitor *monitor, bool hot)
 {
     for (unsigned i = 0; i < A64_MAX_CPUS; i++)
         if (monitor->cpu[i])
-            atomic_store_explicit(&monitor->cpu[i]->excl.hot, hot, memory_order_relaxed);
+            atomic_store_explicit(&monitor->cpu[i]->monitored, hot, memory_order_relaxed);
 }
 
 /* ENTRY is locked, and cold. */

@@ -17,7 +17,7 @@
  * has stored since; stores, if the value is LDXR's as well; counts, and unlocks.
  *  - In a hot entry every other store, plain or atomic, locks, stores, counts and unlocks, too. So
  *    among those the count tells the truth.
- *  - While a CPU knows of no hot entry (cpu->excl.hot is 0), that is all its stores look at;
+ *  - While a CPU knows of no hot entry (cpu->monitored is 0), that is all its stores look at;
  *    otherwise they look at the state of their entry. In a cold one they simply store.
  *  - LDXR heats a cold entry: it sets the bit, tells all CPUs, makes all other threads of the
  * process execute a barrier (membarrier(2)), and only then loads. Entries that no LDXR has used for
@@ -112,7 +112,7 @@ static inline unsigned a64_monitor_offset(const void *host)
  * may fail or wait. Translated code looks itself. */
 static inline struct a64_monitor_entry *a64_store_begin(struct a64_cpu *cpu, const void *host)
 {
-    if (__builtin_expect(!atomic_load_explicit(&cpu->excl.hot, memory_order_relaxed), 1))
+    if (__builtin_expect(!atomic_load_explicit(&cpu->monitored, memory_order_relaxed), 1))
         return NULL;
     return a64_store_begin_slow(cpu, host);
 }

@@ -269,7 +269,7 @@ struct dbt {
         /* The same of plain loads and stores, by EL0 or above, which the interpreter's function does if need be:
          * x86_64/stubs_fill.c. */
         uintptr_t load[2], store[2], put[2], store_split;
-        uintptr_t missed;
+        uintptr_t missed, missed_told[2], look_or_run[2]; /* [1]: of a group's members */
     } stub;
     struct lower *lower; /* what a translation works in */
     struct a64_insn decoded[DBT_DECODED]; /* words met lately; `exec` is NULL: none */

@@ -34,6 +34,7 @@ void dbt_each_stub(const struct dbt *dbt, void (*met)(void *ctx, uintptr_t at, c
         ONE(read_fpsr),     ONE(clear_mxcsr),   ONE(indirect[0]),  ONE(indirect[1]),
         ONE(indirect[2]),   ONE(indirect[3]),   ONE(other_mode[0]), ONE(other_mode[1]),
         ONE(other_mode[2]), ONE(other_mode[3]), ONE(look),         ONE(returned),
+        ONE(look_or_run[0]), ONE(look_or_run[1]), ONE(missed_told[0]), ONE(missed_told[1]),
         ONE(strip[0]),      ONE(strip[1]),      ONE(split[0]),     ONE(split[1]),
         ONE(fill_split[0]), ONE(fill_split[1]), ONE(missed),       ONE(full),
         ONE(elsewhere[0]),  ONE(elsewhere[1]),  ONE(load[0]),      ONE(load[1]),

@@ -145,15 +145,15 @@ static void cooling(void **state)
     other->x[2] = bench.cpu->x[2] = CELL;
     for (unsigned round = 0; round < 3; round++) {
         must(bench.cpu, LDXR_X1);
-        assert_true(other->excl.hot && bench.cpu->excl.hot);
+        assert_true(other->monitored && bench.cpu->monitored);
         a64_monitor_sweep(other);
-        assert_true(other->excl.hot);
+        assert_true(other->monitored);
         must(bench.cpu, STXR_W3);
         assert_int_equal(bench.cpu->x[3], 0);
         must(bench.cpu, LDXR_X1);
         a64_monitor_sweep(other);
         a64_monitor_sweep(other);
-        assert_false(other->excl.hot || bench.cpu->excl.hot);
+        assert_false(other->monitored || bench.cpu->monitored);
         must(bench.cpu, STXR_W3);
         assert_int_equal(bench.cpu->x[3], 1);
         assert_int_equal(status_after(&bench, other, STR_X5, 0), 1);

@@ -286,14 +286,15 @@ static struct x86_label split_store(struct lower *l, const struct a64_insn *insn
     return x86_jcc(cold, CC_NE);
 }
 
-/* Whether the rare path has nothing to do but to run what a stub finds by the slot: one instruction of the block, which has
- * nothing to do with NZCV. */
-static bool is_simple(const struct lower *l, const struct a64_insn *insn, const struct want *want)
+bool lower_is_simple(const struct lower *l, const struct a64_insn *insn)
 {
     const bool known = insn == &l->insn[l->at] && !(insn->flags & (A64_F_RF | A64_F_WF | A64_F_SYS | A64_F_END));
-    const bool plain = want->fill == DBT_FILL_WRITE || want->fill == DBT_FILL_READ;
-    return known && plain && want->alone && !want->told && !l->flags.lost && !l->loop.body && !lower_btype(l) &&
-           !(l->mode & DBT_MODE_COUNT);
+    return known && !l->flags.lost && !l->loop.body && !lower_btype(l) && !(l->mode & DBT_MODE_COUNT);
+}
+
+static bool is_plain(const struct want *want)
+{
+    return want->alone && (want->fill == DBT_FILL_WRITE || want->fill == DBT_FILL_READ);
 }
 
 /* The rare path then. A byte behind each call is for tell_gap(). */
@@ -304,11 +305,14 @@ static struct lower_miss fill_or_run(struct lower *l, const struct a64_insn *ins
     const struct dbt *dbt = l->dbt;
     const bool el1 = l->mode & DBT_MODE_EL;
     const uintptr_t stub = want->fill == DBT_FILL_READ ? dbt->stub.load[el1]
-                           : want->put                 ? dbt->stub.put[el1]
+                           : want->put && !want->told  ? dbt->stub.put[el1]
                                                        : dbt->stub.store[el1];
     struct lower_miss miss = {.gap = x86_ask(cold, told_of(l, slot, want), stub, x86_here(&l->a))};
     cold->p += STUB_GAP;
-    if (want->put) {
+    if (want->told) {
+        const int base = l->address.base >= 0 ? l->address.base : RAX;
+        miss.looked = lower_look_or_run(l, told_of(l, slot, want), base, l->address.disp, false);
+    } else if (want->put) {
         put_again(l, insn, want);
         miss.stored = x86_ask(cold, want->size, dbt->stub.store_split, 0);
         cold->p += STUB_GAP;
@@ -324,7 +328,7 @@ static struct lower_miss check(struct lower *l, const struct a64_insn *insn,
     if (!slot || (paired && !pair(l, slot)))
         return (struct lower_miss){.slow = 0};
     const bool left = look(l, slot, want, paired);
-    if (left && is_simple(l, insn, want))
+    if (left && is_plain(want) && lower_is_simple(l, insn))
         return fill_or_run(l, insn, slot, want);
     ask(l, slot, want, paired, left);
     const bool splits = want->put && want->size > 1 && !want->told;
@@ -333,6 +337,18 @@ static struct lower_miss check(struct lower *l, const struct a64_insn *insn,
     miss.stored = stored;
     if (want->told)
         lower_look(l, want->size - 1, miss.slow);
+    return miss;
+}
+
+struct lower_miss lower_look_of_member(struct lower *l, const struct a64_insn *insn, const struct lower_group *group,
+                                       unsigned bytes, int base, int32_t disp)
+{
+    if (lower_is_simple(l, insn)) {
+        const uint32_t told = told_of(l, group->slot, &(struct want){.size = bytes});
+        return (struct lower_miss){.looked = lower_look_or_run(l, told, base, disp, true)};
+    }
+    const struct lower_miss miss = lower_rarely(l, insn);
+    lower_look(l, bytes - 1, miss.slow);
     return miss;
 }
 
@@ -464,11 +480,14 @@ static void tell_gap(const struct lower *l, struct x86_label jump)
     *jump.at = (uint8_t)gap;
 }
 
-void lower_tell_gaps(struct lower *l, struct x86_label jump, struct x86_label stored)
+void lower_tell_gaps(struct lower *l, struct lower_miss miss)
 {
     if (l->a.full || l->cold.full)
         return;
-    tell_gap(l, jump);
-    if (stored.at)
-        tell_gap(l, stored);
+    if (miss.gap.at)
+        tell_gap(l, miss.gap);
+    if (miss.gap.at && miss.stored.at)
+        tell_gap(l, miss.stored);
+    if (miss.looked.at)
+        tell_gap(l, miss.looked);
 }

@@ -7,7 +7,7 @@
  * is that, and does the same. Whatever else is the case is left to the interpreter's functions,
  * also that STXR fails.
  *
- * Other stores look at cpu->excl.hot; only if that is set do they look at their entry, and only if
+ * Other stores look at cpu->monitored; only if that is set do they look at their entry, and only if
  * the entry is hot does the interpreter's function store. */
 
 #include "lower_mem.h"
@@ -255,13 +255,31 @@ static void lower_clrex(struct lower *l, const struct a64_insn *insn)
 void lower_look(struct lower *l, unsigned bytes, uintptr_t slow)
 {
     struct x86 *a = &l->a, *cold = &l->cold;
-    x86_alu_imm(a, ALU_CMP, 0, CPU(excl.hot), 0);
+    x86_alu_imm(a, ALU_CMP, 0, CPU(monitored), 0);
     const struct x86_label look = x86_jcc(a, CC_NE);
     x86_land(cold, look);
+    if (l->address.base >= 0)
+        x86_lea(cold, 1, RAX, x86_m(l->address.base, l->address.disp));
     x86_imm(cold, RDX, bytes);
     x86_call_to(cold, l->dbt->stub.look);
     x86_jcc_to(cold, CC_NE, slow);
     x86_jmp_to(cold, x86_here(a));
+}
+
+struct x86_label lower_look_or_run(struct lower *l, uint32_t told, int base, int32_t disp, bool member)
+{
+    struct x86 *a = &l->a, *cold = &l->cold;
+    x86_alu_imm(a, ALU_CMP, 0, CPU(monitored), 0);
+    x86_land(cold, x86_jcc(a, CC_NE));
+    if (base != RAX)
+        x86_lea(cold, 1, RAX, x86_m(base, disp));
+    const struct x86_label looked = x86_ask(cold, told, l->dbt->stub.look_or_run[member], x86_here(a));
+    cold->p += STUB_GAP;
+    if (member) {
+        x86_u8(cold, lower_place(l, l->at) & 0xff);
+        x86_u8(cold, lower_place(l, l->at) >> 8);
+    }
+    return looked;
 }
 
 /* Called with [RAX + RCX] of EDX and one more bytes, up to 64, that are going to be stored: ZF is
@@ -286,6 +304,17 @@ void dbt_emit_look(struct dbt *dbt, struct x86 *a)
     x86_pop(a, RCX);
     x86_pop(a, RAX);
     x86_ret(a);
+
+    /* The same with EDX: what is told of an access by its slot. Returns, or the interpreter's function runs. */
+    for (unsigned member = 0; member < 2; member++) {
+        dbt->stub.look_or_run[member] = x86_here(a);
+        x86_push(a, RDX);
+        x86_alu_imm(a, ALU_AND, 0, x86_r(RDX), (1 << STUB_SIZE_BITS) - 1);
+        x86_call_to(a, dbt->stub.look);
+        x86_pop(a, RDX);
+        x86_jcc_to(a, CC_NE, dbt->stub.missed_told[member]);
+        x86_ret(a);
+    }
 }
 
 /* ---- the table ---- */

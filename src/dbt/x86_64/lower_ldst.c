@@ -219,7 +219,10 @@ static bool begin(struct lower *l, const struct a64_insn *insn, enum mode mode,
     if (moved->vector)
         lower_vectors(l);
     const bool told = lower_told(l, fill), shares = constant(mode) || mode == MODE_reg;
-    if (constant(mode) && !told) {
+    if (told)
+        lower_clobber(l);
+    const bool in_rax = told && !lower_is_simple(l, insn);
+    if (constant(mode) && !in_rax) {
         l->address.base = host_of[lower_base(insn)];
         l->address.disp = disp_of(insn, mode);
     }
@@ -236,13 +239,9 @@ static bool begin(struct lower *l, const struct a64_insn *insn, enum mode mode,
     l->address.base = X86_NONE;
     if (!group)
         return true;
+    reach(l, insn, mode, group, access, in_rax);
     if (told)
-        lower_clobber(l);
-    reach(l, insn, mode, group, access, told);
-    if (told) {
-        access->miss = lower_rarely(l, insn);
-        lower_look(l, bytes - 1, access->miss.slow);
-    }
+        access->miss = lower_look_of_member(l, insn, group, bytes, access->index, access->disp);
     return true;
 }
 

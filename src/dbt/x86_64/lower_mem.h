@@ -16,9 +16,9 @@ struct lower_miss {
     struct x86_label done; /* the rare path's jump to behind the instruction; `at` is NULL: there is none */
     uintptr_t slow;        /* where the interpreter's function is called; 0: in a stub */
     struct x86_label stored; /* the rare path's jump to behind the store itself; `at` is NULL: there is none */
-    /* Another jump of it, into the instruction. The stub that this is of is to find how far from there the instruction ends, as
-     * is that of `stored`; `at` is NULL: there is none. */
-    struct x86_label gap;
+    /* Other jumps of it, into the instruction: `looked`, from what tells the exclusive monitor. The stubs that these are of are
+     * to find how far from there the instruction ends, as is that of `stored`; `at` is NULL: there is none. */
+    struct x86_label gap, looked;
 };
 
 /* Makes [RAX + RCX] the SIZE bytes at guest address RAX, which FILL's kind of access may reach.
@@ -52,6 +52,16 @@ void lower_find_entry(const struct dbt *dbt, struct x86 *a, unsigned to, bool us
 /* Part of that: if [RAX + RCX], of BYTES and one more, may be marked for exclusive access, goes to
  * SLOW. */
 void lower_look(struct lower *l, unsigned bytes, uintptr_t slow);
+/* Whether a rare path has nothing to do but to run what a stub finds by a slot: one instruction of the block, which has
+ * nothing to do with NZCV. */
+bool lower_is_simple(const struct lower *l, const struct a64_insn *insn);
+/* The same, where the stub has the interpreter's function run, as TOLD of an access at BASE and DISP, or at RAX, by its
+ * slot; or, MEMBER, by that of its group: struct lower_miss's `looked`. RCX is kept. */
+struct x86_label lower_look_or_run(struct lower *l, uint32_t told, int base, int32_t disp, bool member);
+/* Part of a store of BYTES to BASE and DISP, or to RAX, as one of GROUP, whose check is made: tells the exclusive monitor of
+ * it. */
+struct lower_miss lower_look_of_member(struct lower *l, const struct a64_insn *insn, const struct lower_group *group,
+                                       unsigned bytes, int base, int32_t disp);
 void dbt_emit_look(struct dbt *dbt, struct x86 *a);
 /* Calls STUB of pauth.h: the result comes in RAX. The rare path as above. */
 struct lower_miss lower_pac(struct lower *l, const struct a64_insn *insn, uintptr_t stub);
@@ -63,13 +73,12 @@ static inline void lower_stored(struct lower *l, struct lower_miss miss)
         lower_join(l, miss.stored);
 }
 /* The instruction's end: the rare path comes here. */
-void lower_tell_gaps(struct lower *l, struct x86_label jump, struct x86_label stored);
+void lower_tell_gaps(struct lower *l, struct lower_miss miss);
 static inline void lower_checked(struct lower *l, struct lower_miss miss)
 {
     if (miss.done.at)
         lower_join(l, miss.done);
-    if (miss.gap.at)
-        lower_tell_gaps(l, miss.gap, miss.stored);
+    lower_tell_gaps(l, miss);
 }
 
 /* ---- several accesses with one check ---- */

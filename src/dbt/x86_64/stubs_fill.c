@@ -90,27 +90,47 @@ static uintptr_t emit_split(struct dbt *dbt, struct x86 *a, enum end end,
     return here;
 }
 
+/* Runs the instruction at PLACE of the page with the site that dbt_hot.missed is of. */
+static int exec_at(struct a64_cpu *cpu, const struct dbt_site *site, unsigned place)
+{
+    const struct dbt *dbt = cpu->engine;
+    const struct dbt_page *page = &dbt->pages[dbt->blocks[site->block].page];
+    cpu->pc = dbt->hot->page + place;
+    return stub_exec_word(cpu, page->words[place / 4]);
+}
+
+static const struct dbt_site *missed_site(const struct dbt *dbt)
+{
+    return &dbt->sites[dbt->hot->missed - dbt->hot->slot];
+}
+
 /* Runs the instruction whose access missed. */
 static int exec_missed(struct a64_cpu *cpu)
 {
-    const struct dbt *dbt = cpu->engine;
-    const struct dbt_site *site = &dbt->sites[dbt->hot->missed - dbt->hot->slot];
-    const struct dbt_page *page = &dbt->pages[dbt->blocks[site->block].page];
-    cpu->pc = dbt->hot->page + site->place;
-    return stub_exec_word(cpu, page->words[site->place / 4]);
+    const struct dbt_site *site = missed_site(cpu->engine);
+    return exec_at(cpu, site, site->place);
+}
+
+/* Runs the group's member of which the call was whose jump is at JUMP. */
+static int exec_member(struct a64_cpu *cpu, const uint8_t *jump)
+{
+    uint16_t place;
+    memcpy(&place, jump + OPCODE + OFFSET + STUB_GAP, sizeof(place));
+    return exec_at(cpu, missed_site(cpu->engine), place);
 }
 
 /* Called for a load or store that missed its slot, dbt_hot.missed: the interpreter's function does
  * the instruction. Goes on at its end: so far from where the jump behind the call leads as is told behind that. */
-static void emit_missed(struct dbt *dbt, struct x86 *a)
+static uintptr_t emit_missed(struct dbt *dbt, struct x86 *a, bool member)
 {
-    dbt->stub.missed = x86_here(a);
+    const uintptr_t here = x86_here(a);
     x86_mov(a, 0, RAX, CPU(vectors_away));
     x86_store(a, 0, x86_at(&dbt->hot->away_before), RAX);
     stub_spill(a);
     stub_spill_vectors(dbt, a);
     x86_lea(a, 1, RDI, x86_m(RBP, -CPU_BIAS));
-    x86_imm(a, RAX, (uintptr_t)exec_missed);
+    x86_imm(a, RAX, member ? (uintptr_t)exec_member : (uintptr_t)exec_missed);
+    x86_mov(a, 1, RSI, x86_m(RSP, 0));
     x86_alu_imm(a, ALU_SUB, 1, x86_r(RSP), 8);
     x86_call_rm(a, x86_r(RAX));
     x86_alu_imm(a, ALU_ADD, 1, x86_r(RSP), 8);
@@ -121,7 +141,12 @@ static void emit_missed(struct dbt *dbt, struct x86 *a)
     x86_movzx8(a, RDX, x86_m(RAX, OPCODE + OFFSET));
     x86_lea(a, 1, RAX, x86_mx(RAX, RCX, 0, OPCODE + OFFSET));
     x86_alu(a, ALU_ADD, 1, RAX, x86_r(RDX));
+    if (member) { /* what the group adds to its addresses is in RCX */
+        x86_mov(a, 1, RCX, x86_at(&dbt->hot->missed));
+        x86_mov(a, 1, RCX, x86_m(RCX, offsetof(struct dbt_slot, value)));
+    }
     x86_jmp_rm(a, x86_r(RAX));
+    return here;
 }
 
 static void call_c(struct x86 *a, unsigned access, bool aligned, uintptr_t function)
@@ -331,16 +356,22 @@ static uintptr_t emit_fill(struct dbt *dbt, struct x86 *a, unsigned access, bool
     return here;
 }
 
-/* The start of a stub that is called with RCX: the address less the slot's tag, and told the slot in EDX. RAX = the address,
- * RCX = the slot, EDX = its limit. */
-static void find_slot(struct dbt *dbt, struct x86 *a)
+/* RCX = the slot that is told in EDX. */
+static void find_told(struct dbt *dbt, struct x86 *a)
 {
     _Static_assert(sizeof(struct dbt_slot) == 32, "a place by a shift");
-    x86_mov_rr(a, 1, RAX, RCX);
     x86_mov_rr(a, 0, RCX, RDX);
     x86_shift_imm(a, SHIFT_SHR, 0, RCX, STUB_SIZE_BITS - 5);
     x86_alu_imm(a, ALU_AND, 0, x86_r(RCX), -32);
     x86_alu(a, ALU_ADD, 1, RCX, x86_at(&dbt->hot->slots));
+}
+
+/* The start of a stub that is called with RCX: the address less the slot's tag, and told the slot in EDX. RAX = the address,
+ * RCX = the slot, EDX = its limit. */
+static void find_slot(struct dbt *dbt, struct x86 *a)
+{
+    x86_mov_rr(a, 1, RAX, RCX);
+    find_told(dbt, a);
     x86_alu_imm(a, ALU_AND, 0, x86_r(RDX), (1 << STUB_SIZE_BITS) - 1);
     x86_neg(a, 0, RDX);
     x86_alu_imm(a, ALU_ADD, 0, x86_r(RDX), (int32_t)A64_PAGE_MASK + 1);
@@ -374,7 +405,14 @@ static uintptr_t emit_ask(struct dbt *dbt, struct x86 *a, uintptr_t fill)
 
 void dbt_emit_fills(struct dbt *dbt, struct x86 *a)
 {
-    emit_missed(dbt, a);
+    dbt->stub.missed = emit_missed(dbt, a, false);
+    const uintptr_t missed[] = {dbt->stub.missed, emit_missed(dbt, a, true)};
+    for (unsigned member = 0; member < 2; member++) {
+        dbt->stub.missed_told[member] = x86_here(a);
+        find_told(dbt, a);
+        x86_store(a, 1, x86_at(&dbt->hot->missed), RCX);
+        x86_jmp_to(a, missed[member]);
+    }
     dbt->stub.split[0] = emit_split(dbt, a, END_TELLS, dbt_split_load);
     dbt->stub.split[1] = emit_split(dbt, a, END_TELLS, dbt_split_store);
     const uintptr_t split = emit_split(dbt, a, END_RUNS, dbt_split_load);

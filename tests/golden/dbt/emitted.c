@@ -122,7 +122,7 @@ static void print_cpu(void)
     FIELD(excl.value);
     FIELD(excl.entry);
     FIELD(excl.version);
-    FIELD(excl.hot);
+    FIELD(monitored);
     FIELD(excl.looks);
     FIELD(excl.table);
     FIELD(sr);
