@@ -81,7 +81,7 @@ def as_data(row, subject, rivals):
     found = compared or (None,) * 4
     return {"group": row.benchmark.group, "name": row.benchmark.name, "float": bool(row.benchmark.flags & FLOAT),
             "rival": found[0], "ratio": found[1], "low": found[2], "high": found[3], "pairs": len(row.times.get(subject, [])),
-            "narrow": bool(compared) and is_narrow(compared), "ended": row.ended,
+            "narrow": bool(compared) and len(row.times[subject]) > 1 and is_narrow(compared), "ended": row.ended,
             "seconds": {name: row.seconds(name) for name in row.times}, "agree": row.agree(), "troubles": row.troubles}
 
 

@@ -206,6 +206,12 @@ class Report(unittest.TestCase):
         self.assertEqual(status, 1)
         self.assertIn("| int | some | **2.00x** | 2.00 to 2.00 | 7 |", text)
 
+    def test_one_pair_decides_nothing(self):
+        row = raced(Fake("dbt", 1.0), Fake("qemu-max", 2.0), least=1, most=1)
+        self.assertFalse(report.as_data(row, "dbt", ["qemu-max"])["narrow"])
+        row = raced(Fake("dbt", 1.0), Fake("qemu-max", 2.0), least=2, most=2)
+        self.assertTrue(report.as_data(row, "dbt", ["qemu-max"])["narrow"])
+
     def test_the_image_tools_verdicts(self):
         self.assertEqual((images.verdict(1.0, 1.2), images.verdict(1.3, 1.2)), ("yes", "**no**"))
 
