@@ -81,9 +81,12 @@ HV_EXPORT hv_return_t hv_pomona_vm_config_set_engine(hv_vm_config_t config, cons
  *     old-host     the processor is one that translated code does not run on; in POMONA_ENGINE_KNOBS, the
  *                  preferred engine is another then, too
  *     one-tlb      the TLB holds one page
+ *     plant=ROW    translated code gets instructions of that row of the decode table wrong (it reads their
+ *                  words with bit 0 turned round, but where it calls the interpreter's function), so that it is
+ *                  seen whether this is found; no code is kept then
  *     vipt         CTR_EL0 calls instruction caches VIPT, so that guests use IC IALLU for new code
  *     windows      they are mapped in the order of their addresses at once
- * Guests see no other difference but time. HV_BAD_ARGUMENT: something else. Where nobody chooses,
+ * Guests see no other difference but time, and what is planted. HV_BAD_ARGUMENT: something else. Where nobody chooses,
  * POMONA_ENGINE_KNOBS in the environment does; with something else there hv_vm_create returns
  * HV_BAD_ARGUMENT. With HV_POMONA_CAP_ENGINES. */
 HV_EXPORT hv_return_t hv_pomona_vm_config_set_engine_knobs(hv_vm_config_t config, const char *list);

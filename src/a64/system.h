@@ -50,6 +50,7 @@ struct a64_knobs {
     bool no_slots;      /* accesses of translated code remember no pages */
     bool windows;       /* they get windows (src/dbt/window.c) at once */
     bool old_host;      /* the translator does not run here */
+    uint16_t plant;     /* the row that translated code gets wrong, plus 1; 0: none */
     bool vipt;          /* CTR_EL0 says that instruction caches are VIPT: guests use IC IALLU for new code */
     bool perf_map;      /* not a knob: Linux's perf gets a map of translated code */
     bool count_refills; /* nor this: emitted code counts what it finds in the TLB */

@@ -7,17 +7,23 @@
  * translated code runs, and the pages compared behind it. Memory must be this CPU's alone
  * meanwhile: one CPU, or the instruction clock, with which only one runs at a time.
  *
- * Not compared are blocks that cannot be run twice, because they act on more than registers and
+ * Where they have not, the block's first instructions are run again in the same way, one more each
+ * time, to find the one that is wrong; all code is translated anew afterwards.
+ *
+ * Each block returns to the main loop, so that what belongs to several is not met: strips, turns, and
+ * jumps from one to another. Not compared are blocks that cannot be run twice, because they act on more than registers and
  * memory: with system instructions, exclusives (their monitor is the system's), branches to the
  * next instruction (where the two would stop at different places), accesses to devices and whatever
  * else leaves the engine. Stores to a page that the interpreter did not write are not seen as such;
- * what they change is, when it is read. */
+ * what they change is, when it is read. System registers are compared where exceptions write them. */
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "../a64/dis.h"
+#include "../a64/exception.h"
+#include "../a64/mmu.h"
 #include "internal.h"
 
 #define MAX_PAGES 128u
@@ -25,13 +31,15 @@
 struct dbt_check {
     struct a64_mmu *mmu; /* of the interpreter's runs */
     uint64_t invalidations; /* of the CPU's own: what was dropped there is dropped here */
-    struct a64_cpu before, expected;
+    struct a64_cpu before, expected, found;
+    uint64_t pa; /* of the block, which may be gone when it is told of, and its mode */
+    unsigned mode;
     bool comparable;
     uint32_t words[DBT_MAX_INSNS]; /* of the block */
     unsigned count;                /* of pages */
     struct written {
         uint8_t *host;
-        uint8_t before[A64_PAGE_MASK + 1], expected[A64_PAGE_MASK + 1];
+        uint8_t before[A64_PAGE_MASK + 1], expected[A64_PAGE_MASK + 1], found[A64_PAGE_MASK + 1];
     } page[MAX_PAGES];
 };
 
@@ -143,15 +151,11 @@ static void copy_state(struct a64_cpu *to, const struct a64_cpu *from)
     memcpy((char *)to + rest, (const char *)from + rest, sizeof(*to) - rest);
 }
 
-void dbt_check_before(struct dbt *dbt, const struct dbt_block *block)
+/* The interpreter runs COUNT instructions; what it makes of the state is kept, and taken back. */
+static bool interpret(struct dbt *dbt, unsigned count)
 {
     struct dbt_check *check = dbt->check;
     struct a64_cpu *cpu = dbt->cpu;
-    check->count = 0;
-    check->comparable = !cpu->excl.key && all_repeat(dbt, block);
-    if (!check->comparable)
-        return;
-    copy_state(&check->before, cpu);
     const uint64_t invalidations = cpu->mmu->invalidations;
     cpu->mmu = check->mmu;
     cpu->engine = dbt->interp;
@@ -162,55 +166,130 @@ void dbt_check_before(struct dbt *dbt, const struct dbt_block *block)
     if (check->invalidations != invalidations)
         a64_tlb_flush(cpu);
     check->invalidations = invalidations;
-    check->comparable = step_through(cpu, block->count);
+    const bool stayed = step_through(cpu, count);
     take_back(check);
     copy_state(&check->expected, cpu);
     copy_state(cpu, &check->before);
+    return stayed;
+}
+
+void dbt_check_before(struct dbt *dbt, const struct dbt_block *block)
+{
+    struct dbt_check *check = dbt->check;
+    struct a64_cpu *cpu = dbt->cpu;
+    check->count = 0;
+    check->pa = block->pa;
+    check->mode = block->mode;
+    check->comparable = !cpu->excl.key && all_repeat(dbt, block);
+    if (!check->comparable)
+        return;
+    copy_state(&check->before, cpu);
+    check->comparable = interpret(dbt, block->count);
+}
+
+/* ---- what is compared ---- */
+
+#define MAX_VALUES 160u
+#define ALONE      ~0u
+
+/* A register or a field, with its number, if it has one. */
+struct value {
+    const char *name;
+    unsigned number;
+    uint64_t value;
+};
+
+struct values {
+    struct value value[MAX_VALUES];
+    unsigned count;
+};
+
+static void add(struct values *values, const char *name, unsigned number, uint64_t value)
+{
+    if (values->count == MAX_VALUES)
+        abort();
+    values->value[values->count++] = (struct value){name, number, value};
+}
+
+static void add_pstate(struct values *values, const struct a64_pstate *ps)
+{
+    add(values, "el", ALONE, ps->el);
+    add(values, "spsel", ALONE, ps->spsel);
+    add(values, "daif", ALONE, ps->daif);
+    add(values, "btype", ALONE, ps->btype);
+    add(values, "ss", ALONE, ps->ss);
+    add(values, "il", ALONE, ps->il);
+    add(values, "pan", ALONE, ps->pan);
+    add(values, "uao", ALONE, ps->uao);
+    add(values, "dit", ALONE, ps->dit);
+    add(values, "ssbs", ALONE, ps->ssbs);
+    add(values, "tco", ALONE, ps->tco);
+}
+
+static void values_of(struct values *values, const struct a64_cpu *cpu)
+{
+    const unsigned selected = cpu->ps.spsel ? cpu->ps.el : 0;
+    values->count = 0;
+    for (unsigned n = 0; n < 31; n++)
+        add(values, "x", n, cpu->x[n]);
+    for (unsigned n = 0; n < 32; n++) {
+        add(values, "low half of v", n, cpu->v[n].d[0]);
+        add(values, "high half of v", n, cpu->v[n].d[1]);
+    }
+    add(values, "sp", ALONE, cpu->sp);
+    for (unsigned el = 0; el < 3; el++)
+        add(values, "sp_el", el, el == selected ? cpu->sp : cpu->sp_el[el]);
+    add(values, "pc", ALONE, cpu->pc);
+    add(values, "nzcv", ALONE, cpu->nzcv);
+    add(values, "fpcr", ALONE, cpu->fpcr);
+    add(values, "fpsr", ALONE, cpu->fpsr);
+    add_pstate(values, &cpu->ps);
+    for (unsigned el = 1; el < 3; el++) {
+        add(values, "esr_el", el, cpu->sr.esr[el]);
+        add(values, "far_el", el, cpu->sr.far[el]);
+        add(values, "elr_el", el, cpu->sr.elr[el]);
+        add(values, "spsr_el", el, cpu->sr.spsr[el]);
+    }
+    add(values, "hpfar_el", 2, cpu->sr.hpfar_el2);
 }
 
 /* ---- comparing ---- */
 
-struct report {
-    FILE *out;
-    bool differs;
-};
-
-static void compare(struct report *report, const char *name, unsigned n, uint64_t expected,
-                    uint64_t found)
+static const char *name_of(const struct value *value, char name[24])
 {
-    if (expected == found)
-        return;
-    report->differs = true;
-    fprintf(report->out, "  %s", name);
-    if (n != ~0u)
-        fprintf(report->out, "%u", n);
-    fprintf(report->out, ": interp %#018" PRIx64 ", dbt %#018" PRIx64 "\n", expected, found);
+    if (value->number == ALONE)
+        return value->name;
+    snprintf(name, 24, "%s%u", value->name, value->number);
+    return name;
 }
 
-static void compare_registers(struct report *report, const struct a64_cpu *a,
-                              const struct a64_cpu *b)
+static void tell(FILE *out, const char *name, uint64_t expected, uint64_t found)
 {
-    for (unsigned n = 0; n < 31; n++)
-        compare(report, "x", n, a->x[n], b->x[n]);
-    for (unsigned n = 0; n < 32; n++) {
-        compare(report, "low half of v", n, a->v[n].d[0], b->v[n].d[0]);
-        compare(report, "high half of v", n, a->v[n].d[1], b->v[n].d[1]);
+    if (out)
+        fprintf(out, "  %s: interp %#018" PRIx64 ", dbt %#018" PRIx64 "\n", name, expected, found);
+}
+
+/* Whether the values in registers differ; each that does is told to OUT, if any. */
+static bool registers_differ(const struct a64_cpu *expected, const struct a64_cpu *found, FILE *out)
+{
+    struct values a, b;
+    char name[24];
+    bool differ = false;
+    values_of(&a, expected);
+    values_of(&b, found);
+    for (unsigned i = 0; i < a.count; i++) {
+        if (a.value[i].value == b.value[i].value)
+            continue;
+        differ = true;
+        tell(out, name_of(&a.value[i], name), a.value[i].value, b.value[i].value);
     }
-    compare(report, "sp", ~0u, a->sp, b->sp);
-    compare(report, "pc", ~0u, a->pc, b->pc);
-    compare(report, "nzcv", ~0u, a->nzcv, b->nzcv);
-    compare(report, "fpcr", ~0u, a->fpcr, b->fpcr);
-    compare(report, "fpsr", ~0u, a->fpsr, b->fpsr);
-    compare(report, "el", ~0u, a->ps.el, b->ps.el);
-    compare(report, "btype", ~0u, a->ps.btype, b->ps.btype);
-    compare(report, "esr_el1", ~0u, a->sr.esr[1], b->sr.esr[1]);
-    compare(report, "far_el1", ~0u, a->sr.far[1], b->sr.far[1]);
-    compare(report, "elr_el1", ~0u, a->sr.elr[1], b->sr.elr[1]);
-    compare(report, "spsr_el1", ~0u, a->sr.spsr[1], b->sr.spsr[1]);
+    return differ;
 }
 
-static void compare_memory(struct report *report, const struct dbt_check *check)
+/* Whether the memory that the interpreter wrote differs from what is there. */
+static bool memory_differs(const struct dbt_check *check, FILE *out)
 {
+    bool differs = false;
     for (unsigned i = 0; i < check->count; i++) {
         const struct written *page = &check->page[i];
         for (unsigned at = 0; at < sizeof(page->expected); at += 8) {
@@ -219,28 +298,130 @@ static void compare_memory(struct report *report, const struct dbt_check *check)
             memcpy(&found, page->host + at, 8);
             if (expected == found)
                 continue;
-            fprintf(report->out, "  page %u, +%#x: ", i, at);
-            compare(report, "memory", ~0u, expected, found);
+            differs = true;
+            if (out)
+                fprintf(out, "  page %u, +%#x: ", i, at);
+            tell(out, "memory", expected, found);
         }
+    }
+    return differs;
+}
+
+/* ---- the report ---- */
+
+static void print_insn(FILE *out, const struct dbt_check *check, unsigned i)
+{
+    const uint64_t at = check->before.pc + i * 4;
+    char text[128];
+    a64_disassemble(check->words[i], at, text, sizeof(text));
+    fprintf(out, "  %#" PRIx64 ": %08x  %s\n", at, check->words[i], text);
+}
+
+/* All that is compared: before the block, and what each engine made of it. */
+static void print_states(FILE *out, const struct dbt_check *check)
+{
+    struct values before, expected, found;
+    char name[24];
+    values_of(&before, &check->before);
+    values_of(&expected, &check->expected);
+    values_of(&found, &check->found);
+    fprintf(out, "  %-18s %18s %18s %18s\n", "the states:", "before", "interp", "dbt");
+    for (unsigned i = 0; i < before.count; i++) {
+        const uint64_t a = expected.value[i].value, b = found.value[i].value;
+        fprintf(out, "  %-18s %#18" PRIx64 " %#18" PRIx64 " %#18" PRIx64 "%s\n",
+                name_of(&before.value[i], name), before.value[i].value, a, b, a != b ? " <" : "");
     }
 }
 
 /* What ran, and what was made of it. */
 static void describe(FILE *out, const struct dbt *dbt, const struct dbt_block *block)
 {
-    const struct a64_cpu *before = &dbt->check->before;
-    for (unsigned i = 0; i < block->count; i++) {
-        char text[128];
-        a64_disassemble(dbt->check->words[i], before->pc + i * 4, text, sizeof(text));
-        fprintf(out, "  %#" PRIx64 ": %08x  %s\n", before->pc + i * 4, dbt->check->words[i], text);
-    }
-    fprintf(out, "  it began with nzcv %#x, sp %#" PRIx64, before->nzcv, before->sp);
-    for (unsigned n = 0; n < 31; n++)
-        fprintf(out, "%s x%u %#" PRIx64, n % 4 ? "," : "\n   ", n, before->x[n]);
-    fprintf(out, "\n  its code at %p:", (const void *)(dbt->code + block->code));
+    fprintf(out, "  the block:\n");
+    for (unsigned i = 0; i < block->count; i++)
+        print_insn(out, dbt->check, i);
+    print_states(out, dbt->check);
+    fprintf(out, "  its code at %p:", (const void *)(dbt->code + block->code));
     for (unsigned i = 0; i < block->code_size; i++)
         fprintf(out, "%s%02x", i % 32 ? " " : "\n    ", dbt->code[block->code + i]);
     fprintf(out, "\n");
+}
+
+/* ---- which instruction it is ---- */
+
+/* To where the block began. */
+static void go_back(struct dbt *dbt)
+{
+    struct dbt_check *check = dbt->check;
+    for (unsigned i = 0; i < check->count; i++)
+        memcpy(check->page[i].host, check->page[i].before, sizeof(check->page[i].before));
+    copy_state(dbt->cpu, &check->before);
+    a64_mmu_update(dbt->cpu);
+}
+
+/* Translated code runs the block's first COUNT instructions. False: there is none, or it did not run them. */
+static bool run_first(struct dbt *dbt, const uint32_t *page, unsigned count)
+{
+    struct a64_cpu *cpu = dbt->cpu;
+    struct dbt_hot *hot = dbt->hot;
+    enum engine_stop stop;
+    const uint32_t code = dbt_translate_first(dbt, dbt->check->pa, page, dbt->check->mode, count);
+    if (!code)
+        return false;
+    dbt_follow(dbt, dbt_mode(cpu));
+    dbt_before_entry(dbt);
+    hot->mxcsr_host = __builtin_ia32_stmxcsr();
+    dbt_enter(dbt, code);
+    cpu->nzcv = dbt_flags_to(cpu, hot->flags);
+    if (hot->exit == DBT_EXIT_LOOKUP)
+        cpu->pc = a64_branch_address(cpu, cpu->pc);
+    else if (hot->exit == DBT_EXIT_LINK)
+        cpu->pc = hot->page + dbt->links[hot->exit_arg].place * 4;
+    else if (hot->exit == DBT_EXIT_STATUS)
+        dbt_follow_status(dbt, &stop);
+    return hot->exit != DBT_EXIT_ATTENTION;
+}
+
+/* How many of the block's first COUNT instructions it takes to see a difference; 0: it is not seen again. */
+static unsigned find_first(struct dbt *dbt, unsigned count)
+{
+    struct dbt_check *check = dbt->check;
+    struct a64_page at;
+    unsigned found = 0;
+    if (!dbt->cpu->sys->bus.page(dbt->cpu->sys->bus.ctx, check->pa & ~A64_PAGE_MASK, &at))
+        return 0;
+    for (unsigned n = 1; n <= count && !found; n++) {
+        go_back(dbt);
+        if (!interpret(dbt, n))
+            break;
+        a64_mmu_update(dbt->cpu);
+        if (run_first(dbt, at.host, n) &&
+            (registers_differ(&check->expected, dbt->cpu, NULL) || memory_differs(check, NULL)))
+            found = n;
+    }
+    return found;
+}
+
+/* Says which instruction it is, and leaves all as it was. */
+static void name_first(struct dbt *dbt, FILE *out, unsigned count)
+{
+    struct dbt_check *check = dbt->check;
+    struct a64_cpu *cpu = dbt->cpu;
+    const uint32_t attention = atomic_exchange(&cpu->attention, 0);
+    for (unsigned i = 0; i < check->count; i++)
+        memcpy(check->page[i].found, check->page[i].host, sizeof(check->page[i].found));
+    const unsigned first = find_first(dbt, count);
+    for (unsigned i = 0; i < check->count; i++)
+        memcpy(check->page[i].host, check->page[i].found, sizeof(check->page[i].found));
+    copy_state(cpu, &check->found);
+    a64_mmu_update(cpu);
+    dbt_flush(dbt);
+    atomic_fetch_or(&cpu->attention, attention);
+    if (!first) {
+        fprintf(out, "  the engines agree on each of its instructions when it is translated again\n");
+        return;
+    }
+    fprintf(out, "  the first instruction that differs%s:\n", first == count && count > 1 ? ", or differs with those before it" : "");
+    print_insn(out, check, first - 1);
 }
 
 /* Whether the translated code left before the interpreter did: at a block's start, or behind an
@@ -255,26 +436,45 @@ static bool left_early(const struct dbt *dbt)
            (dbt->hot->exit == DBT_EXIT_LOOKUP && done < expected * 4);
 }
 
+static bool counts_differ(const struct dbt_check *check, const struct a64_cpu *found)
+{
+    return found->slice_end != UINT64_MAX && check->expected.icount != found->icount;
+}
+
+/* In several lines, for the caller to free; NULL: no memory. */
+static char *report(struct dbt *dbt, const struct dbt_block *block)
+{
+    struct dbt_check *check = dbt->check;
+    const unsigned count = block->count;
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    if (!out)
+        return NULL;
+    registers_differ(&check->expected, &check->found, out);
+    if (counts_differ(check, &check->found))
+        tell(out, "instructions", check->expected.icount, check->found.icount);
+    memory_differs(check, out);
+    describe(out, dbt, block);
+    name_first(dbt, out, count);
+    fclose(out);
+    return text;
+}
+
 void dbt_check_after(struct dbt *dbt, const struct dbt_block *block)
 {
     struct dbt_check *check = dbt->check;
-    const struct a64_cpu *cpu = dbt->cpu;
-    char *text = NULL;
-    size_t size = 0;
-    if (!check->comparable || left_early(dbt))
+    struct a64_cpu *cpu = dbt->cpu;
+    if (!check->comparable || left_early(dbt)) {
+        dbt->stats[STAT_NOT_CHECKED]++;
         return;
+    }
     dbt->stats[STAT_CHECKED]++;
-    struct report report = {.out = open_memstream(&text, &size)};
-    if (!report.out)
+    if (!registers_differ(&check->expected, cpu, NULL) && !counts_differ(check, cpu) && !memory_differs(check, NULL))
         return;
-    compare_registers(&report, &check->expected, cpu);
-    if (cpu->slice_end != UINT64_MAX)
-        compare(&report, "instructions", ~0u, check->expected.icount, cpu->icount);
-    compare_memory(&report, check);
-    if (report.differs)
-        describe(report.out, dbt, block);
-    fclose(report.out);
-    if (report.differs)
+    copy_state(&check->found, cpu);
+    char *text = report(dbt, block);
+    if (text)
         cpu->sys->knobs.differs(cpu->sys->knobs.differs_ctx, text);
     free(text);
 }

@@ -230,6 +230,7 @@ enum dbt_stat {
     STAT_PAGE_CHECKS,
     STAT_STALE,
     STAT_CHECKED,
+    STAT_NOT_CHECKED,
     STAT_REFILLS, /* in dbt_hot, until it is shown */
     STAT_FILL_HITS,
     STAT_FILL_MISSES,
@@ -498,6 +499,8 @@ uint64_t dbt_split_store(struct a64_cpu *cpu, uint64_t va, uint32_t size);
 
 /* Translates the block at PA, whose page is at HOST; NULL: no memory. */
 struct dbt_block *dbt_translate(struct dbt *dbt, uint64_t pa, const uint32_t *host, unsigned mode);
+/* Code for the first INSNS instructions of that block alone, which nobody finds and dbt_flush() must follow: its offset. 0: none. */
+uint32_t dbt_translate_first(struct dbt *dbt, uint64_t pa, const uint32_t *host, unsigned mode, unsigned insns);
 
 /* WORD decoded for this CPU, good until the next one is: many a word is met again soon. */
 const struct a64_insn *dbt_decode(struct dbt *dbt, uint32_t word);

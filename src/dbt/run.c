@@ -43,6 +43,7 @@ const char *const dbt_statistics[STAT_COUNT + 1] = {
     [STAT_PAGE_CHECKS] = "code pages compared",
     [STAT_STALE] = "blocks dropped",
     [STAT_CHECKED] = "blocks run by both engines",
+    [STAT_NOT_CHECKED] = "blocks run by one, with --engine-check",
     [STAT_REFILLS] = "page cache misses: TLB hits in emitted code",
     [STAT_FILL_HITS] = "page cache misses: TLB hits in C",
     [STAT_FILL_MISSES] = "page cache misses: left to the slow path",

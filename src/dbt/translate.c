@@ -62,8 +62,10 @@ static void decode(struct dbt *dbt, struct lower *l, unsigned first, const uint3
     unsigned count = 0;
     for (bool ends = false; count < limit && !ends; count++) {
         const struct a64_insn *insn = find_decoded(dbt, a64_code_word(&host[first + count]));
-        l->insn[count] = *insn;
         words[count] = insn->word;
+        if (insn->row + 1u == dbt->cpu->sys->knobs.plant)
+            insn = find_decoded(dbt, insn->word ^ 1);
+        l->insn[count] = *insn;
         ends = insn->flags & A64_F_END && !dbt_is_conditional(insn); /* as all undefined ones are */
         const int64_t to = (int64_t)insn->imm / 4 + count;
         if (insn->flags & A64_F_END && !ends && to > 0 && to <= count && is_loop(l, (unsigned)to, count)) {
@@ -104,17 +106,34 @@ static void count(struct dbt *dbt, unsigned insns, size_t code, size_t cold, uin
     dbt->stats[STAT_NANOSECONDS] += target_clock() - start;
 }
 
+static void begin(struct dbt *dbt, uint64_t pa, const uint32_t *host, unsigned mode, uint32_t *words)
+{
+    struct lower *l = dbt->lower;
+    l->mode = mode;
+    l->pa = pa;
+    l->host = host;
+    l->offset = (uint32_t)(pa & A64_PAGE_MASK);
+    decode(dbt, l, l->offset / 4, host, words);
+}
+
+uint32_t dbt_translate_first(struct dbt *dbt, uint64_t pa, const uint32_t *host, unsigned mode, unsigned insns)
+{
+    struct lower *l = dbt->lower;
+    uint32_t words[DBT_MAX_INSNS];
+    begin(dbt, pa, host, mode, words);
+    if (insns > l->count)
+        return 0;
+    l->count = insns;
+    return emit(dbt, l) && l->count == insns ? (uint32_t)l->before.code : 0;
+}
+
 struct dbt_block *dbt_translate(struct dbt *dbt, uint64_t pa, const uint32_t *host, unsigned mode)
 {
     const uint64_t start = target_clock();
     struct lower *l = dbt->lower;
     uint32_t words[DBT_MAX_INSNS];
     const unsigned first = (pa & A64_PAGE_MASK) / 4;
-    l->mode = mode;
-    l->pa = pa;
-    l->host = host;
-    l->offset = (uint32_t)(pa & A64_PAGE_MASK);
-    decode(dbt, l, first, host, words);
+    begin(dbt, pa, host, mode, words);
     if (!emit(dbt, l))
         return NULL;
     struct dbt_page *page = dbt_page_for(dbt, pa, host, first, words, l->count);

@@ -79,16 +79,26 @@ static bool parse_code_size(const char *text, size_t length, struct a64_knobs *k
     return true;
 }
 
+static bool parse_plant(const char *text, size_t length, struct a64_knobs *knobs)
+{
+    for (unsigned row = 0; row < A64_ROW_COUNT; row++)
+        if (strlen(a64_rows[row].name) == length && !memcmp(text, a64_rows[row].name, length))
+            knobs->plant = (uint16_t)(row + 1);
+    return knobs->plant != 0;
+}
+
 static bool parse_knob(const char *text, size_t length, struct a64_knobs *knobs)
 {
-    static const char code[] = "code=";
+    static const char code[] = "code=", plant[] = "plant=";
     for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
         if (strlen(flags[i].name) == length && !memcmp(text, flags[i].name, length)) {
             *(bool *)((char *)knobs + flags[i].at) = true;
             return true;
         }
     }
-    const size_t prefix = sizeof(code) - 1;
+    const size_t prefix = sizeof(code) - 1, plant_prefix = sizeof(plant) - 1;
+    if (length > plant_prefix && !memcmp(text, plant, plant_prefix))
+        return parse_plant(text + plant_prefix, length - plant_prefix, knobs);
     return length > prefix && !memcmp(text, code, prefix) &&
            parse_code_size(text + prefix, length - prefix, knobs);
 }

@@ -42,6 +42,8 @@ static hv_return_t resolve_config(struct hv_vm *vm, const struct hv_vm_config_s 
         return HV_BAD_ARGUMENT;
     if (!hv_engine_usable(own->engine, &own->knobs))
         return HV_UNSUPPORTED;
+    if (own->knobs.plant)
+        own->knobs.code_cache = NULL;
     vm->granule = own->granule == HV_IPA_GRANULE_4KB ? HV_GRANULE_4K : HV_GRANULE_16K;
     return HV_SUCCESS;
 }

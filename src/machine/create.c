@@ -151,7 +151,7 @@ static int configure_engine(struct machine *machine, hv_vm_config_t vm, struct e
             return error_set(
                 err, ERROR_USAGE,
                 "--engine-knobs %s: give avx2, code=64K (or more), every-block, evict, "
-                "no-slots, old-host, one-tlb, vipt, windows, with commas between them",
+                "no-slots, old-host, one-tlb, plant=ROW, vipt, windows, with commas between them",
                 config->engine_knobs);
     }
     if (config->engine_check && require(HV_POMONA_CAP_ENGINES, "--engine-check", err))

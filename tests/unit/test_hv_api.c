@@ -97,9 +97,9 @@ static void test_old_host(void **state)
 
 static void test_knobs(void **state)
 {
-    static const char *const good[] = {"", "avx2", "code=64K", "code=1024M,evict", "one-tlb,no-slots,every-block", "vipt"};
+    static const char *const good[] = {"", "avx2", "code=64K", "code=1024M,evict", "one-tlb,no-slots,every-block", "vipt", "plant=ADD_64_addsub_imm"};
     static const char *const bad[] = {"avx", "avx22", "avx2,,evict", "code=", "code=63K", "code=1025M", "code=64",
-                                      "code=64KB", "code=-1K", "no-slots one-tlb"};
+                                      "code=64KB", "code=-1K", "no-slots one-tlb", "plant=", "plant=ADD"};
     hv_vm_config_t config = hv_vm_config_create();
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
         OK(hv_pomona_vm_config_set_engine_knobs(config, good[i]));
