@@ -380,6 +380,7 @@ static void put_actions(struct program *o, unsigned count)
                                       program_put_stack,
                                       program_put_moves,
                                       program_put_wild,
+                                      program_put_stale,
                                       put_call,
                                       put_call,
                                       put_system_action,

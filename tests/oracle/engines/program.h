@@ -100,6 +100,8 @@ uint64_t program_entry(const struct program *o, unsigned space, uint64_t va);
  * program_patch.c. The second tells whether a call is to follow. */
 void program_put_store(struct program *o, unsigned word);
 bool program_put_patch(struct program *o);
+/* Writes code that changes, and runs before the maintenance, too: there. */
+void program_put_stale(struct program *o);
 
 /* The exception vectors: see program_vectors.c. TIMER_PERIOD in ticks. */
 void program_put_vectors(struct rig *rig, unsigned timer_period);

@@ -13,8 +13,8 @@
  * Program P of seed S is always the same. Where two runs part, the last instructions before are
  * printed. Exits 1 on a difference.
  *
- * Left out: code changed without the maintenance that the architecture asks for, since then old and
- * new are both right. */
+ * Code that was changed without the maintenance that the architecture asks for is the old or the new,
+ * and each engine may have another of the two: such programs do not tell which (program_put_stale()). */
 
 #include <stdlib.h>
 #include <string.h>
