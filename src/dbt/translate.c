@@ -140,9 +140,9 @@ struct dbt_block *dbt_translate(struct dbt *dbt, uint64_t pa, const uint32_t *ho
     struct dbt_block *block = page ? dbt_add_block(dbt, page, pa, mode, words, l->count, l->before.links.count) : NULL;
     if (!block)
         return NULL;
-    const size_t size = dbt->now->code - l->before.code;
-    block->code = (uint32_t)l->before.code;
-    block->code_size = (uint32_t)size;
+    const size_t size = dbt->now->code - l->before.code; /* with what it begins behind */
+    block->code = (uint32_t)l->start;
+    block->code_size = (uint32_t)(dbt->now->code - l->start);
     block->kept = lower_kept_registers(l);
     block->head = l->head;
     dbt_perf_block(dbt, block, l->before.cold, dbt->now->cold - l->before.cold);

@@ -462,7 +462,7 @@ static void lower_rows(struct lower *l)
     lower_head(l);
     if (lower_btype(l))
         lower_landing(l);
-    const size_t head = (size_t)(l->a.p - l->dbt->code_write) - l->before.code;
+    const size_t head = (size_t)(l->a.p - l->dbt->code_write) - l->start;
     const bool plain = !l->vectors && !(l->mode & DBT_MODE_COUNT) && !lower_btype(l);
     lower_loop_begin(l);
     l->head = plain && !l->loop.body ? (uint8_t)head : 0;
@@ -498,6 +498,14 @@ void lower_know_nothing(struct lower *l)
     memset(&l->flags, 0, sizeof(l->flags));
 }
 
+/* Blocks that branch back to their start begin where the host fetches at once; others anywhere: more of them fit its caches. */
+#define LOOP_ALIGN 16
+
+static size_t start_from(const struct lower *l, size_t at)
+{
+    return l->loop_end < l->count ? (at + LOOP_ALIGN - 1) & ~(size_t)(LOOP_ALIGN - 1) : at;
+}
+
 bool dbt_lower(struct dbt *dbt, struct lower *l)
 {
     struct dbt_region *now = dbt->now;
@@ -511,21 +519,22 @@ bool dbt_lower(struct dbt *dbt, struct lower *l)
     memset(&l->turns, 0, sizeof(l->turns));
     l->loop.body = 0;
     l->loop.setter = DBT_MAX_INSNS;
+    look_over(l);
     l->before = *now;
-    l->a = emitter(dbt, now->code, now->cold_start);
+    l->start = start_from(l, now->code);
+    l->a = emitter(dbt, l->start, now->cold_start);
     l->cold = emitter(dbt, now->cold, now->literals);
     l->literals = emitter(dbt, now->literals, now->literals);
     /* What does not fit is written off; but a jump that was not emitted would be one right before its place. */
     if (!x86_has_room(&l->a) || !x86_has_room(&l->cold))
         return false;
-    look_over(l);
     lower_rows(l);
     if (!x86_has_room(&l->a) || l->a.full || l->cold.full) {
         *now = l->before;
         return false;
     }
-    memset(l->a.p, 0x90, 16); /* NOP, up to the next block and beyond */
-    now->code = (size_t)(l->a.p - dbt->code_write + 15) & ~(size_t)15;
+    memset(l->a.p, 0x90, LOOP_ALIGN); /* NOP, up to the next block and beyond */
+    now->code = (size_t)(l->a.p - dbt->code_write);
     now->cold = (size_t)(l->cold.p - dbt->code_write);
     now->literals = (size_t)(l->literals.p - dbt->code_write);
     return true;

@@ -106,6 +106,7 @@ struct lower {
     struct x86 cold; /* its rare paths */
     struct x86 literals; /* its constants, from the end of the memory downwards */
     struct dbt_region before; /* the region, before the block was put into it */
+    size_t start;             /* where the block's code begins */
     unsigned mode;
     uint64_t pa;                  /* of the block */
     const uint32_t *host;         /* its page's memory */
