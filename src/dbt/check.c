@@ -361,22 +361,14 @@ static void go_back(struct dbt *dbt)
 /* Translated code runs the block's first COUNT instructions. False: there is none, or it did not run them. */
 static bool run_first(struct dbt *dbt, const uint32_t *page, unsigned count)
 {
-    struct a64_cpu *cpu = dbt->cpu;
-    struct dbt_hot *hot = dbt->hot;
+    const struct dbt_hot *hot = dbt->hot;
     enum engine_stop stop;
     const uint32_t code = dbt_translate_first(dbt, dbt->check->pa, page, dbt->check->mode, count);
     if (!code)
         return false;
-    dbt_follow(dbt, dbt_mode(cpu));
-    dbt_before_entry(dbt);
-    hot->mxcsr_host = __builtin_ia32_stmxcsr();
-    dbt_enter(dbt, code);
-    cpu->nzcv = dbt_flags_to(cpu, hot->flags);
-    if (hot->exit == DBT_EXIT_LOOKUP)
-        cpu->pc = a64_branch_address(cpu, cpu->pc);
-    else if (hot->exit == DBT_EXIT_LINK)
-        cpu->pc = hot->page + dbt->links[hot->exit_arg].place * 4;
-    else if (hot->exit == DBT_EXIT_STATUS)
+    dbt_follow(dbt, dbt_mode(dbt->cpu));
+    dbt_run_code(dbt, code);
+    if (hot->exit == DBT_EXIT_STATUS)
         dbt_follow_status(dbt, &stop);
     return hot->exit != DBT_EXIT_ATTENTION;
 }

@@ -522,6 +522,12 @@ struct dbt_block *dbt_wake(struct dbt *dbt, uint64_t pa, const uint32_t *host, u
 /* BLOCK, whose words memory has no more, and which its page does not name, sleeps until it has; false: it is to be dropped. */
 bool dbt_doze(struct dbt *dbt, struct dbt_block *block);
 
+/* ---- run.c ---- */
+
+/* Enters code at OFFSET, for cpu->pc, until an exit, which dbt_hot tells; cpu->pc is where to go on then, or the instruction
+ * that returned a status. */
+void dbt_run_code(struct dbt *dbt, uint32_t offset);
+
 /* ---- check.c ---- */
 
 /* If cpu->sys->knobs.differs is set: the interpreter runs BLOCK, at cpu->pc, and leaves no trace; after the

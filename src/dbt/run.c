@@ -255,15 +255,19 @@ static void shorten(struct dbt *dbt, const struct way *way, unsigned mode, struc
         dbt_connect_slot(dbt, way->arg, block, (struct dbt_slot){.tag = cpu->pc & ~A64_PAGE_MASK}, global);
 }
 
-static void enter(struct dbt *dbt, const struct dbt_block *block)
+void dbt_run_code(struct dbt *dbt, uint32_t offset)
 {
     struct a64_cpu *cpu = dbt->cpu;
     struct dbt_hot *hot = dbt->hot;
     dbt_before_entry(dbt);
     hot->mxcsr_host = __builtin_ia32_stmxcsr();
-    dbt_enter(dbt, block->code);
+    dbt_enter(dbt, offset);
     cpu->nzcv = dbt_flags_to(cpu, hot->flags);
     dbt->stats[hot->exit]++;
+    if (hot->exit == DBT_EXIT_LOOKUP)
+        cpu->pc = a64_branch_address(cpu, cpu->pc);
+    else if (hot->exit == DBT_EXIT_LINK)
+        cpu->pc = hot->page + dbt->links[hot->exit_arg].place * 4;
 }
 
 /* Once in 256 times. */
@@ -288,9 +292,8 @@ static void evict(struct dbt *dbt)
 static bool run_block(struct dbt *dbt, const struct dbt_block *block, unsigned mode,
                       struct way *way, enum engine_stop *stop)
 {
-    struct a64_cpu *cpu = dbt->cpu;
-    struct dbt_hot *hot = dbt->hot;
-    enter(dbt, block);
+    const struct dbt_hot *hot = dbt->hot;
+    dbt_run_code(dbt, block->code);
     *way = (struct way){
         .from = (enum dbt_exit)hot->exit,
         .arg = (uint32_t)hot->exit_arg,
@@ -298,12 +301,8 @@ static bool run_block(struct dbt *dbt, const struct dbt_block *block, unsigned m
         .entered = mode,
     };
     switch (way->from) {
-    case DBT_EXIT_LOOKUP:
-        cpu->pc = a64_branch_address(cpu, cpu->pc);
-        break;
     case DBT_EXIT_LINK:
         way->mode = dbt->links[way->arg].single ? DBT_MODE_SINGLE : 0;
-        cpu->pc = hot->page + dbt->links[way->arg].place * 4;
         break;
     case DBT_EXIT_STATUS:
         return dbt_follow_status(dbt, stop);

@@ -124,7 +124,7 @@ uint32_t dbt_translate_first(struct dbt *dbt, uint64_t pa, const uint32_t *host,
     if (insns > l->count)
         return 0;
     l->count = insns;
-    return emit(dbt, l) && l->count == insns ? (uint32_t)l->before.code : 0;
+    return emit(dbt, l) && l->count == insns ? (uint32_t)l->start : 0;
 }
 
 struct dbt_block *dbt_translate(struct dbt *dbt, uint64_t pa, const uint32_t *host, unsigned mode)
