@@ -252,14 +252,19 @@ static void lower_clrex(struct lower *l, const struct a64_insn *insn)
 
 /* ---- other stores ---- */
 
+/* If a CPU may have marked anything, goes to `cold`, with the address in RAX: it is BASE and DISP, or there. */
+static void look_if_monitored(struct lower *l, int base, int32_t disp)
+{
+    x86_alu_imm(&l->a, ALU_CMP, 0, CPU(monitored), 0);
+    x86_land(&l->cold, x86_jcc(&l->a, CC_NE));
+    if (base != RAX)
+        x86_lea(&l->cold, 1, RAX, x86_m(base, disp));
+}
+
 void lower_look(struct lower *l, unsigned bytes, uintptr_t slow)
 {
     struct x86 *a = &l->a, *cold = &l->cold;
-    x86_alu_imm(a, ALU_CMP, 0, CPU(monitored), 0);
-    const struct x86_label look = x86_jcc(a, CC_NE);
-    x86_land(cold, look);
-    if (l->address.base >= 0)
-        x86_lea(cold, 1, RAX, x86_m(l->address.base, l->address.disp));
+    look_if_monitored(l, l->address.base >= 0 ? l->address.base : RAX, l->address.disp);
     x86_imm(cold, RDX, bytes);
     x86_call_to(cold, l->dbt->stub.look);
     x86_jcc_to(cold, CC_NE, slow);
@@ -268,12 +273,9 @@ void lower_look(struct lower *l, unsigned bytes, uintptr_t slow)
 
 struct x86_label lower_look_or_run(struct lower *l, uint32_t told, int base, int32_t disp, bool member)
 {
-    struct x86 *a = &l->a, *cold = &l->cold;
-    x86_alu_imm(a, ALU_CMP, 0, CPU(monitored), 0);
-    x86_land(cold, x86_jcc(a, CC_NE));
-    if (base != RAX)
-        x86_lea(cold, 1, RAX, x86_m(base, disp));
-    const struct x86_label looked = x86_ask(cold, told, l->dbt->stub.look_or_run[member], x86_here(a));
+    struct x86 *cold = &l->cold;
+    look_if_monitored(l, base, disp);
+    const struct x86_label looked = x86_ask(cold, told, l->dbt->stub.look_or_run[member], x86_here(&l->a));
     cold->p += STUB_GAP;
     if (member) {
         x86_u8(cold, lower_place(l, l->at) & 0xff);
