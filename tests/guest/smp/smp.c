@@ -24,20 +24,6 @@ static void meet(unsigned cpu)
     }
 }
 
-static void say(const char *name, uint64_t wrong, uint64_t met)
-{
-    text(name);
-    if (wrong) {
-        text(" wrong ");
-        number(wrong);
-    } else {
-        text(" ok");
-    }
-    text(" met ");
-    number(met);
-    text("\n");
-}
-
 /* ---- sixteen bytes at once ---- */
 
 #define TEAR_ROUNDS 400000u

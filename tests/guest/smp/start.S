@@ -47,10 +47,43 @@ off:
 
     .balign 2048
 vectors:
+    .set vector, 0
     .rept 16
     .balign 128
+    .if vector == 4             /* synchronous, from EL1 with its own stack pointer */
+    b synchronous
+    .else
     b unexpected
+    .endif
+    .set vector, vector + 1
     .endr
+synchronous:                    /* fault() says whether to try again */
+    sub sp, sp, #160
+    stp x0, x1, [sp]
+    stp x2, x3, [sp, #16]
+    stp x4, x5, [sp, #32]
+    stp x6, x7, [sp, #48]
+    stp x8, x9, [sp, #64]
+    stp x10, x11, [sp, #80]
+    stp x12, x13, [sp, #96]
+    stp x14, x15, [sp, #112]
+    stp x16, x17, [sp, #128]
+    stp x18, x30, [sp, #144]
+    mrs x0, esr_el1
+    mrs x1, far_el1
+    bl fault
+    cbz w0, unexpected
+    ldp x2, x3, [sp, #16]
+    ldp x4, x5, [sp, #32]
+    ldp x6, x7, [sp, #48]
+    ldp x8, x9, [sp, #64]
+    ldp x10, x11, [sp, #80]
+    ldp x12, x13, [sp, #96]
+    ldp x14, x15, [sp, #112]
+    ldp x16, x17, [sp, #128]
+    ldp x18, x30, [sp, #144]
+    ldp x0, x1, [sp], #160
+    eret
 unexpected:
     mrs x0, esr_el1
     mrs x1, elr_el1
@@ -59,6 +92,7 @@ unexpected:
 
     .bss
     .balign 4096
+    .globl l1
 l1: .space 4096
 stacks:
     .space 8 * 16384

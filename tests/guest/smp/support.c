@@ -37,6 +37,26 @@ void trap(uint64_t esr, uint64_t elr)
     text("\n");
 }
 
+void say(const char *name, uint64_t wrong, uint64_t met)
+{
+    text(name);
+    if (wrong) {
+        text(" wrong ");
+        number(wrong);
+    } else {
+        text(" ok");
+    }
+    text(" met ");
+    number(met);
+    text("\n");
+}
+
+__attribute__((weak)) bool fault(uint64_t esr, uint64_t far)
+{
+    (void)esr, (void)far;
+    return false;
+}
+
 bool start_cpu(unsigned cpu)
 {
     register uint64_t x0 __asm__("x0") = 0xc4000003; /* PSCI CPU_ON */
