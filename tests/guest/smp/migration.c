@@ -38,7 +38,7 @@ static volatile uint64_t started, finished;
 static volatile uint64_t version[MAX_CPUS], branch[MAX_CPUS];
 static struct count {
     uint64_t wrong, met;
-} counts[MAX_CPUS][4]; /* of data, code, VERSION and BRANCH */
+} counts[MAX_CPUS][4];       /* of data, code, VERSION and BRANCH */
 static bool ranges, aliased; /* FEAT_TLBIRANGE; an instruction cache that is not PIPT */
 
 static inline __attribute__((always_inline)) uint64_t next(uint64_t *seed, uint64_t below)
@@ -72,11 +72,20 @@ MOVING static uint64_t sizes(uint8_t *base, uint64_t seed)
         const uint64_t page = 1 + next(&seed, DATA - 1);
         uint8_t *at = base + page * PAGE - 9 + next(&seed, 10);
         uint64_t value;
-        __asm__ volatile("ldr %0, [%1]\n str %2, [%1]" : "=&r"(value) : "r"(at), "r"(seed) : "memory");
+        __asm__ volatile("ldr %0, [%1]\n str %2, [%1]"
+                         : "=&r"(value)
+                         : "r"(at), "r"(seed)
+                         : "memory");
         sum = sum * 31 + value;
-        __asm__ volatile("ldrh %w0, [%1, #1]\n strh %w2, [%1, #3]" : "=&r"(value) : "r"(at), "r"(~seed) : "memory");
+        __asm__ volatile("ldrh %w0, [%1, #1]\n strh %w2, [%1, #3]"
+                         : "=&r"(value)
+                         : "r"(at), "r"(~seed)
+                         : "memory");
         sum = sum * 31 + value;
-        __asm__ volatile("ldr %w0, [%1, #2]\n strb %w2, [%1, #5]" : "=&r"(value) : "r"(at), "r"(seed) : "memory");
+        __asm__ volatile("ldr %w0, [%1, #2]\n strb %w2, [%1, #5]"
+                         : "=&r"(value)
+                         : "r"(at), "r"(seed)
+                         : "memory");
         sum = sum * 31 + value;
     }
     return sum;
@@ -88,20 +97,27 @@ MOVING static uint64_t pairs(uint8_t *base, uint64_t seed)
     for (unsigned i = 0; i < 24; i++) {
         const uint64_t page = 1 + next(&seed, DATA - 1);
         uint64_t x[8], *at = (uint64_t *)(base + page * PAGE) - 8 + next(&seed, 9);
-        __asm__ volatile("ldp %0, %1, [%8]\n ldp %2, %3, [%8, #16]\n ldp %4, %5, [%8, #32]\n ldp %6, %7, [%8, #48]"
-                         : "=&r"(x[0]), "=&r"(x[1]), "=&r"(x[2]), "=&r"(x[3]), "=&r"(x[4]), "=&r"(x[5]), "=&r"(x[6]), "=&r"(x[7])
-                         : "r"(at) : "memory");
+        __asm__ volatile("ldp %0, %1, [%8]\n ldp %2, %3, [%8, #16]\n ldp %4, %5, [%8, #32]\n ldp "
+                         "%6, %7, [%8, #48]"
+                         : "=&r"(x[0]), "=&r"(x[1]), "=&r"(x[2]), "=&r"(x[3]), "=&r"(x[4]),
+                           "=&r"(x[5]), "=&r"(x[6]), "=&r"(x[7])
+                         : "r"(at)
+                         : "memory");
         for (unsigned k = 0; k < 8; k++)
             sum = sum * 31 + x[k];
-        __asm__ volatile("stp %0, %1, [%8]\n stp %2, %3, [%8, #16]\n stp %4, %5, [%8, #32]\n stp %6, %7, [%8, #48]"
-                         ::"r"(x[1]), "r"(x[2]), "r"(x[3]), "r"(x[4]), "r"(x[5]), "r"(x[6]), "r"(x[7]), "r"(sum), "r"(at) : "memory");
+        __asm__ volatile("stp %0, %1, [%8]\n stp %2, %3, [%8, #16]\n stp %4, %5, [%8, #32]\n stp "
+                         "%6, %7, [%8, #48]" ::"r"(x[1]),
+                         "r"(x[2]), "r"(x[3]), "r"(x[4]), "r"(x[5]), "r"(x[6]), "r"(x[7]), "r"(sum),
+                         "r"(at)
+                         : "memory");
     }
     return sum;
 }
 
 MOVING static uint64_t copy(uint8_t *base, uint64_t seed)
 {
-    const uint64_t half = BYTES / 16, count = next(&seed, 2048), from = next(&seed, half - count), to = next(&seed, half - count);
+    const uint64_t half = BYTES / 16, count = next(&seed, 2048), from = next(&seed, half - count),
+                   to = next(&seed, half - count);
     const uint64_t *in = (uint64_t *)base + from;
     uint64_t *out = (uint64_t *)base + half + to;
     for (uint64_t i = 0; i < count; i++)
@@ -150,7 +166,7 @@ MOVING static uint64_t bytes(uint8_t *base, uint64_t seed)
     uint64_t sum = 0, byte;
     do
         __asm__ volatile("ldrb %w2, [%0], #1\n add %3, %3, %2\n strb %w3, [%1], #1"
-                         : "+r"(in), "+r"(out), "=&r"(byte), "+r"(sum) :: "memory");
+                         : "+r"(in), "+r"(out), "=&r"(byte), "+r"(sum)::"memory");
     while (in != last);
     return sum;
 }
@@ -173,7 +189,9 @@ MOVING static uint64_t atomics(uint8_t *base, uint64_t seed)
         at = (uint64_t *)base + next(&seed, BYTES / 16) * 2;
         do
             __asm__ volatile("ldxp %0, %1, [%3]\n stlxp %w2, %1, %4, [%3]"
-                             : "=&r"(old), "=&r"(fresh), "=&r"(failed) : "r"(at), "r"(seed) : "memory");
+                             : "=&r"(old), "=&r"(fresh), "=&r"(failed)
+                             : "r"(at), "r"(seed)
+                             : "memory");
         while (failed);
         sum = sum * 31 + old;
     }
@@ -185,9 +203,13 @@ MOVING static uint64_t vectors(uint8_t *base, uint64_t seed)
     uint64_t sum = 0, value;
     for (unsigned i = 0; i < 24; i++) {
         uint8_t *at = base + (1 + next(&seed, DATA - 1)) * PAGE - 65 + next(&seed, 66);
-        __asm__ volatile("ld1 {v0.16b-v3.16b}, [%1]\n add v0.2d, v0.2d, v3.2d\n st2 {v0.4s, v1.4s}, [%1]\n"
-                         "ldp q4, q5, [%1, #16]\n add v4.16b, v4.16b, v5.16b\n str q4, [%1, #32]\n addv b4, v4.16b\n umov %w0, v4.b[0]"
-                         : "=r"(value) : "r"(at) : "v0", "v1", "v2", "v3", "v4", "v5", "memory");
+        __asm__ volatile(
+            "ld1 {v0.16b-v3.16b}, [%1]\n add v0.2d, v0.2d, v3.2d\n st2 {v0.4s, v1.4s}, [%1]\n"
+            "ldp q4, q5, [%1, #16]\n add v4.16b, v4.16b, v5.16b\n str q4, [%1, #32]\n addv b4, "
+            "v4.16b\n umov %w0, v4.b[0]"
+            : "=r"(value)
+            : "r"(at)
+            : "v0", "v1", "v2", "v3", "v4", "v5", "memory");
         sum = sum * 31 + value;
         __asm__ volatile("dc zva, %0" ::"r"(base + next(&seed, BYTES)) : "memory");
     }
@@ -200,7 +222,10 @@ MOVING static uint64_t user(uint8_t *base, uint64_t seed)
     uint64_t sum = 0, value;
     for (unsigned i = 0; i < 48; i++) {
         uint8_t *at = base + next(&seed, BYTES - 8);
-        __asm__ volatile("ldtr %0, [%1]\n sttr %w2, [%1, #4]" : "=&r"(value) : "r"(at), "r"(seed) : "memory");
+        __asm__ volatile("ldtr %0, [%1]\n sttr %w2, [%1, #4]"
+                         : "=&r"(value)
+                         : "r"(at), "r"(seed)
+                         : "memory");
         sum = sum * 31 + value;
     }
     return sum;
@@ -219,7 +244,8 @@ MOVING static uint64_t sort(uint8_t *base, uint64_t seed)
     return a[0];
 }
 
-static work_fn *const works[] = {walk, sizes, pairs, copy, sum, fill, steps, bytes, atomics, vectors, user, sort};
+static work_fn *const works[] = {walk,  sizes, pairs,   copy,    sum,  fill,
+                                 steps, bytes, atomics, vectors, user, sort};
 #define WORKS (sizeof(works) / sizeof(*works))
 extern uint8_t moving_start[], moving_end[]; /* CODE pages at most */
 
@@ -232,7 +258,8 @@ static uint64_t window_of(unsigned cpu)
 
 static uint64_t differences(unsigned cpu)
 {
-    const volatile uint64_t *a = (uint64_t *)window_of(cpu), *b = (uint64_t *)(SHADOW + cpu * BYTES);
+    const volatile uint64_t *a = (uint64_t *)window_of(cpu),
+                            *b = (uint64_t *)(SHADOW + cpu * BYTES);
     uint64_t wrong = 0;
     for (uint64_t i = 0; i < BYTES / 8; i++)
         wrong += a[i] != b[i];
@@ -251,7 +278,8 @@ static void look_at_versions(unsigned cpu)
     const uint64_t least = load_acquire(&version[cpu]);
     moved->wrong += call(VERSION, cpu) < least;
     moved->met++;
-    const uint64_t before = load_acquire(&branch[cpu]), seen = call(BRANCH, cpu), after = load_acquire(&branch[cpu]);
+    const uint64_t before = load_acquire(&branch[cpu]), seen = call(BRANCH, cpu),
+                   after = load_acquire(&branch[cpu]);
     if (after - before > 100) /* of 256 that can be told apart */
         return;
     changed->wrong += ((seen - before) & 255) > after + 1 - before;
@@ -260,7 +288,8 @@ static void look_at_versions(unsigned cpu)
 
 static void work(unsigned cpu)
 {
-    uint8_t *const window = (uint8_t *)window_of(cpu), *const shadow = (uint8_t *)(SHADOW + cpu * BYTES);
+    uint8_t *const window = (uint8_t *)window_of(cpu), *const shadow =
+                                                           (uint8_t *)(SHADOW + cpu * BYTES);
     uint64_t seed = cpu;
     for (unsigned round = 0; round < ROUNDS; round++) {
         work_fn *const here = works[next(&seed, WORKS)];
@@ -284,7 +313,8 @@ __attribute__((target("general-regs-only"))) bool fault(uint64_t esr, uint64_t f
 {
     const uint64_t class = esr >> 26, status = esr & 0x3c, page = (far - WINDOW) / PAGE;
     const bool store = class == 0x25 && esr & 1u << 6;
-    if ((class != 0x25 && class != 0x21) || (status != 4 && status != 12) || far < WINDOW || page >= PAGES)
+    if ((class != 0x25 && class != 0x21) || (status != 4 && status != 12) || far < WINDOW ||
+        page >= PAGES)
         return false;
     while (!(level3[page] & 1) || (store && level3[page] & READ_ONLY))
         __asm__ volatile("yield");
@@ -307,13 +337,19 @@ static void invalidate(unsigned page, unsigned count, unsigned how)
     else if (how == 5)
         __asm__ volatile("tlbi aside1is, xzr\n tlbi vaae1is, %0" ::"r"(of));
     else if (how == 3 && ranges) /* TLBI RVAE1IS of 4 KiB pages; the scale and number for 2, 4... */
-        __asm__ volatile("sys #0, c8, c2, #1, %0" ::"r"(1ull << 46 | (uint64_t)((count + 1) / 2 - 1) << 39 | of));
+        __asm__ volatile("sys #0, c8, c2, #1, %0" ::"r"(
+            1ull << 46 | (uint64_t)((count + 1) / 2 - 1) << 39 | of));
     else
         for (unsigned i = 0; i < count; i++)
             switch (how & 3) {
-            case 0: __asm__ volatile("tlbi vae1is, %0" ::"r"(of + i)); break;
-            case 1: __asm__ volatile("tlbi vaae1is, %0" ::"r"(of + i)); break;
-            default: __asm__ volatile("tlbi vale1is, %0" ::"r"(of + i));
+            case 0:
+                __asm__ volatile("tlbi vae1is, %0" ::"r"(of + i));
+                break;
+            case 1:
+                __asm__ volatile("tlbi vaae1is, %0" ::"r"(of + i));
+                break;
+            default:
+                __asm__ volatile("tlbi vale1is, %0" ::"r"(of + i));
             }
     barrier();
 }
@@ -367,7 +403,8 @@ static void migrate(unsigned page, unsigned count, unsigned how, bool gently)
     for (unsigned i = 0; i < count; i++) {
         const unsigned cpu = (page + i) / SHARE + 1;
         const uint64_t from = old[i] & 0xfffffffff000ull, to = spare[next_spare];
-        move_words((uint64_t *)to, (uint64_t *)from, is_code(page + i) ? 0xd4200000d4200000u : 0x5b5b5b5b5b5b5b5bu);
+        move_words((uint64_t *)to, (uint64_t *)from,
+                   is_code(page + i) ? 0xd4200000d4200000u : 0x5b5b5b5b5b5b5b5bu);
         if ((page + i) % SHARE == VERSION)
             put_version((uint32_t *)to, version[cpu] + 1);
         if (is_code(page + i))
@@ -388,6 +425,12 @@ static void put_branch(unsigned cpu, uint64_t number)
     *(volatile uint32_t *)code = 0x14000000u + 16 + 2 * (uint32_t)(number & 255);
     clean_code(code, 4);
     __atomic_store_n(&branch[cpu], number, __ATOMIC_RELEASE);
+}
+
+static void disturb_code(unsigned cpu, unsigned how)
+{
+    migrate((cpu - 1) * SHARE + VERSION, 1, how, false);
+    put_branch(cpu, branch[cpu] + 1);
 }
 
 static void build(unsigned cpus)
@@ -422,21 +465,36 @@ static void build(unsigned cpus)
     barrier();
 }
 
+/* Moves one of CPU's pages, or several, in the manner of this PHASE: often or seldom, all over or
+ * the same few; or invalidates in vain. How many were moved. */
+static uint64_t disturb(unsigned cpu, uint64_t *seed, uint64_t phase)
+{
+    const unsigned how = (unsigned)next(seed, 6), first = (cpu - 1) * SHARE;
+    const unsigned count = how == 5 || next(seed, 4) ? 1 : 2 + 2 * (unsigned)next(seed, 3);
+    const unsigned few = phase & 1 ? SHARE : 8;
+    const unsigned page = first + (unsigned)((phase >> 1) + next(seed, few)) % (SHARE - count + 1);
+    for (volatile uint64_t pause = next(seed, 1u << (phase >> 8) % 16); pause; pause--)
+        ;
+    if (phase >> 16 & 1 && next(seed, 2)) {
+        invalidate(page, count, how);
+        return 0;
+    }
+    migrate(page, count, how, next(seed, 4) == 0);
+    return count;
+}
+
 static uint64_t direct(unsigned cpus)
 {
-    uint64_t seed = 7, moves = 0;
-    while (load_acquire(&finished) != cpus - 1) {
-        const unsigned cpu = 1 + (unsigned)next(&seed, cpus - 1), how = (unsigned)next(&seed, 6);
-        unsigned count = next(&seed, 4) ? 1 : 2 + 2 * (unsigned)next(&seed, 3);
-        if (how == 5)
-            count = 1;
-        const unsigned first = (cpu - 1) * SHARE;
-        migrate(first + (unsigned)next(&seed, SHARE - count + 1), count, how, next(&seed, 4) == 0);
-        migrate(first + VERSION, 1, how, false);
-        put_branch(cpu, branch[cpu] + 1);
-        moves += count + 1;
-        for (volatile uint64_t pause = next(&seed, 2000); pause; pause--)
-            ;
+    uint64_t seed = 7, moves = 0, phase = 0;
+    for (unsigned i = 0; load_acquire(&finished) != cpus - 1; i++) {
+        const unsigned cpu = 1 + (unsigned)next(&seed, cpus - 1);
+        if (!(i & 63))
+            phase = next(&seed, 1u << 20);
+        moves += disturb(cpu, &seed, phase);
+        if (next(&seed, 2)) {
+            disturb_code(cpu, (unsigned)next(&seed, 6));
+            moves++;
+        }
     }
     return moves;
 }
