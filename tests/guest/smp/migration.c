@@ -20,8 +20,9 @@
 #define SHADOW   0x86000000ull /* where memory is mapped a second time, for EL0 too */
 #define MAX_CPUS 8u
 
-#define MAPPED     (1u << 10 | 3u << 8 | 3u) /* accessed, inner shareable, a page */
-#define BLOCK      (1u << 10 | 3u << 8 | 1u)
+#define BLOCK      (1u << 10 | 3u << 8 | 1u) /* accessed, inner shareable */
+#define MAPPED     (BLOCK | 2u)              /* a page */
+#define ADDRESS    0xfffffffff000ull
 #define NOT_GLOBAL (1u << 11)
 #define READ_ONLY  (1u << 7)
 #define USER       (1u << 6)
@@ -247,7 +248,7 @@ MOVING static uint64_t sort(uint8_t *base, uint64_t seed)
 static work_fn *const works[] = {walk,  sizes, pairs,   copy,    sum,  fill,
                                  steps, bytes, atomics, vectors, user, sort};
 #define WORKS (sizeof(works) / sizeof(*works))
-extern uint8_t moving_start[], moving_end[]; /* CODE pages at most */
+extern uint8_t moving_start[]; /* CODE pages at most: guest.ld looks */
 
 /* ---- what a CPU that works checks ---- */
 
@@ -379,12 +380,16 @@ static void move_words(volatile uint64_t *to, volatile uint64_t *from, uint64_t 
     }
 }
 
+#define MOVZ_W0 0x52800000u
+#define MOVK_W0 0x72a00000u /* the upper half */
+#define RET     0xd65f03c0u
+
 /* What VERSION is: mov w0, #NUMBER; ret */
 static void put_version(volatile uint32_t *code, uint64_t number)
 {
-    code[0] = 0x52800000u | (uint32_t)(number & 0xffff) << 5;
-    code[1] = 0x72a00000u | (uint32_t)(number >> 16 & 0xffff) << 5;
-    code[2] = 0xd65f03c0u;
+    code[0] = MOVZ_W0 | (uint32_t)(number & 0xffff) << 5;
+    code[1] = MOVK_W0 | (uint32_t)(number >> 16 & 0xffff) << 5;
+    code[2] = RET;
 }
 
 static void migrate(unsigned page, unsigned count, unsigned how, bool gently)
@@ -402,7 +407,7 @@ static void migrate(unsigned page, unsigned count, unsigned how, bool gently)
     invalidate(page, count, how);
     for (unsigned i = 0; i < count; i++) {
         const unsigned cpu = (page + i) / SHARE + 1;
-        const uint64_t from = old[i] & 0xfffffffff000ull, to = spare[next_spare];
+        const uint64_t from = old[i] & ADDRESS, to = spare[next_spare];
         move_words((uint64_t *)to, (uint64_t *)from,
                    is_code(page + i) ? 0xd4200000d4200000u : 0x5b5b5b5b5b5b5b5bu);
         if ((page + i) % SHARE == VERSION)
@@ -411,7 +416,7 @@ static void migrate(unsigned page, unsigned count, unsigned how, bool gently)
             clean_code(to, PAGE);
         spare[next_spare] = from;
         next_spare = (next_spare + 1) % SPARE;
-        level3[page + i] = to | (old[i] & ~0xfffffffff000ull);
+        level3[page + i] = to | (old[i] & ~ADDRESS);
         barrier();
         if ((page + i) % SHARE == VERSION)
             __atomic_store_n(&version[cpu], version[cpu] + 1, __ATOMIC_RELEASE);
@@ -421,7 +426,7 @@ static void migrate(unsigned page, unsigned count, unsigned how, bool gently)
 /* BRANCH begins with a branch to one of 256 returns. */
 static void put_branch(unsigned cpu, uint64_t number)
 {
-    const uint64_t code = level3[(cpu - 1) * SHARE + BRANCH] & 0xfffffffff000ull;
+    const uint64_t code = level3[(cpu - 1) * SHARE + BRANCH] & ADDRESS;
     *(volatile uint32_t *)code = 0x14000000u + 16 + 2 * (uint32_t)(number & 255);
     clean_code(code, 4);
     __atomic_store_n(&branch[cpu], number, __ATOMIC_RELEASE);
@@ -451,8 +456,8 @@ static void build(unsigned cpus)
         if (of == VERSION)
             put_version((uint32_t *)frame, version[cpu]);
         for (unsigned i = 0; i < 256 && of == BRANCH; i++) {
-            ((volatile uint32_t *)frame)[16 + 2 * i] = 0x52800000u | i << 5;
-            ((volatile uint32_t *)frame)[17 + 2 * i] = 0xd65f03c0u;
+            ((volatile uint32_t *)frame)[16 + 2 * i] = MOVZ_W0 | i << 5;
+            ((volatile uint32_t *)frame)[17 + 2 * i] = RET;
         }
         clean_code(frame, PAGE);
         level3[page] = frame | MAPPED | (is_code(page) ? 0 : USER) | (page & 1 ? NOT_GLOBAL : 0);

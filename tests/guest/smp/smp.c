@@ -5,6 +5,10 @@
 
 #include "support.h"
 
+#ifndef ABA_ROUNDS
+#define ABA_ROUNDS 100000u
+#endif
+
 /* ---- rendezvous ---- */
 
 static volatile uint64_t phase, reached;
