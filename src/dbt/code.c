@@ -15,13 +15,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "../a64/host_large.h"
 #include "kept.h"
 
 /* What is asked of the host at a time, and how much of it is left then. */
 #define READY_STEP ((size_t)128 << 10)
 #define READY_LEFT ((size_t)8 << 10)
-/* Bytes of a large page. */
-#define LARGE ((size_t)2 << 20)
 /* Links with slots between two cuts, at most. */
 #define CONNECTED (32u << 10)
 /* Of the hash of pages, at least. */
@@ -70,13 +69,31 @@ static void populate(struct dbt *dbt, size_t first, size_t last)
 #endif
 }
 
+/* Makes what code memory has about AT one large page of the host, in both views; false: they are small pages, as the memory
+ * ends within, or the host has none for it. */
+static bool make_large(struct dbt *dbt, size_t at)
+{
+    const size_t first = at & ~(HOST_LARGE - 1);
+    if (dbt->small_pages || first + HOST_LARGE > dbt->code_size)
+        return false;
+    const int status = host_make_large(dbt->code_write + first);
+    dbt->small_pages = status == -EINVAL || status == -ENOTSUP;
+    if (status)
+        return false;
+    populate(dbt, first, first + HOST_LARGE);
+    return true;
+}
+
 static void ready_up(struct dbt *dbt, size_t *ready, size_t at, size_t end)
 {
     if (at + READY_LEFT <= *ready || *ready >= end)
         return;
-    const size_t first = *ready, last = first + READY_STEP;
+    const size_t first = *ready;
+    const bool large = make_large(dbt, first);
+    const size_t last = large ? (first | (HOST_LARGE - 1)) + 1 : first + READY_STEP;
     *ready = last < end ? last : end;
-    populate(dbt, first, *ready);
+    if (!large)
+        populate(dbt, first, *ready);
 }
 
 static void ready_down(struct dbt *dbt, size_t *ready, size_t at, size_t end)
@@ -84,8 +101,11 @@ static void ready_down(struct dbt *dbt, size_t *ready, size_t at, size_t end)
     if (at >= *ready + READY_LEFT || *ready <= end)
         return;
     const size_t last = *ready;
-    *ready = last > end + READY_STEP ? last - READY_STEP : end;
-    populate(dbt, *ready, last);
+    const bool large = make_large(dbt, last - 1);
+    const size_t first = large ? (last - 1) & ~(HOST_LARGE - 1) : last > READY_STEP ? last - READY_STEP : 0;
+    *ready = first > end ? first : end;
+    if (!large)
+        populate(dbt, *ready, last);
 }
 
 void dbt_code_ready(struct dbt *dbt)
@@ -96,12 +116,21 @@ void dbt_code_ready(struct dbt *dbt)
     ready_down(dbt, &now->ready[DBT_FRONT_LITERALS], now->literals, now->ready[DBT_FRONT_COLD]);
 }
 
+static void populate_all(struct dbt *dbt, size_t first, size_t last)
+{
+    for (size_t next; first < last; first = next) {
+        next = (first | (HOST_LARGE - 1)) + 1;
+        if (!make_large(dbt, first))
+            populate(dbt, first, next < last ? next : last);
+    }
+}
+
 /* As far as REGION is full, in pieces of its own. */
 static void populate_full(struct dbt *dbt, struct dbt_region *region)
 {
-    populate(dbt, region->start, region->code);
-    populate(dbt, region->cold_start, region->cold);
-    populate(dbt, region->literals, region->end);
+    populate_all(dbt, region->start, region->code);
+    populate_all(dbt, region->cold_start, region->cold);
+    populate_all(dbt, region->literals, region->end);
     region->ready[DBT_FRONT_CODE] = region->code;
     region->ready[DBT_FRONT_COLD] = region->cold;
     region->ready[DBT_FRONT_LITERALS] = region->literals;
@@ -113,15 +142,27 @@ void dbt_code_fill(struct dbt *dbt, struct dbt_region *region, const struct dbt_
     populate_full(dbt, region);
 }
 
+/* Addresses for BEFORE bytes and SIZE behind them, which large pages may hold; NULL: none. */
+static uint8_t *reserve(size_t before, size_t size)
+{
+    uint8_t *base = mmap(NULL, before + size + HOST_LARGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (base == MAP_FAILED)
+        return NULL;
+    const size_t skipped = -((uintptr_t)base + before) & (HOST_LARGE - 1);
+    if (skipped)
+        munmap(base, skipped);
+    munmap(base + skipped + before + size, HOST_LARGE - skipped);
+    return base + skipped;
+}
+
 /* [hot | code], the code from FD a second time for writing. */
 static int map_code(struct dbt *dbt, int fd)
 {
     const size_t hot = hot_size(dbt), size = dbt->code_size;
     if (ftruncate(fd, (off_t)size))
         return -errno;
-    uint8_t *base =
-        mmap(NULL, hot + size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (base == MAP_FAILED)
+    uint8_t *base = reserve(hot, size);
+    if (!base)
         return -ENOMEM;
     dbt->hot = (struct dbt_hot *)(void *)base;
     dbt->code = base + hot;
@@ -129,8 +170,12 @@ static int map_code(struct dbt *dbt, int fd)
         mmap(dbt->code, size, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED)
         return -errno;
     ask_for_large(base, hot);
-    dbt->code_write = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    return dbt->code_write == MAP_FAILED ? -errno : 0;
+    dbt->code_write = reserve(0, size);
+    if (!dbt->code_write)
+        return -ENOMEM;
+    if (mmap(dbt->code_write, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED)
+        return -errno;
+    return 0;
 }
 
 /* The tables' memory, from the first not given out. */
@@ -187,7 +232,7 @@ static int create_tables(struct dbt *dbt)
     struct room lists = {NULL, 0}, tables = {NULL, 0};
     lay_out_lists(dbt, &lists);
     lay_out_tables(dbt, &tables);
-    const size_t size = lists.size + LARGE + tables.size;
+    const size_t size = lists.size + HOST_LARGE + tables.size;
     void *base =
         mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (base == MAP_FAILED)
@@ -195,7 +240,7 @@ static int create_tables(struct dbt *dbt)
     dbt->tables = base;
     dbt->tables_size = size;
     uint8_t *behind = (uint8_t *)base + lists.size;
-    behind += -(uintptr_t)behind & (LARGE - 1);
+    behind += -(uintptr_t)behind & (HOST_LARGE - 1);
     ask_for_large(behind, tables.size);
     lay_out_lists(dbt, &(struct room){base, 0});
     lay_out_tables(dbt, &(struct room){behind, 0});
@@ -218,7 +263,7 @@ void dbt_code_destroy(struct dbt *dbt)
 {
     if (dbt->hot)
         munmap(dbt->hot, hot_size(dbt) + dbt->code_size);
-    if (dbt->code_write && dbt->code_write != MAP_FAILED)
+    if (dbt->code_write)
         munmap(dbt->code_write, dbt->code_size);
     if (dbt->tables)
         munmap(dbt->tables, dbt->tables_size);

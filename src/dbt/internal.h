@@ -251,6 +251,7 @@ struct dbt {
     uint8_t *code;       /* as it executes */
     uint8_t *code_write; /* the same memory, writable */
     size_t code_size;
+    bool small_pages;    /* the host has no large ones for it */
     size_t stubs_end; /* the stubs stand at the start of the code */
     struct dbt_region region[DBT_REGIONS], *now; /* and the one that is being filled */
     unsigned region_count;

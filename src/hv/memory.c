@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "../a64/host_large.h"
 #include "hv_internal.h"
 
 static inline uint64_t slot_end(const struct hv_slot *slot)
@@ -233,8 +234,6 @@ hv_return_t hv_vm_protect(hv_ipa_t ipa, size_t size, hv_memory_flags_t flags)
 
 /* ---- host memory ---- */
 
-#define HUGE_PAGE (2u << 20)
-
 /* A file of SIZE bytes that only this process has, and only in memory; -1: the host has none. */
 static int memory_file(size_t size)
 {
@@ -271,14 +270,14 @@ static uint8_t *map_memory(size_t size, size_t align, int fd)
     return NULL;
 }
 
-/* Guest memory in large pages where the host has them for shared memory: the guest's first touch of it, and all
- * translation of the host's own, cost less. */
+/* Guest memory in large pages where the host gives them to shared memory by itself; elsewhere the machine asks for them
+ * (src/machine/large.c). */
 hv_return_t hv_pomona_vm_allocate(void **uvap, size_t size, int *fd)
 {
     if (!uvap || !fd || !size || (size & (HV_GRANULE_16K - 1)))
         return HV_BAD_ARGUMENT;
-    const size_t align = size < HUGE_PAGE ? HV_GRANULE_16K : HUGE_PAGE;
-    *fd = align == HUGE_PAGE ? memory_file(size) : -1;
+    const size_t align = size < HOST_LARGE ? HV_GRANULE_16K : HOST_LARGE;
+    *fd = align == HOST_LARGE ? memory_file(size) : -1;
     *uvap = map_memory(size, align, *fd);
     if (!*uvap) {
         if (*fd >= 0)
@@ -286,7 +285,7 @@ hv_return_t hv_pomona_vm_allocate(void **uvap, size_t size, int *fd)
         return HV_NO_RESOURCES;
     }
 #ifdef MADV_HUGEPAGE
-    if (align == HUGE_PAGE)
+    if (align == HOST_LARGE)
         madvise(*uvap, size, MADV_HUGEPAGE);
 #endif
     return HV_SUCCESS;

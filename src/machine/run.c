@@ -4,6 +4,7 @@
 
 #include "device/pl061.h"
 #include "host/loop.h"
+#include "machine/large.h"
 #include "machine/pci.h"
 #include "machine/state.h"
 
@@ -147,7 +148,9 @@ int machine_run(struct machine *machine, struct machine_outcome *outcome, struct
     machine_unlock(machine);
     if (!result) {
         start_sampling(machine);
+        machine_large_start(machine);
         host_loop_run(machine->loop);
+        machine_large_stop(machine);
         stop_sampling(machine);
     }
     machine_lock(machine);

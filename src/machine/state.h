@@ -79,6 +79,7 @@ struct machine {
 
     uint64_t start_ns;           /* the host's monotonic clock when the machine's time began */
     struct uv_timer_s *sampler;  /* with --profile */
+    struct machine_large *large; /* while it runs: see large.c */
     struct device_timer *timers; /* armed, soonest first */
     struct machine_queue deferred;
     struct device_timer power_key;   /* releases it */
