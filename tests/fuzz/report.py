@@ -32,7 +32,7 @@ print("""# The fuzzers
 `make fuzz MINUTES=n` runs every target under AddressSanitizer and UndefinedBehaviorSanitizer, all together for n minutes on two CPUs,
 and writes this page. A target's corpus grows in the cache from one run to the next; a small one that is made from nothing but what
 this tree's own tests make is in `tests/fuzz/corpus` (`tools/fuzz-corpus`). Covered are libFuzzer's edges, of all that is linked into
-the target's program. The step `fuzz` of `make test` gives each target 20 seconds of a walk that is always the same one.
+the target's program. The step `fuzz` of `make test` gives each target 10 seconds of a walk (30 in `make check`) that is always the same one.
 """)
 rows, seconds, crashes = [], [], 0
 for path in open(programs).read().split():
