@@ -254,8 +254,15 @@ BYTES, NANOSECONDS = "host bytes per guest byte, both", "nanoseconds per transla
 SMALL = 0.1 # of each row's work is enough for its code
 
 
-def translation(fleet, benchmarks, engine, boots=5):
-    """Several boots with one CPU and with two, one machine that runs all rows, and `coldcode` alone."""
+def cold_again(rows, names, instructions):
+    """{name: nanoseconds for an instruction} of the row `coldcode`, whose INSTRUCTIONS each run translates anew."""
+    row = next((one for one in rows if one.benchmark.name == "coldcode"), None)
+    return {name: row.seconds(name) / instructions * 1e9 for name in names if row and row.seconds(name)}
+
+
+def translation(fleet, benchmarks, engine, measured, names, boots=5):
+    """Several boots with one CPU and with two, one machine that runs all rows, and `coldcode` alone; what NAMES took for that among the
+    rows that were MEASURED."""
     def all_rows(guest):
         for one in benchmarks:
             guest.run(one.command(SMALL))
@@ -264,18 +271,23 @@ def translation(fleet, benchmarks, engine, boots=5):
     double = [counted(two, engine)[0] for _ in range(boots)]
     rows = counted(fleet, engine, all_rows)[0]
     cold = [counted(fleet, engine, lambda guest: guest.run("coldcode").seconds)[1] or math.nan for _ in range(boots)]
-    return translation_section(single, double, rows, statistics.median(cold) / cold_instructions(fleet.arm64) * 1e9)
+    instructions = cold_instructions(fleet.arm64)
+    return translation_section(single, double, rows, statistics.median(cold) / instructions * 1e9, engine,
+                               cold_again(measured, names, instructions))
 
 
-def translation_section(single, double, rows, cold):
-    """SINGLE and DOUBLE: the statistics of boots with one CPU and with two; ROWS: of a run of all rows; COLD: nanoseconds."""
+def translation_section(single, double, rows, cold, engine, again):
+    """SINGLE and DOUBLE: the statistics of boots with one CPU and with two; ROWS: of a run of all rows; COLD: nanoseconds, and AGAIN,
+    by name, those of runs that are not the machine's first."""
     names = list(dict.fromkeys(name for one in (single[-1], double[-1], rows) for name in one))
     table = [(name, *(one.get(name, "-") for one in (single[-1], double[-1], rows))) for name in names]
-    table.append(("`coldcode`: ns for an instruction translated and run once", f"{cold:.0f}", "-", "-"))
+    table.append(("`coldcode`, first of all: ns for an instruction translated and run once", f"{cold:.0f}", "-", "-"))
+    table += [(f"`coldcode`, as a row, {name}: the same", f"{took:.0f}", "-", "-") for name, took in again.items()]
     for what, some in (("1 CPU", single), ("2 CPUs", double)):
         print(f"translation, {what}: {middle_of(some, NANOSECONDS):.0f} ns, {middle_of(some, BYTES):.2f} bytes", flush=True)
     verdicts = [verdict(f"translation of a guest instruction in a boot, {what}", middle_of(some, NANOSECONDS), 150, " ns")
                 for what, some in (("1 CPU", single), ("2 CPUs", double))]
+    verdicts.append(verdict("translation of a guest instruction in `coldcode`, and its one run", again.get(engine), 150, " ns"))
     verdicts += [verdict(f"bytes of code per guest byte, {what}", value, 8)
                  for what, value in (("a boot, 1 CPU", middle_of(single, BYTES)), ("a boot, 2 CPUs", middle_of(double, BYTES)),
                                      ("all rows", number(rows, BYTES)))]
@@ -293,8 +305,8 @@ def interpreter(build):
                    [(line,) for line in said])
 
 
-def all_of(fleet, benchmarks, table):
+def all_of(fleet, benchmarks, table, rows):
     build = fleet.build
     return [booting(fleet, build, table.subject), scaling(build, benchmarks, table.subject),
-            icache(fleet, benchmarks, table.subject), translation(fleet, chosen(benchmarks, []), table.subject),
-            interpreter(build)]
+            icache(fleet, benchmarks, table.subject),
+            translation(fleet, chosen(benchmarks, []), table.subject, rows, [table.subject, *table.rivals]), interpreter(build)]

@@ -138,9 +138,16 @@ class Statistics(unittest.TestCase):
 
     def test_translation_is_judged_by_medians(self):
         boots = [{extras.BYTES: "5.0", extras.NANOSECONDS: time} for time in ("100", "140", "999")]
-        section = extras.translation_section(boots, [{extras.BYTES: "8.1", extras.NANOSECONDS: "151"}], {}, 130)
+        section = extras.translation_section(boots, [{extras.BYTES: "8.1", extras.NANOSECONDS: "151"}], {}, 130, "dbt", {"dbt": 80, "qemu": 700})
         judged = [(one["measured"], one["reached"]) for one in section["verdicts"]]
-        self.assertEqual(judged, [("140 ns", True), ("151 ns", False), ("5", True), ("8.1", False), ("not measured", False)])
+        self.assertEqual(judged, [("140 ns", True), ("151 ns", False), ("80 ns", True), ("5", True), ("8.1", False), ("not measured", False)])
+
+
+    def test_the_row_coldcode_tells_what_an_instruction_costs(self):
+        row = measure.Row(measure.Benchmark("jit coldcode 8000 0"))
+        row.times = {"dbt": [0.03, 0.02, 0.04], "qemu": [0.2]}
+        self.assertEqual(extras.cold_again([row], ["dbt", "qemu", "gone"], 300000), {"dbt": 0.03 / 300000 * 1e9, "qemu": 0.2 / 300000 * 1e9})
+        self.assertEqual(extras.cold_again([], ["dbt"], 300000), {})
 
 
 class Verdicts(unittest.TestCase):
