@@ -23,7 +23,9 @@
 #define MAKE_MOST 4
 /* So many refusals one after the other: the host makes none. */
 #define REFUSALS_MOST 8
-/* Milliseconds between two looks, after one that found something, and after many that did not. */
+/* Milliseconds before the first look, as what is over sooner gains nothing; between two, after one that found something, and
+ * after many that did not. */
+#define FIRST_MS 1000
 #define LEAST_MS 10
 #define MOST_MS  1000
 
@@ -143,7 +145,7 @@ void machine_large_start(struct machine *machine)
     uv_timer_init(host_loop_uv(machine->loop), &large->timer);
     machine->large = large;
     if (prepare(large))
-        uv_timer_start(&large->timer, look, LEAST_MS, 0);
+        uv_timer_start(&large->timer, look, FIRST_MS, 0);
 }
 
 void machine_large_stop(struct machine *machine)
