@@ -3,7 +3,8 @@
  * guest spreads them.
  *
  * The machine's thread looks now and then which pieces of memory have been touched by a good part, and makes each of those
- * one page. So a guest costs little more memory than it touches, and never all that it was given. */
+ * one page. So a guest costs four times the memory that it touches at the very most: Linux touches nearly all of a piece, or
+ * nothing. */
 
 #include "machine/large.h"
 
