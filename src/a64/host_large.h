@@ -8,10 +8,26 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #define HOST_LARGE ((size_t)2 << 20)
+
+/* Addresses for BEFORE bytes and SIZE behind them, which begin at a multiple of ALIGN; nothing is there yet. All are multiples of
+ * the host's page. NULL: there is no room. */
+static inline uint8_t *host_reserve(size_t before, size_t size, size_t align)
+{
+    /* One alignment more, and what lies before and behind given back. */
+    uint8_t *base = mmap(NULL, before + size + align, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (base == MAP_FAILED)
+        return NULL;
+    const size_t skipped = -((uintptr_t)base + before) & (align - 1);
+    if (skipped)
+        munmap(base, skipped);
+    munmap(base + skipped + before + size, align - skipped);
+    return base + skipped;
+}
 
 /* Makes one page of the HOST_LARGE bytes at AT. Both AT and what it maps of the file are multiples of that. What is there
  * stays, whoever reads and writes it meanwhile. 0, or a negative errno: the pages are as they were. */

@@ -142,26 +142,13 @@ void dbt_code_fill(struct dbt *dbt, struct dbt_region *region, const struct dbt_
     populate_full(dbt, region);
 }
 
-/* Addresses for BEFORE bytes and SIZE behind them, which large pages may hold; NULL: none. */
-static uint8_t *reserve(size_t before, size_t size)
-{
-    uint8_t *base = mmap(NULL, before + size + HOST_LARGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (base == MAP_FAILED)
-        return NULL;
-    const size_t skipped = -((uintptr_t)base + before) & (HOST_LARGE - 1);
-    if (skipped)
-        munmap(base, skipped);
-    munmap(base + skipped + before + size, HOST_LARGE - skipped);
-    return base + skipped;
-}
-
 /* [hot | code], the code from FD a second time for writing. */
 static int map_code(struct dbt *dbt, int fd)
 {
     const size_t hot = hot_size(dbt), size = dbt->code_size;
     if (ftruncate(fd, (off_t)size))
         return -errno;
-    uint8_t *base = reserve(hot, size);
+    uint8_t *base = host_reserve(hot, size, HOST_LARGE);
     if (!base)
         return -ENOMEM;
     dbt->hot = (struct dbt_hot *)(void *)base;
@@ -170,7 +157,7 @@ static int map_code(struct dbt *dbt, int fd)
         mmap(dbt->code, size, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED)
         return -errno;
     ask_for_large(base, hot);
-    dbt->code_write = reserve(0, size);
+    dbt->code_write = host_reserve(0, size, HOST_LARGE);
     if (!dbt->code_write)
         return -ENOMEM;
     if (mmap(dbt->code_write, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED)

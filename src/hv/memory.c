@@ -254,15 +254,9 @@ static int memory_file(size_t size)
  * map it twice (src/dbt/window.c). */
 static uint8_t *map_memory(size_t size, size_t align, int fd)
 {
-    /* One alignment more, and what lies before and behind the aligned part given back. */
-    uint8_t *base = mmap(NULL, size + align, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (base == MAP_FAILED)
+    uint8_t *aligned = host_reserve(0, size, align);
+    if (!aligned)
         return NULL;
-    const size_t before = -(uintptr_t)base & (align - 1);
-    uint8_t *aligned = base + before;
-    if (before)
-        munmap(base, before);
-    munmap(aligned + size, align - before);
     const int flags = MAP_SHARED | MAP_NORESERVE | MAP_FIXED | (fd < 0 ? MAP_ANONYMOUS : 0);
     if (mmap(aligned, size, PROT_READ | PROT_WRITE, flags, fd, 0) == aligned)
         return aligned;
