@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 
 from .machines import Fleet, Trouble
-from .measure import CONTENDED, PARALLEL, chosen, geomean
+from .measure import CONTENDED, PARALLEL, chosen, geomean, interval
 
 
 def facts(guest):
@@ -51,7 +51,7 @@ def commands(members):
 # ---- from power-on to /init ----
 
 def boot_seconds(makers, rounds):
-    """{name: [seconds]} of machines that are booted in turns, each alone on the core."""
+    """{name: [seconds of each round]} of machines that are booted in turns, each alone on the core. NaN: it did not boot."""
     seconds = {name: [] for name in makers}
     for _ in range(rounds):
         for name, maker in makers.items():
@@ -61,8 +61,9 @@ def boot_seconds(makers, rounds):
                 seconds[name].append(guest.boot_seconds)
             except Trouble as trouble:
                 print(f"boot, {name}: {trouble}", flush=True)
+                seconds[name].append(math.nan)
             guest.end()
-    return {name: some for name, some in seconds.items() if some}
+    return seconds
 
 
 def power_off(guest):
@@ -73,7 +74,7 @@ def power_off(guest):
     guest.end()
 
 
-def booting(fleet, build, engine, rounds=5):
+def booting(fleet, build, engine, rounds=9):
     """Debian's kernel to its /init; with a warm code cache too if the engine has one."""
     makers = {engine: lambda: fleet.pomona(engine)}
     with tempfile.TemporaryDirectory() as folder:
@@ -87,17 +88,28 @@ def booting(fleet, build, engine, rounds=5):
     return boot_section(seconds, engine)
 
 
+def known(some):
+    return [one for one in some if not math.isnan(one)]
+
+
+def middle(some):
+    """The median of those that are known."""
+    return statistics.median(known(some)) if known(some) else math.nan
+
+
 def boot_section(seconds, engine):
-    """Of {name: [seconds]}. What is not there is not reached."""
-    middle = {name: statistics.median(some) for name, some in seconds.items()}
-    rivals = [middle.get(name, math.nan) for name in ("qemu-max", "qemu-v1")]
-    best = math.nan if any(math.isnan(one) for one in rivals) else min(rivals)
-    rows = [(name, f"{min(some):.2f}", f"{middle[name]:.2f}", f"{max(some):.2f}", f"{middle[name] / best:.2f}")
-            for name, some in seconds.items()]
-    verdicts = [verdict("Debian's kernel to /init, part of QEMU's time", middle.get(engine, math.nan) / best, 0.5),
-                verdict("the same with a warm code cache", middle.get(f"{engine}, warm code cache", math.nan) / best, 0.25)]
-    return section("Booting", "Power-on to the first line of /init, wall seconds, 1 CPU, in turns; medians are compared, with the better QEMU.",
-                   ("machine", "least", "median", "most", "part of QEMU's"), rows, verdicts)
+    """Of {name: [seconds of each round]}. What is not there is not reached."""
+    rivals = [seconds.get(name, []) for name in ("qemu-max", "qemu-v1")]
+    best = min(rivals, key=middle) if all(known(some) for some in rivals) else [math.nan]
+    parts = {name: known(ours / theirs for ours, theirs in zip(some, best)) for name, some in seconds.items()}
+    rows = [(name, *(f"{one:.2f}" for one in (min(known(some)), middle(some), max(known(some)), middle(parts[name]))),
+             " to ".join(f"{one:.2f}" for one in interval(parts[name])) if parts[name] else "-")
+            for name, some in seconds.items() if known(some)]
+    verdicts = [verdict("Debian's kernel to /init, part of QEMU's time", middle(parts.get(engine, [])), 0.5),
+                verdict("the same with a warm code cache", middle(parts.get(f"{engine}, warm code cache", [])), 0.25)]
+    return section("Booting", "Power-on to the first line of /init, wall seconds, 1 CPU, in turns; each boot is compared with that of the better "
+                   "QEMU in the same round.",
+                   ("machine", "least", "median", "most", "part of QEMU's, median", "95 % interval"), rows, verdicts)
 
 
 # ---- two CPUs ----
@@ -251,6 +263,8 @@ def middle_of(runs, name):
 
 
 BYTES, NANOSECONDS = "host bytes per guest byte, both", "nanoseconds per translated instruction"
+# 150 of the 530 ns that QEMU took on the machine that the limit was set on (500 to 560): nanoseconds are the host's as much as ours.
+PART = 0.283
 SMALL = 0.1 # of each row's work is enough for its code
 
 
@@ -258,6 +272,12 @@ def cold_again(rows, names, instructions):
     """{name: nanoseconds for an instruction} of the row `coldcode`, whose INSTRUCTIONS each run translates anew."""
     row = next((one for one in rows if one.benchmark.name == "coldcode"), None)
     return {name: row.seconds(name) / instructions * 1e9 for name in names if row and row.seconds(name)}
+
+
+def part_of_best(took, engine):
+    """Of {name: time}: ENGINE's as a part of the least of the others'. NaN: one of them is not known."""
+    others = [time for name, time in took.items() if name != engine]
+    return took[engine] / min(others) if engine in took and others else math.nan
 
 
 def translation(fleet, benchmarks, engine, measured, names, boots=5):
@@ -288,6 +308,7 @@ def translation_section(single, double, rows, cold, engine, again):
     verdicts = [verdict(f"translation of a guest instruction in a boot, {what}", middle_of(some, NANOSECONDS), 150, " ns")
                 for what, some in (("1 CPU", single), ("2 CPUs", double))]
     verdicts.append(verdict("translation of a guest instruction in `coldcode`, and its one run", again.get(engine), 150, " ns"))
+    verdicts.append(verdict("the same, part of QEMU's time", part_of_best(again, engine), PART))
     verdicts += [verdict(f"bytes of code per guest byte, {what}", value, 8)
                  for what, value in (("a boot, 1 CPU", middle_of(single, BYTES)), ("a boot, 2 CPUs", middle_of(double, BYTES)),
                                      ("all rows", number(rows, BYTES)))]

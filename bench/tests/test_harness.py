@@ -140,8 +140,7 @@ class Statistics(unittest.TestCase):
         boots = [{extras.BYTES: "5.0", extras.NANOSECONDS: time} for time in ("100", "140", "999")]
         section = extras.translation_section(boots, [{extras.BYTES: "8.1", extras.NANOSECONDS: "151"}], {}, 130, "dbt", {"dbt": 80, "qemu": 700})
         judged = [(one["measured"], one["reached"]) for one in section["verdicts"]]
-        self.assertEqual(judged, [("140 ns", True), ("151 ns", False), ("80 ns", True), ("5", True), ("8.1", False), ("not measured", False)])
-
+        self.assertEqual(judged, [("140 ns", True), ("151 ns", False), ("80 ns", True), ("0.114", True), ("5", True), ("8.1", False), ("not measured", False)])
 
     def test_the_row_coldcode_tells_what_an_instruction_costs(self):
         row = measure.Row(measure.Benchmark("jit coldcode 8000 0"))
@@ -159,10 +158,20 @@ class Verdicts(unittest.TestCase):
         self.assertFalse(extras.verdict("", None, 1, least=True)["reached"])
 
     def test_boots_are_compared_with_the_better_qemu(self):
-        seconds = {"dbt": [0.6, 0.5, 9], "dbt, warm code cache": [0.4], "qemu-max": [2.5], "qemu-v1": [2.0]}
+        seconds = {"dbt": [0.6, 0.5, 9], "dbt, warm code cache": [0.4, 0.3, 0.6], "qemu-max": [2.5, 4.5, 2.5], "qemu-v1": [2.0, 4.0, 2.0]}
         self.assertEqual([one["measured"] for one in extras.boot_section(seconds, "dbt")["verdicts"]], ["0.3", "0.2"])
         del seconds["qemu-max"]
         self.assertFalse(any(one["reached"] for one in extras.boot_section(seconds, "dbt")["verdicts"]))
+
+    def test_a_boot_that_failed_is_compared_with_none(self):
+        nan = math.nan
+        seconds = {"dbt": [nan, 0.5, 1.2], "dbt, warm code cache": [nan] * 3, "qemu-max": [2.0, nan, 2.0], "qemu-v1": [5.0] * 3}
+        self.assertEqual([one["measured"] for one in extras.boot_section(seconds, "dbt")["verdicts"]], ["0.6", "not measured"])
+
+    def test_coldcode_is_compared_with_the_better_qemu(self):
+        self.assertEqual(extras.part_of_best({"dbt": 100, "qemu-max": 1200, "qemu-v1": 1000}, "dbt"), 0.1)
+        self.assertTrue(math.isnan(extras.part_of_best({"dbt": 100}, "dbt")))
+        self.assertTrue(math.isnan(extras.part_of_best({"qemu-v1": 1000}, "dbt")))
 
 
 class Report(unittest.TestCase):
