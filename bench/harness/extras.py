@@ -97,14 +97,18 @@ def middle(some):
     return statistics.median(known(some)) if known(some) else math.nan
 
 
+def boot_row(name, seconds, parts):
+    """PARTS: of QEMU's times in the same rounds; none: there were none."""
+    cells = [f"{one:.2f}" for one in (min(seconds), middle(seconds), max(seconds), middle(parts))]
+    return name, *cells, " to ".join(f"{one:.2f}" for one in interval(parts)) if parts else "-"
+
+
 def boot_section(seconds, engine):
     """Of {name: [seconds of each round]}. What is not there is not reached."""
     rivals = [seconds.get(name, []) for name in ("qemu-max", "qemu-v1")]
     best = min(rivals, key=middle) if all(known(some) for some in rivals) else [math.nan]
     parts = {name: known(ours / theirs for ours, theirs in zip(some, best)) for name, some in seconds.items()}
-    rows = [(name, *(f"{one:.2f}" for one in (min(known(some)), middle(some), max(known(some)), middle(parts[name]))),
-             " to ".join(f"{one:.2f}" for one in interval(parts[name])) if parts[name] else "-")
-            for name, some in seconds.items() if known(some)]
+    rows = [boot_row(name, known(some), parts[name]) for name, some in seconds.items() if known(some)]
     verdicts = [verdict("Debian's kernel to /init, part of QEMU's time", middle(parts.get(engine, [])), 0.5),
                 verdict("the same with a warm code cache", middle(parts.get(f"{engine}, warm code cache", [])), 0.25)]
     return section("Booting", "Power-on to the first line of /init, wall seconds, 1 CPU, in turns; each boot is compared with that of the better "
